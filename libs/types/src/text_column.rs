@@ -21,7 +21,7 @@ macro_rules! text_column {
 
         impl PgHasArrayType for $name {
             fn array_type_info() -> PgTypeInfo {
-                <str as PgHasArrayType>::array_type_info()
+                <&str as PgHasArrayType>::array_type_info()
             }
         }
 

@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 /// Long enough for "spend in the summer campaign" as a code, short enough for a column of a report.
 pub const UNIT_CODE_LEN_MAX: usize = 32;
 
-/// Nine decimals cover every currency and leave 9,223,372,036 whole units in 64 bits.
-pub const UNIT_SCALE_MAX: u8 = 9;
+/// Six decimals are finer than every currency's minor unit and leave nine thousand billion whole units in 64 bits.
+pub const UNIT_SCALE_MAX: u8 = 6;
 
 /// The code of a unit within its program, such as "points": `^[a-z][a-z0-9_]{0,31}$`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -142,9 +142,9 @@ mod tests {
     }
 
     #[test]
-    fn scales_are_from_0_to_9() {
-        assert_eq!(UnitScale::try_from(9).unwrap().get(), 9);
-        for number in [-1, 10, 256, i32::MIN] {
+    fn scales_are_from_0_to_6() {
+        assert_eq!(UnitScale::try_from(6).unwrap().get(), 6);
+        for number in [-1, 7, 256, i32::MIN] {
             assert_eq!(UnitScale::try_from(number), Err(UnitScaleError), "{number}");
         }
     }
