@@ -1,1 +1,3 @@
-//! Fealty: ledger.
+//! The ledger: units, owners, transactions, lots, balances, earning rules and purchases.
+
+pub mod units;

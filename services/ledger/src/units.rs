@@ -1,0 +1,3 @@
+//! Units: what a program counts, and on what terms.
+
+pub mod domain;
