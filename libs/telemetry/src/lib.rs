@@ -1,0 +1,40 @@
+//! Traces, metrics and logs of one process.
+//!
+//! [`Telemetry::try_init`] is called once, before anything else happens. From then on:
+//!
+//! - **spans** of the `tracing` crate are OpenTelemetry spans, exported by OTLP over gRPC when an endpoint is
+//!   configured. Without one they still carry ids, so that log lines of one call can be found together;
+//! - **events** go to standard error, as text for people or as JSON for machines, with the ids of the trace and
+//!   span they happened in, and by OTLP when there is an endpoint;
+//! - **metrics** recorded through [`meter`] are rendered for Prometheus by [`Telemetry::render_metrics`], and pushed
+//!   by OTLP when there is an endpoint.
+//!
+//! A trace crosses services by [`inject`] on the calling side and [`continue_trace`] on the called side (W3C Trace
+//! Context in the gRPC metadata).
+//!
+//! The exporter runs on a thread of its own and never reports on itself; see `export`.
+
+mod config;
+mod error;
+mod export;
+mod json;
+mod propagation;
+#[cfg(feature = "sink")]
+mod sink;
+mod telemetry;
+
+pub use config::{LogFormat, TelemetryConfig};
+pub use error::TelemetryError;
+pub use export::ServiceIdentity;
+pub use propagation::{continue_trace, inject, trace_id};
+#[cfg(feature = "sink")]
+pub use sink::{Sink, SinkSpan, TracedTests};
+pub use telemetry::Telemetry;
+
+/// The meter under which a crate records its metrics.
+///
+/// Ask for it after [`Telemetry::try_init`]: a meter taken earlier records nothing, for ever.
+#[must_use]
+pub fn meter(name: &'static str) -> opentelemetry::metrics::Meter {
+    opentelemetry::global::meter(name)
+}
