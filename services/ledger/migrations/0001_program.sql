@@ -1,19 +1,28 @@
 -- The programs that the ledger serves: its copy of what the members service administers. Every other table's rows hang
 -- on one of these, and inserts select from this table's one row of their program, so that they stay on its shard.
 CREATE TABLE program (
-    program       uuid    NOT NULL PRIMARY KEY,
+    program uuid PRIMARY KEY,
     -- IANA name: month ends and the ends of lots are the program's own.
-    time_zone     text    NOT NULL,
+    time_zone text NOT NULL,
     -- ISO 4217: the money that the program counts in.
-    currency_code text    NOT NULL,
+    currency_code text NOT NULL,
     -- Calls in an inactive program are refused.
-    active        boolean NOT NULL,
+    active boolean NOT NULL,
     -- Of two forms of the record, the one with the larger number is the newer.
-    sequence      bigint  NOT NULL
+    sequence bigint NOT NULL,
+    -- Counts the changes of the program's units and earning rules. The ledger's own: whoever changes one of them counts
+    -- here first and so holds this row until the commit, which puts such changes one after the other.
+    terms_revision bigint NOT NULL DEFAULT 0
 );
 
 ALTER TABLE program ENABLE ROW LEVEL SECURITY;
 ALTER TABLE program FORCE ROW LEVEL SECURITY;
-CREATE POLICY own_program ON program TO fealty_ledger
-    USING (program = (SELECT current_setting('app.program')::uuid));
-CREATE POLICY all_programs ON program TO fealty_ledger_jobs USING (true);
+CREATE POLICY by_program ON program TO fealty_ledger
+    USING (program = (SELECT current_setting('app.program')::uuid))
+    WITH CHECK (program = (SELECT current_setting('app.program')::uuid));
+CREATE POLICY across_programs ON program TO fealty_ledger_owner, fealty_ledger_jobs
+    USING (true) WITH CHECK (true);
+
+-- What members says of a program arrives by the feed; calls may only count their changes of its terms.
+GRANT SELECT, UPDATE (terms_revision) ON program TO fealty_ledger;
+GRANT SELECT, INSERT, UPDATE ON program TO fealty_ledger_jobs;
