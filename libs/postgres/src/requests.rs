@@ -43,7 +43,7 @@ use sqlx::{PgConnection, Row};
 use uuid::Uuid;
 
 use crate::error::StorageError;
-use crate::transact::{Scope, TransactOptions, transact};
+use crate::transact::{Scope, TransactOptions, in_tx, transact};
 
 /// How long a request id is remembered: longer than any caller's queue of retries, and short enough that the table
 /// stays small.
@@ -196,7 +196,7 @@ pub async fn purge(jobs: &PgPool, now: DateTime<Utc>) -> Result<u64, StorageErro
             "purge_requests",
             Scope::Suite,
             TransactOptions::default(),
-            async |tx| purge_step_in_tx(tx, before).await,
+            |tx| in_tx(purge_step_in_tx(tx, before)),
         )
         .await?;
         if step == 0 {

@@ -1,0 +1,208 @@
+//! One attempt: begin, body, commit.
+
+use std::fmt::Write;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use sqlx::pool::PoolConnection;
+use sqlx::postgres::{PgPool, Postgres};
+use sqlx::{AssertSqlSafe, Connection, PgConnection};
+use tokio::time::{Instant, sleep_until, timeout_at};
+
+use super::body::Body;
+use super::options::{Access, Isolation, Scope, TransactOptions};
+use crate::deadline::Deadline;
+use crate::error::{StorageError, TransactError};
+use crate::sqlstate::{Failure, classify};
+
+/// How far an attempt had come when it failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// COMMIT was not sent: nothing took effect.
+    Body,
+    /// COMMIT was sent.
+    Commit,
+}
+
+/// What all attempts of one transaction have in common.
+pub(super) struct Attempt<'a> {
+    pool: &'a PgPool,
+    name: &'static str,
+    scope: Scope,
+    options: &'a TransactOptions,
+    deadline: Option<Deadline>,
+}
+
+impl<'a> Attempt<'a> {
+    pub(super) fn new(
+        pool: &'a PgPool,
+        name: &'static str,
+        scope: Scope,
+        options: &'a TransactOptions,
+    ) -> Self {
+        Self {
+            pool,
+            name,
+            scope,
+            options,
+            deadline: options.deadline.or_else(Deadline::current),
+        }
+    }
+
+    /// Whether the caller has stopped waiting.
+    pub(super) fn is_over(&self) -> bool {
+        self.deadline
+            .is_some_and(|deadline| deadline.remaining().is_zero())
+    }
+
+    /// Waits before the next attempt, not longer than the caller does.
+    pub(super) async fn pause(&self, pause: Duration) {
+        sleep_until(self.end_after(pause)).await;
+    }
+
+    pub(super) async fn run<'env, T, E, F>(&self, body: &mut F) -> Result<T, (E, Phase)>
+    where
+        E: TransactError,
+        F: for<'tx> FnMut(&'tx mut PgConnection) -> Body<'env, 'tx, T, E>,
+    {
+        let in_body = |error: StorageError| (E::from(error), Phase::Body);
+        // The wait for a connection has the pool's limit and the caller's; the transaction's own limit counts from its
+        // beginning, since only from there on it holds anything.
+        let connection = self
+            .by_deadline(self.pool.acquire())
+            .await
+            .map_err(in_body)?
+            .map_err(|error| in_body(error.into()))?;
+
+        let end = self.end_after(self.options.duration_max);
+        let mut phase = Phase::Body;
+        match timeout_at(end, self.run_on(connection, end, &mut phase, body)).await {
+            Ok(result) => result.map_err(|error| (error, phase)),
+            Err(_) => Err((E::from(self.deadline_exceeded()), phase)),
+        }
+    }
+
+    async fn run_on<'env, T, E, F>(
+        &self,
+        connection: PoolConnection<Postgres>,
+        end: Instant,
+        phase: &mut Phase,
+        body: &mut F,
+    ) -> Result<T, E>
+    where
+        E: TransactError,
+        F: for<'tx> FnMut(&'tx mut PgConnection) -> Body<'env, 'tx, T, E>,
+    {
+        let statement = AssertSqlSafe(self.begin_statement(end));
+        let begun = AtomicBool::new(false);
+        let mut connection = ClosedUnlessBegun::new(connection, &begun);
+        let mut transaction = connection
+            .as_mut()
+            .begin_with(statement)
+            .await
+            .map_err(StorageError::from)?;
+        begun.store(true, Ordering::Relaxed);
+        match body(&mut transaction).await {
+            Ok(value) => {
+                *phase = Phase::Commit;
+                transaction
+                    .commit()
+                    .await
+                    .map_err(|error| self.commit_error(error))?;
+                Ok(value)
+            }
+            Err(error) => {
+                // The body's error is the one to tell. A connection that cannot roll back is found broken by the pool.
+                let _ = transaction.rollback().await;
+                Err(error)
+            }
+        }
+    }
+
+    /// BEGIN and the settings that last until the end of the transaction, in one round trip. Every value in it is a
+    /// number, a UUID or one of our own words.
+    fn begin_statement(&self, end: Instant) -> String {
+        let isolation = match self.options.isolation {
+            Isolation::ReadCommitted => "READ COMMITTED",
+            Isolation::RepeatableRead => "REPEATABLE READ",
+            Isolation::Serializable => "SERIALIZABLE",
+        };
+        let access = match self.options.access {
+            Access::ReadWrite => "READ WRITE",
+            Access::ReadOnly => "READ ONLY",
+        };
+        // Zero would mean no limit.
+        let limit_ms = end.saturating_duration_since(Instant::now()).as_millis().max(1);
+        let mut statement =
+            format!("BEGIN ISOLATION LEVEL {isolation} {access}; SET LOCAL statement_timeout = {limit_ms}");
+        if let Scope::Program(program) = self.scope {
+            // SET LOCAL, not set_config(): a distributed Postgres hands the former on to its shards.
+            let _ = write!(statement, "; SET LOCAL app.program = '{program}'");
+        }
+        statement
+    }
+
+    fn commit_error(&self, error: sqlx::Error) -> StorageError {
+        match classify(&error) {
+            // Postgres answered a refusal by code: it rolled back.
+            Failure::Connection | Failure::Resources => StorageError::OutcomeUnknown {
+                transaction: self.name,
+                source: error,
+            },
+            _ => StorageError::Database(error),
+        }
+    }
+
+    fn end_after(&self, duration: Duration) -> Instant {
+        let end = Instant::now() + duration;
+        self.deadline.map_or(end, |deadline| deadline.instant().min(end))
+    }
+
+    async fn by_deadline<F: Future>(&self, future: F) -> Result<F::Output, StorageError> {
+        match self.deadline {
+            None => Ok(future.await),
+            Some(deadline) => timeout_at(deadline.instant(), future)
+                .await
+                .map_err(|_| self.deadline_exceeded()),
+        }
+    }
+
+    const fn deadline_exceeded(&self) -> StorageError {
+        StorageError::DeadlineExceeded {
+            transaction: self.name,
+        }
+    }
+}
+
+/// A connection on which a transaction begins. Dropped before the answer to BEGIN, by a deadline or because the caller
+/// went away, it is closed instead of being given back: the driver counts a transaction only from that answer on, so
+/// the connection would go back to the pool with the transaction open and a program set. Afterwards the driver itself
+/// rolls back what is dropped.
+struct ClosedUnlessBegun<'a> {
+    connection: Option<PoolConnection<Postgres>>,
+    begun: &'a AtomicBool,
+}
+
+impl<'a> ClosedUnlessBegun<'a> {
+    const fn new(connection: PoolConnection<Postgres>, begun: &'a AtomicBool) -> Self {
+        Self {
+            connection: Some(connection),
+            begun,
+        }
+    }
+
+    fn as_mut(&mut self) -> &mut PgConnection {
+        self.connection.as_mut().expect("taken only when this is dropped")
+    }
+}
+
+impl Drop for ClosedUnlessBegun<'_> {
+    fn drop(&mut self) {
+        if let Some(connection) = self.connection.take()
+            && !self.begun.load(Ordering::Relaxed)
+        {
+            // Closing the socket makes the server end the transaction.
+            drop(connection.detach());
+        }
+    }
+}
