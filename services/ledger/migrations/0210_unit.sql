@@ -1,7 +1,7 @@
 -- What a program counts: points, stamps, bonus roubles.
 CREATE TABLE unit (
     program uuid NOT NULL REFERENCES program (program),
-    unit_code text NOT NULL CHECK (unit_code ~ '^[a-z][a-z0-9_]{0,31}$'),
+    unit_code text COLLATE "C" NOT NULL CHECK (unit_code ~ '^[a-z][a-z0-9_]{0,31}$'),
     -- What a request id leads to.
     unit_id uuid NOT NULL,
     display_name text NOT NULL CHECK (char_length(display_name) BETWEEN 1 AND 200),

@@ -34,6 +34,80 @@ pub struct UnitTerms {
     pub debt_max: Points,
 }
 
+/// A program defines a handful of units. The bound keeps an owner's balances, which are answered all at once, small.
+pub const UNITS_PER_PROGRAM_MAX: i64 = 100;
+
+/// A unit with all that is known of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unit {
+    /// What postings need to know of it.
+    pub terms: UnitTerms,
+    /// What people call it.
+    pub display_name: String,
+    /// Grows with each change.
+    pub revision: i64,
+    /// When it was defined.
+    pub create_time: DateTime<Utc>,
+    /// When it was last changed.
+    pub update_time: DateTime<Utc>,
+}
+
+/// What somebody wants a unit to be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewUnit {
+    /// What postings need to know of it.
+    pub terms: UnitTerms,
+    /// What people call it.
+    pub display_name: String,
+}
+
+/// New values of the fields that may change; `None` leaves one as it is.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct UnitChange {
+    /// What people call it.
+    pub display_name: Option<String>,
+    /// Days of a lot's life; `Some(None)` for never ending.
+    pub lot_life_days: Option<Option<u32>>,
+    /// What happens to what a refund cannot take back.
+    pub shortfall_policy: Option<ShortfallPolicy>,
+    /// The most that one owner may owe.
+    pub debt_max: Option<Points>,
+}
+
+impl Unit {
+    /// A unit as it is defined first.
+    #[must_use]
+    pub fn define(new: NewUnit, now: DateTime<Utc>) -> Self {
+        Self {
+            terms: new.terms,
+            display_name: new.display_name,
+            revision: 1,
+            create_time: now,
+            update_time: now,
+        }
+    }
+
+    /// The unit after a change. A clock that ran backwards leaves the time of the last change as it is.
+    #[must_use]
+    pub fn changed(mut self, change: UnitChange, now: DateTime<Utc>) -> Self {
+        if let Some(display_name) = change.display_name {
+            self.display_name = display_name;
+        }
+        if let Some(lot_life_days) = change.lot_life_days {
+            self.terms.lot_life_days = lot_life_days;
+        }
+        if let Some(shortfall_policy) = change.shortfall_policy {
+            self.terms.shortfall_policy = shortfall_policy;
+        }
+        if let Some(debt_max) = change.debt_max {
+            self.terms.debt_max = debt_max;
+        }
+        self.revision += 1;
+        self.update_time = self.update_time.max(now);
+        self
+    }
+}
+
 impl UnitTerms {
     /// When a lot that was earned at `earn_time` ends by itself, in a program of that time zone; `None` for never.
     ///

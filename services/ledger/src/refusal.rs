@@ -1,0 +1,183 @@
+//! Why a use case does not do what it was asked: words of the domain, without gRPC and without SQL. [`crate::status`]
+//! says what a caller is told.
+
+use std::fmt;
+
+use fealty_postgres::{StorageError, TransactError};
+use fealty_types::{CurrencyCode, OwnerId, Points, PurchaseId, RequestId, RuleId, TransactionId, UnitCode, Version};
+
+/// The things of this service, as callers name them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Resource {
+    /// What a program counts.
+    Unit,
+    /// Somebody who holds points.
+    Owner,
+    /// Something that happened to an owner.
+    Transaction,
+    /// What a till sent.
+    Purchase,
+    /// What purchases earn.
+    EarningRule,
+}
+
+impl Resource {
+    /// The word that callers see.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Unit => "unit",
+            Self::Owner => "owner",
+            Self::Transaction => "transaction",
+            Self::Purchase => "purchase",
+            Self::EarningRule => "earning_rule",
+        }
+    }
+}
+
+/// What the business says no to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Refusal {
+    /// The program has no such thing.
+    NotFound {
+        /// What was looked for.
+        resource: Resource,
+        /// By which id.
+        id: String,
+    },
+    /// Another one has that id or code.
+    Exists {
+        /// What holds it.
+        resource: Resource,
+        /// Which one.
+        id: String,
+    },
+    /// It has changed since the caller read it.
+    EtagMismatch {
+        /// What has changed.
+        resource: Resource,
+        /// Which one.
+        id: String,
+    },
+    /// There are as many of it as there may be.
+    CountExceeded {
+        /// Of what.
+        resource: Resource,
+        /// How many there may be.
+        count_max: i64,
+    },
+    /// The request id belongs to another command.
+    RequestIdReused(RequestId),
+    /// A value that was well formed cannot be taken now.
+    FieldInvalid {
+        /// The field's path as in the proto.
+        field: &'static str,
+        /// What would be right.
+        description: &'static str,
+    },
+    /// The owner has fewer points than the call would take.
+    InsufficientBalance {
+        /// Counted in.
+        unit_code: UnitCode,
+        /// What there is.
+        available: Points,
+        /// What it takes.
+        required: Points,
+    },
+    /// The receipt is recorded already, under another request id.
+    ReceiptAlreadyUsed {
+        /// The till or shop system.
+        source: String,
+        /// Its number.
+        receipt_id: String,
+        /// What recorded it.
+        transaction_id: TransactionId,
+    },
+    /// The refund is more than what is left of the purchase.
+    RefundExceedsPurchase {
+        /// Which purchase.
+        purchase_id: PurchaseId,
+        /// What is left of it.
+        refundable_minor: i64,
+        /// What was to be refunded.
+        required_minor: i64,
+    },
+    /// The owner is closed.
+    OwnerClosed(OwnerId),
+    /// A sum of points does not fit.
+    AmountOverflow(UnitCode),
+    /// Money in a currency that is not the program's or the purchase's.
+    CurrencyMismatch {
+        /// What was sent.
+        actual: CurrencyCode,
+        /// What it must be.
+        required: CurrencyCode,
+    },
+    /// Two rules would count the same purchase.
+    RuleOverlaps(RuleId),
+    /// The version asked for has not been written.
+    VersionAhead {
+        /// Asked for.
+        version: Version,
+        /// The newest.
+        newest: Version,
+    },
+}
+
+impl Refusal {
+    /// There is no such thing.
+    pub(crate) fn not_found(resource: Resource, id: impl fmt::Display) -> Self {
+        Self::NotFound {
+            resource,
+            id: id.to_string(),
+        }
+    }
+
+    /// Another one has it.
+    pub(crate) fn exists(resource: Resource, id: impl fmt::Display) -> Self {
+        Self::Exists {
+            resource,
+            id: id.to_string(),
+        }
+    }
+
+    /// It has changed.
+    pub(crate) fn etag_mismatch(resource: Resource, id: impl fmt::Display) -> Self {
+        Self::EtagMismatch {
+            resource,
+            id: id.to_string(),
+        }
+    }
+}
+
+/// What a use case answers when it did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum LedgerError {
+    /// The business says no.
+    #[error("refused: {0:?}")]
+    Refused(Refusal),
+    /// The database, or the way to it.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+}
+
+impl From<Refusal> for LedgerError {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+impl From<sqlx::Error> for LedgerError {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Storage(error.into())
+    }
+}
+
+impl TransactError for LedgerError {
+    fn storage(&self) -> Option<&StorageError> {
+        match self {
+            Self::Storage(error) => Some(error),
+            Self::Refused(_) => None,
+        }
+    }
+}

@@ -1,0 +1,236 @@
+//! Units in the database.
+
+use chrono::{DateTime, Utc};
+use fealty_postgres::StorageError;
+use fealty_types::{Points, ProgramId, UnitCode, UnitScale};
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use super::domain::{ShortfallPolicy, Unit, UnitTerms};
+
+/// Written down and read back by the same two functions.
+const DEBT: &str = "DEBT";
+const WAIVE: &str = "WAIVE";
+
+fn policy_name(policy: ShortfallPolicy) -> &'static str {
+    match policy {
+        ShortfallPolicy::Debt => DEBT,
+        ShortfallPolicy::Waive => WAIVE,
+    }
+}
+
+fn policy_of(name: &str) -> Result<ShortfallPolicy, StorageError> {
+    match name {
+        DEBT => Ok(ShortfallPolicy::Debt),
+        WAIVE => Ok(ShortfallPolicy::Waive),
+        other => Err(StorageError::corrupt("unit.shortfall_policy", other)),
+    }
+}
+
+struct TermsRow {
+    unit_code: UnitCode,
+    scale: i32,
+    lot_life_days: Option<i32>,
+    shortfall_policy: String,
+    debt_max: i64,
+}
+
+impl TryFrom<TermsRow> for UnitTerms {
+    type Error = StorageError;
+
+    fn try_from(row: TermsRow) -> Result<Self, StorageError> {
+        Ok(Self {
+            code: row.unit_code,
+            scale: UnitScale::try_from(row.scale).map_err(|error| StorageError::corrupt("unit.scale", error))?,
+            lot_life_days: row
+                .lot_life_days
+                .map(u32::try_from)
+                .transpose()
+                .map_err(|error| StorageError::corrupt("unit.lot_life_days", error))?,
+            shortfall_policy: policy_of(&row.shortfall_policy)?,
+            debt_max: Points::new(row.debt_max),
+        })
+    }
+}
+
+struct UnitRow {
+    unit_code: UnitCode,
+    display_name: String,
+    scale: i32,
+    lot_life_days: Option<i32>,
+    shortfall_policy: String,
+    debt_max: i64,
+    revision: i64,
+    create_time: DateTime<Utc>,
+    update_time: DateTime<Utc>,
+}
+
+impl TryFrom<UnitRow> for Unit {
+    type Error = StorageError;
+
+    fn try_from(row: UnitRow) -> Result<Self, StorageError> {
+        Ok(Self {
+            terms: TermsRow {
+                unit_code: row.unit_code,
+                scale: row.scale,
+                lot_life_days: row.lot_life_days,
+                shortfall_policy: row.shortfall_policy,
+                debt_max: row.debt_max,
+            }
+            .try_into()?,
+            display_name: row.display_name,
+            revision: row.revision,
+            create_time: row.create_time,
+            update_time: row.update_time,
+        })
+    }
+}
+
+fn life_days(terms: &UnitTerms) -> Result<Option<i32>, StorageError> {
+    terms
+        .lot_life_days
+        .map(i32::try_from)
+        .transpose()
+        .map_err(|error| StorageError::corrupt("unit.lot_life_days", error))
+}
+
+/// Writes a new unit. False when the program has one of that code.
+pub(super) async fn insert_in_tx(
+    tx: &mut PgConnection,
+    program: ProgramId,
+    unit_id: Uuid,
+    unit: &Unit,
+) -> Result<bool, StorageError> {
+    let inserted = sqlx::query!(
+        "INSERT INTO unit (program, unit_code, unit_id, display_name, scale, lot_life_days, shortfall_policy, \
+         debt_max, revision, create_time, update_time) \
+         SELECT p.program, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11 FROM program AS p WHERE p.program = $1 \
+         ON CONFLICT (program, unit_code) DO NOTHING",
+        program.as_uuid(),
+        unit.terms.code.as_str(),
+        unit_id,
+        unit.display_name,
+        i32::from(unit.terms.scale),
+        life_days(&unit.terms)?,
+        policy_name(unit.terms.shortfall_policy),
+        unit.terms.debt_max.get(),
+        unit.revision,
+        unit.create_time,
+        unit.update_time,
+    )
+    .execute(tx)
+    .await?;
+    Ok(inserted.rows_affected() == 1)
+}
+
+/// Writes the fields that may change.
+pub(super) async fn update_in_tx(
+    tx: &mut PgConnection,
+    program: ProgramId,
+    unit: &Unit,
+) -> Result<(), StorageError> {
+    sqlx::query!(
+        "UPDATE unit SET display_name = $3, lot_life_days = $4, shortfall_policy = $5, debt_max = $6, \
+         revision = $7, update_time = $8 WHERE program = $1 AND unit_code = $2",
+        program.as_uuid(),
+        unit.terms.code.as_str(),
+        unit.display_name,
+        life_days(&unit.terms)?,
+        policy_name(unit.terms.shortfall_policy),
+        unit.terms.debt_max.get(),
+        unit.revision,
+        unit.update_time,
+    )
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+pub(super) async fn find_in_tx(
+    tx: &mut PgConnection,
+    program: ProgramId,
+    code: &UnitCode,
+) -> Result<Option<Unit>, StorageError> {
+    sqlx::query_as!(
+        UnitRow,
+        r#"SELECT unit_code AS "unit_code: UnitCode", display_name, scale, lot_life_days, shortfall_policy, debt_max,
+                  revision, create_time, update_time
+           FROM unit WHERE program = $1 AND unit_code = $2"#,
+        program.as_uuid(),
+        code.as_str(),
+    )
+    .fetch_optional(tx)
+    .await?
+    .map(Unit::try_from)
+    .transpose()
+}
+
+/// The unit that a request made.
+pub(super) async fn find_made_in_tx(
+    tx: &mut PgConnection,
+    program: ProgramId,
+    unit_id: Uuid,
+) -> Result<Option<Unit>, StorageError> {
+    sqlx::query_as!(
+        UnitRow,
+        r#"SELECT unit_code AS "unit_code: UnitCode", display_name, scale, lot_life_days, shortfall_policy, debt_max,
+                  revision, create_time, update_time
+           FROM unit WHERE program = $1 AND unit_id = $2"#,
+        program.as_uuid(),
+        unit_id,
+    )
+    .fetch_optional(tx)
+    .await?
+    .map(Unit::try_from)
+    .transpose()
+}
+
+/// The units after a code, by code.
+pub(super) async fn list_in_tx(
+    tx: &mut PgConnection,
+    program: ProgramId,
+    after: Option<&UnitCode>,
+    count_max: i64,
+) -> Result<Vec<Unit>, StorageError> {
+    sqlx::query_as!(
+        UnitRow,
+        r#"SELECT unit_code AS "unit_code: UnitCode", display_name, scale, lot_life_days, shortfall_policy, debt_max,
+                  revision, create_time, update_time
+           FROM unit WHERE program = $1 AND ($2::text IS NULL OR unit_code > $2)
+           ORDER BY unit_code LIMIT $3"#,
+        program.as_uuid(),
+        after.map(UnitCode::as_str),
+        count_max,
+    )
+    .fetch_all(tx)
+    .await?
+    .into_iter()
+    .map(Unit::try_from)
+    .collect()
+}
+
+pub(super) async fn count_in_tx(tx: &mut PgConnection, program: ProgramId) -> Result<i64, StorageError> {
+    Ok(sqlx::query_scalar!(
+        r#"SELECT count(*) AS "count!" FROM unit WHERE program = $1"#,
+        program.as_uuid()
+    )
+    .fetch_one(tx)
+    .await?)
+}
+
+pub(super) async fn list_terms_in_tx(
+    tx: &mut PgConnection,
+    program: ProgramId,
+) -> Result<Vec<UnitTerms>, StorageError> {
+    sqlx::query_as!(
+        TermsRow,
+        r#"SELECT unit_code AS "unit_code: UnitCode", scale, lot_life_days, shortfall_policy, debt_max
+           FROM unit WHERE program = $1"#,
+        program.as_uuid(),
+    )
+    .fetch_all(tx)
+    .await?
+    .into_iter()
+    .map(UnitTerms::try_from)
+    .collect()
+}
