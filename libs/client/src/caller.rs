@@ -1,0 +1,215 @@
+//! One call: headers, deadline, attempts.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use fealty_types::{Clock as _, ProgramId, RequestId, SystemClock};
+use http::uri::PathAndQuery;
+use prost::Message;
+use tokio::time::Instant;
+use tonic::metadata::{AsciiMetadataValue, MetadataMap};
+use tonic::{Request, Status};
+use tonic_prost::ProstCodec;
+use tracing::{Instrument as _, Span};
+
+use crate::connect::Connections;
+use crate::method::Shows;
+use crate::retry::Retries;
+use crate::versions::Versions;
+use crate::{Answer, CallError, ClientConfig, ConnectError};
+
+/// Set by a server on the answer of an earlier attempt.
+const REPLAYED_HEADER: &str = "fealty-replayed";
+/// Names the program of a call whose key is bound to none.
+const PROGRAM_HEADER: &str = "fealty-program-id";
+/// The largest answer taken: a full page of the largest resources, with room.
+const ANSWER_SIZE_MAX_BYTES: usize = 64 * 1024 * 1024;
+
+/// Makes calls to one service. Cheap to clone; clones share connections, budget and what they have seen.
+#[derive(Debug, Clone)]
+pub(crate) struct Caller {
+    shared: Arc<Shared>,
+    program: Option<AsciiMetadataValue>,
+    deadline: Duration,
+}
+
+#[derive(Debug)]
+struct Shared {
+    connections: Connections,
+    authorization: AsciiMetadataValue,
+    retries: Retries,
+    versions: Versions,
+}
+
+impl Caller {
+    pub(crate) fn try_new(config: &ClientConfig) -> Result<Self, ConnectError> {
+        let mut authorization: AsciiMetadataValue = format!("Bearer {}", config.key)
+            .parse()
+            .map_err(|_| ConnectError::Key)?;
+        authorization.set_sensitive(true);
+        let shared = Shared {
+            connections: Connections::try_new(config)?,
+            authorization,
+            retries: Retries::new(config.retry),
+            versions: Versions::new(),
+        };
+        Ok(Self {
+            shared: Arc::new(shared),
+            program: config.program_id.map(program_value),
+            deadline: config.deadline,
+        })
+    }
+
+    pub(crate) fn for_program(&self, program_id: ProgramId) -> Self {
+        Self {
+            program: Some(program_value(program_id)),
+            ..self.clone()
+        }
+    }
+
+    pub(crate) fn within(&self, deadline: Duration) -> Self {
+        Self {
+            deadline,
+            ..self.clone()
+        }
+    }
+
+    /// The newest version seen of an owner.
+    pub(crate) fn newest_version(&self, owner_id: &str) -> Option<i64> {
+        self.shared.versions.newest(owner_id)
+    }
+
+    /// Gives a write its request id, unless the caller has given it one to tie it to something of their own.
+    #[expect(
+        clippy::unused_self,
+        reason = "the generated methods call it like everything else of the caller"
+    )]
+    pub(crate) fn name_attempt(&self, request_id: &mut String) {
+        if request_id.is_empty() {
+            *request_id = RequestId::generate_at(SystemClock.now()).to_string();
+        }
+    }
+
+    /// Makes a call, with all its attempts.
+    pub(crate) async fn unary<Req, Res>(
+        &self,
+        method: &'static str,
+        request: Req,
+    ) -> Result<Answer<Res>, CallError>
+    where
+        Req: Message + Clone + 'static,
+        Res: Message + Default + Shows + 'static,
+    {
+        let span = tracing::info_span!(
+            "rpc.client",
+            otel.name = method.trim_start_matches('/'),
+            otel.kind = "client",
+            rpc.system.name = "grpc",
+            rpc.method = method.trim_start_matches('/'),
+            rpc.response.status_code = tracing::field::Empty,
+        );
+        let answer = self
+            .attempts::<Req, Res>(method, &request)
+            .instrument(span.clone())
+            .await;
+        match &answer {
+            Ok(answer) => {
+                span.record("rpc.response.status_code", "OK");
+                self.shared.versions.saw(answer.message.balance());
+            }
+            Err(error) => {
+                span.record("rpc.response.status_code", tracing::field::debug(error.code));
+            }
+        }
+        answer
+    }
+
+    async fn attempts<Req, Res>(&self, method: &'static str, request: &Req) -> Result<Answer<Res>, CallError>
+    where
+        Req: Message + Clone + 'static,
+        Res: Message + Default + 'static,
+    {
+        let ends = Instant::now() + self.deadline;
+        self.shared.retries.call_begins();
+        let mut attempt_count = 0;
+        let mut last: Option<Status> = None;
+        loop {
+            let left = ends.saturating_duration_since(Instant::now());
+            let Ok(outcome) = tokio::time::timeout(left, self.attempt(method, request, left)).await else {
+                return Err(CallError::out_of_time(
+                    method,
+                    self.deadline,
+                    attempt_count + 1,
+                    last.as_ref(),
+                ));
+            };
+            attempt_count += 1;
+            let status = match outcome {
+                Ok(answer) => return Ok(answer),
+                Err(status) => status,
+            };
+            let Some(pause) = self.shared.retries.pause_after(&status, attempt_count) else {
+                return Err(CallError::from_status(method, &status, attempt_count));
+            };
+            if Instant::now() + pause >= ends {
+                return Err(CallError::from_status(method, &status, attempt_count));
+            }
+            tracing::debug!(method, attempt_count, code = ?status.code(), ?pause, "the call is tried again");
+            tokio::time::sleep(pause).await;
+            last = Some(status);
+        }
+    }
+
+    async fn attempt<Req, Res>(
+        &self,
+        method: &'static str,
+        request: &Req,
+        left: Duration,
+    ) -> Result<Answer<Res>, Status>
+    where
+        Req: Message + Clone + 'static,
+        Res: Message + Default + 'static,
+    {
+        let mut grpc = tonic::client::Grpc::new(self.shared.connections.next())
+            .max_decoding_message_size(ANSWER_SIZE_MAX_BYTES);
+        grpc.ready()
+            .await
+            .map_err(|error| Status::unavailable(format!("the service cannot be reached: {error}")))?;
+        let mut outgoing = Request::new(request.clone());
+        outgoing.set_timeout(left);
+        self.write_headers(outgoing.metadata_mut());
+        let response = grpc
+            .unary(
+                outgoing,
+                PathAndQuery::from_static(method),
+                ProstCodec::<Req, Res>::default(),
+            )
+            .await?;
+        let replayed = response
+            .metadata()
+            .get(REPLAYED_HEADER)
+            .is_some_and(|value| value == "true");
+        Ok(Answer {
+            message: response.into_inner(),
+            replayed,
+        })
+    }
+
+    fn write_headers(&self, metadata: &mut MetadataMap) {
+        metadata.insert("authorization", self.shared.authorization.clone());
+        if let Some(program) = &self.program {
+            metadata.insert(PROGRAM_HEADER, program.clone());
+        }
+        let mut headers = std::mem::take(metadata).into_headers();
+        fealty_telemetry::inject(&Span::current(), &mut headers);
+        *metadata = MetadataMap::from_headers(headers);
+    }
+}
+
+fn program_value(program_id: ProgramId) -> AsciiMetadataValue {
+    // A UUID's text is ASCII.
+    program_id
+        .to_string()
+        .parse()
+        .unwrap_or_else(|_| AsciiMetadataValue::from_static(""))
+}

@@ -1,0 +1,161 @@
+//! Calls the ledger service: units, owners, balances, transactions, rules, purchases.
+
+use std::time::Duration;
+
+use fealty_proto::ledger::v1::OwnerBalance;
+use fealty_proto::ledger::v1::{
+    CreateEarningRuleRequest, CreateEarningRuleResponse, CreateUnitRequest, CreateUnitResponse,
+    CreditPointsRequest, CreditPointsResponse, EndEarningRuleRequest, EndEarningRuleResponse,
+    GetBalanceRequest, GetBalanceResponse, GetEarningRuleRequest, GetEarningRuleResponse, GetOwnerRequest,
+    GetOwnerResponse, GetPurchaseRequest, GetPurchaseResponse, GetTransactionRequest, GetTransactionResponse,
+    GetUnitRequest, GetUnitResponse, ListEarningRulesRequest, ListEarningRulesResponse, ListLotsRequest,
+    ListLotsResponse, ListPurchasesRequest, ListPurchasesResponse, ListTransactionsRequest,
+    ListTransactionsResponse, ListUnitsRequest, ListUnitsResponse, OpenOwnerRequest, OpenOwnerResponse,
+    RecordPurchaseRequest, RecordPurchaseResponse, RefundPurchaseRequest, RefundPurchaseResponse,
+    SpendPointsRequest, SpendPointsResponse, SummarizePurchasesRequest, SummarizePurchasesResponse,
+    UpdateUnitRequest, UpdateUnitResponse,
+};
+use fealty_proto::types::v1::Consistency;
+use fealty_proto::types::v1::consistency::Requirement;
+use fealty_types::ProgramId;
+
+use crate::caller::Caller;
+use crate::method::{Shows, methods};
+use crate::{Answer, CallError, ClientConfig, ConnectError};
+
+/// Calls the ledger service: units, owners, balances, transactions, rules, purchases. Cheap to clone; clones share connections, retry budget and the versions seen.
+#[derive(Debug, Clone)]
+pub struct LedgerClient {
+    caller: Caller,
+}
+
+impl LedgerClient {
+    /// Prepares a client. It connects with its first call.
+    pub fn try_new(config: &ClientConfig) -> Result<Self, ConnectError> {
+        Ok(Self {
+            caller: Caller::try_new(config)?,
+        })
+    }
+
+    /// The same client, speaking about a program: for keys that are bound to none.
+    #[must_use]
+    pub fn for_program(&self, program_id: ProgramId) -> Self {
+        Self {
+            caller: self.caller.for_program(program_id),
+        }
+    }
+
+    /// The same client with another deadline: for callers who have only so much time left themselves.
+    #[must_use]
+    pub fn within(&self, deadline: Duration) -> Self {
+        Self {
+            caller: self.caller.within(deadline),
+        }
+    }
+
+    /// An owner's balances, all of one version. A request that asks for no consistency gets at least the newest version
+    /// that this client has seen of the owner.
+    pub async fn get_balance(
+        &self,
+        mut request: GetBalanceRequest,
+    ) -> Result<Answer<GetBalanceResponse>, CallError> {
+        if request.consistency.is_none() {
+            request.consistency = self
+                .caller
+                .newest_version(&request.owner_id)
+                .map(|version| Consistency {
+                    requirement: Some(Requirement::AtLeastVersion(version)),
+                });
+        }
+        self.caller
+            .unary("/fealty.ledger.v1.BalanceService/GetBalance", request)
+            .await
+    }
+
+    methods! {
+        /// An owner's lots that have points left and have not ended: the soonest to end first, those without end last.
+        list_lots("/fealty.ledger.v1.BalanceService/ListLots"): read ListLotsRequest => ListLotsResponse;
+        /// Makes a rule. Rules of one unit must not overlap in time, so that no purchase is counted twice.
+        create_earning_rule("/fealty.ledger.v1.EarningRuleService/CreateEarningRule"): write CreateEarningRuleRequest => CreateEarningRuleResponse;
+        /// One rule.
+        get_earning_rule("/fealty.ledger.v1.EarningRuleService/GetEarningRule"): read GetEarningRuleRequest => GetEarningRuleResponse;
+        /// Ends a rule at a time that is not in the past, or brings its end forward. What was earned stays.
+        end_earning_rule("/fealty.ledger.v1.EarningRuleService/EndEarningRule"): read EndEarningRuleRequest => EndEarningRuleResponse;
+        /// All rules, newest first.
+        list_earning_rules("/fealty.ledger.v1.EarningRuleService/ListEarningRules"): read ListEarningRulesRequest => ListEarningRulesResponse;
+        /// Opens an owner. Opening the same id with the same kind again changes nothing and answers alike.
+        open_owner("/fealty.ledger.v1.OwnerService/OpenOwner"): write OpenOwnerRequest => OpenOwnerResponse;
+        /// One owner.
+        get_owner("/fealty.ledger.v1.OwnerService/GetOwner"): read GetOwnerRequest => GetOwnerResponse;
+        /// Records a purchase and what it earns by the rules of the time when it happened.
+        record_purchase("/fealty.ledger.v1.PurchaseService/RecordPurchase"): write RecordPurchaseRequest => RecordPurchaseResponse;
+        /// Records a refund and takes back what the refunded part earned. With a purchase: its exact share, never more than
+        /// it earned. Without one: what such a purchase would have earned at the refund's time. What is spent already is
+        /// owed or waived, as the unit says.
+        refund_purchase("/fealty.ledger.v1.PurchaseService/RefundPurchase"): write RefundPurchaseRequest => RefundPurchaseResponse;
+        /// One purchase, with what has been refunded of it.
+        get_purchase("/fealty.ledger.v1.PurchaseService/GetPurchase"): read GetPurchaseRequest => GetPurchaseResponse;
+        /// An owner's purchases, the latest recorded first.
+        list_purchases("/fealty.ledger.v1.PurchaseService/ListPurchases"): read ListPurchasesRequest => ListPurchasesResponse;
+        /// Counts and sums of everything that a source has sent: what to reconcile its books with.
+        summarize_purchases("/fealty.ledger.v1.PurchaseService/SummarizePurchases"): read SummarizePurchasesRequest => SummarizePurchasesResponse;
+        /// Gives points to an owner. Debt is paid off first.
+        credit_points("/fealty.ledger.v1.TransactionService/CreditPoints"): write CreditPointsRequest => CreditPointsResponse;
+        /// Takes points from an owner: from the lots that end soonest, then from the oldest.
+        spend_points("/fealty.ledger.v1.TransactionService/SpendPoints"): write SpendPointsRequest => SpendPointsResponse;
+        /// One transaction.
+        get_transaction("/fealty.ledger.v1.TransactionService/GetTransaction"): read GetTransactionRequest => GetTransactionResponse;
+        /// An owner's statement: their transactions, newest first, with the balances after each.
+        list_transactions("/fealty.ledger.v1.TransactionService/ListTransactions"): read ListTransactionsRequest => ListTransactionsResponse;
+        /// Defines a unit.
+        create_unit("/fealty.ledger.v1.UnitService/CreateUnit"): write CreateUnitRequest => CreateUnitResponse;
+        /// One unit.
+        get_unit("/fealty.ledger.v1.UnitService/GetUnit"): read GetUnitRequest => GetUnitResponse;
+        /// Changes a unit. Lots that exist keep their ends.
+        update_unit("/fealty.ledger.v1.UnitService/UpdateUnit"): read UpdateUnitRequest => UpdateUnitResponse;
+        /// The program's units, by code.
+        list_units("/fealty.ledger.v1.UnitService/ListUnits"): read ListUnitsRequest => ListUnitsResponse;
+    }
+}
+
+impl Shows for GetBalanceResponse {
+    fn balance(&self) -> Option<&OwnerBalance> {
+        self.balance.as_ref()
+    }
+}
+impl Shows for ListLotsResponse {}
+impl Shows for CreateEarningRuleResponse {}
+impl Shows for GetEarningRuleResponse {}
+impl Shows for EndEarningRuleResponse {}
+impl Shows for ListEarningRulesResponse {}
+impl Shows for OpenOwnerResponse {}
+impl Shows for GetOwnerResponse {}
+impl Shows for RecordPurchaseResponse {
+    fn balance(&self) -> Option<&OwnerBalance> {
+        self.balance.as_ref()
+    }
+}
+impl Shows for RefundPurchaseResponse {
+    fn balance(&self) -> Option<&OwnerBalance> {
+        self.balance.as_ref()
+    }
+}
+impl Shows for GetPurchaseResponse {}
+impl Shows for ListPurchasesResponse {}
+impl Shows for SummarizePurchasesResponse {}
+impl Shows for CreditPointsResponse {
+    fn balance(&self) -> Option<&OwnerBalance> {
+        self.balance.as_ref()
+    }
+}
+impl Shows for SpendPointsResponse {
+    fn balance(&self) -> Option<&OwnerBalance> {
+        self.balance.as_ref()
+    }
+}
+impl Shows for GetTransactionResponse {}
+impl Shows for ListTransactionsResponse {}
+impl Shows for CreateUnitResponse {}
+impl Shows for GetUnitResponse {}
+impl Shows for UpdateUnitResponse {}
+impl Shows for ListUnitsResponse {}

@@ -1,0 +1,122 @@
+//! Calls the members service: programs, keys, staff, policies, members.
+
+use std::time::Duration;
+
+use fealty_proto::members::v1::{
+    AddIdentifierRequest, AddIdentifierResponse, CreateApiKeyRequest, CreateApiKeyResponse,
+    CreateProgramRequest, CreateProgramResponse, CreateStaffMemberRequest, CreateStaffMemberResponse,
+    EnrolMemberRequest, EnrolMemberResponse, GetMemberRequest, GetMemberResponse, GetPolicyRequest,
+    GetPolicyResponse, GetProgramRequest, GetProgramResponse, GetStaffMemberRequest, GetStaffMemberResponse,
+    ListApiKeysRequest, ListApiKeysResponse, ListMembersRequest, ListMembersResponse, ListPoliciesRequest,
+    ListPoliciesResponse, ListProgramsRequest, ListProgramsResponse, ListStaffMembersRequest,
+    ListStaffMembersResponse, LookupMemberRequest, LookupMemberResponse, PublishPolicyRequest,
+    PublishPolicyResponse, RemoveIdentifierRequest, RemoveIdentifierResponse, RevokeApiKeyRequest,
+    RevokeApiKeyResponse, UpdateMemberRequest, UpdateMemberResponse, UpdateProgramRequest,
+    UpdateProgramResponse, UpdateStaffMemberRequest, UpdateStaffMemberResponse,
+};
+use fealty_types::ProgramId;
+
+use crate::caller::Caller;
+use crate::method::{Shows, methods};
+use crate::{Answer, CallError, ClientConfig, ConnectError};
+
+/// Calls the members service: programs, keys, staff, policies, members. Cheap to clone; clones share connections, retry budget and the versions seen.
+#[derive(Debug, Clone)]
+pub struct MembersClient {
+    caller: Caller,
+}
+
+impl MembersClient {
+    /// Prepares a client. It connects with its first call.
+    pub fn try_new(config: &ClientConfig) -> Result<Self, ConnectError> {
+        Ok(Self {
+            caller: Caller::try_new(config)?,
+        })
+    }
+
+    /// The same client, speaking about a program: for keys that are bound to none.
+    #[must_use]
+    pub fn for_program(&self, program_id: ProgramId) -> Self {
+        Self {
+            caller: self.caller.for_program(program_id),
+        }
+    }
+
+    /// The same client with another deadline: for callers who have only so much time left themselves.
+    #[must_use]
+    pub fn within(&self, deadline: Duration) -> Self {
+        Self {
+            caller: self.caller.within(deadline),
+        }
+    }
+
+    methods! {
+        /// Creates a key of the caller's program. Its text is in this answer and nowhere else, ever: a retry with the same
+        /// request id is answered without it. A key cannot hand out a scope that it lacks itself.
+        create_api_key("/fealty.members.v1.ApiKeyService/CreateApiKey"): write CreateApiKeyRequest => CreateApiKeyResponse;
+        /// Keys of the caller's program, oldest first, revoked ones among them.
+        list_api_keys("/fealty.members.v1.ApiKeyService/ListApiKeys"): read ListApiKeysRequest => ListApiKeysResponse;
+        /// Ends a key for good, in every service within 5 seconds. Revoking it again changes nothing.
+        revoke_api_key("/fealty.members.v1.ApiKeyService/RevokeApiKey"): read RevokeApiKeyRequest => RevokeApiKeyResponse;
+        /// Enrols a person who has accepted the policy in force. Once this answers, the ledger knows them too: points can be
+        /// posted at once.
+        enrol_member("/fealty.members.v1.MemberService/EnrolMember"): write EnrolMemberRequest => EnrolMemberResponse;
+        /// One member.
+        get_member("/fealty.members.v1.MemberService/GetMember"): read GetMemberRequest => GetMemberResponse;
+        /// Finds a member by one identifier: what a till does with a card.
+        lookup_member("/fealty.members.v1.MemberService/LookupMember"): read LookupMemberRequest => LookupMemberResponse;
+        /// Changes a member's profile.
+        update_member("/fealty.members.v1.MemberService/UpdateMember"): read UpdateMemberRequest => UpdateMemberResponse;
+        /// Members in the order of their enrolment.
+        list_members("/fealty.members.v1.MemberService/ListMembers"): read ListMembersRequest => ListMembersResponse;
+        /// Gives a member one more identifier.
+        add_identifier("/fealty.members.v1.MemberService/AddIdentifier"): write AddIdentifierRequest => AddIdentifierResponse;
+        /// Takes an identifier away. It finds nobody any more and may be given to another member. Removing it again changes
+        /// nothing.
+        remove_identifier("/fealty.members.v1.MemberService/RemoveIdentifier"): read RemoveIdentifierRequest => RemoveIdentifierResponse;
+        /// Publishes the next version of the program's policy. It is in force from its effective time until the next one's.
+        publish_policy("/fealty.members.v1.PolicyService/PublishPolicy"): write PublishPolicyRequest => PublishPolicyResponse;
+        /// One version, or the one in force.
+        get_policy("/fealty.members.v1.PolicyService/GetPolicy"): read GetPolicyRequest => GetPolicyResponse;
+        /// All versions, newest first.
+        list_policies("/fealty.members.v1.PolicyService/ListPolicies"): read ListPoliciesRequest => ListPoliciesResponse;
+        /// Creates a program.
+        create_program("/fealty.members.v1.ProgramService/CreateProgram"): write CreateProgramRequest => CreateProgramResponse;
+        /// The caller's program: that of its key, or that which a suite key names.
+        get_program("/fealty.members.v1.ProgramService/GetProgram"): read GetProgramRequest => GetProgramResponse;
+        /// Changes the caller's program.
+        update_program("/fealty.members.v1.ProgramService/UpdateProgram"): read UpdateProgramRequest => UpdateProgramResponse;
+        /// All programs, oldest first.
+        list_programs("/fealty.members.v1.ProgramService/ListPrograms"): read ListProgramsRequest => ListProgramsResponse;
+        /// Adds a staff member to the caller's program.
+        create_staff_member("/fealty.members.v1.StaffService/CreateStaffMember"): write CreateStaffMemberRequest => CreateStaffMemberResponse;
+        /// One staff member.
+        get_staff_member("/fealty.members.v1.StaffService/GetStaffMember"): read GetStaffMemberRequest => GetStaffMemberResponse;
+        /// Changes a staff member. One who is inactive is refused with each of their keys, within 5 seconds everywhere.
+        update_staff_member("/fealty.members.v1.StaffService/UpdateStaffMember"): read UpdateStaffMemberRequest => UpdateStaffMemberResponse;
+        /// The program's staff, oldest first.
+        list_staff_members("/fealty.members.v1.StaffService/ListStaffMembers"): read ListStaffMembersRequest => ListStaffMembersResponse;
+    }
+}
+
+impl Shows for CreateApiKeyResponse {}
+impl Shows for ListApiKeysResponse {}
+impl Shows for RevokeApiKeyResponse {}
+impl Shows for EnrolMemberResponse {}
+impl Shows for GetMemberResponse {}
+impl Shows for LookupMemberResponse {}
+impl Shows for UpdateMemberResponse {}
+impl Shows for ListMembersResponse {}
+impl Shows for AddIdentifierResponse {}
+impl Shows for RemoveIdentifierResponse {}
+impl Shows for PublishPolicyResponse {}
+impl Shows for GetPolicyResponse {}
+impl Shows for ListPoliciesResponse {}
+impl Shows for CreateProgramResponse {}
+impl Shows for GetProgramResponse {}
+impl Shows for UpdateProgramResponse {}
+impl Shows for ListProgramsResponse {}
+impl Shows for CreateStaffMemberResponse {}
+impl Shows for GetStaffMemberResponse {}
+impl Shows for UpdateStaffMemberResponse {}
+impl Shows for ListStaffMembersResponse {}

@@ -1,0 +1,32 @@
+//! One line per rpc: the typed clients are lists of these.
+
+/// A response that may show an owner's balances. Most show none.
+pub(crate) trait Shows {
+    /// The balances that it shows.
+    fn balance(&self) -> Option<&fealty_proto::ledger::v1::OwnerBalance> {
+        None
+    }
+}
+
+/// Writes the methods of a client. `name: read Request => Response` for what only reads, or names by itself what it changes,
+/// `name: write Request => Response` for what carries a `request_id`.
+macro_rules! methods {
+    ($($(#[$doc:meta])* $name:ident($path:literal): $kind:ident $request:ident => $response:ident;)*) => {
+        $(
+            $(#[$doc])*
+            pub async fn $name(&self, request: $request) -> Result<Answer<$response>, CallError> {
+                methods!(@$kind self, request, $path)
+            }
+        )*
+    };
+    (@read $self:ident, $request:ident, $path:literal) => {
+        $self.caller.unary($path, $request).await
+    };
+    (@write $self:ident, $request:ident, $path:literal) => {{
+        let mut request = $request;
+        $self.caller.name_attempt(&mut request.request_id);
+        $self.caller.unary($path, request).await
+    }};
+}
+
+pub(crate) use methods;

@@ -1,0 +1,54 @@
+//! The newest version seen of each owner.
+
+use fealty_proto::ledger::v1::OwnerBalance;
+use moka::sync::Cache;
+
+/// Owners remembered at the most. One that is forgotten is read as by a client that never saw it: fresh enough for
+/// everything but its own last write, which by then lies 100,000 owners back.
+const OWNER_COUNT_MAX: u64 = 100_000;
+
+/// What a client knows of how far each owner has come.
+#[derive(Debug, Clone)]
+pub(crate) struct Versions(Cache<String, i64>);
+
+impl Versions {
+    pub(crate) fn new() -> Self {
+        Self(Cache::new(OWNER_COUNT_MAX))
+    }
+
+    /// Remembers what a response shows, unless something newer is known.
+    pub(crate) fn saw(&self, balance: Option<&OwnerBalance>) {
+        let Some(balance) = balance else { return };
+        self.0.entry(balance.owner_id.clone()).and_upsert_with(|known| {
+            known.map_or(balance.version, |known| known.into_value().max(balance.version))
+        });
+    }
+
+    /// The newest version seen of an owner.
+    pub(crate) fn newest(&self, owner_id: &str) -> Option<i64> {
+        self.0.get(owner_id)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn balance(version: i64) -> OwnerBalance {
+        OwnerBalance {
+            owner_id: "a".into(),
+            version,
+            balances: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn an_older_answer_does_not_lower_the_known_version() {
+        let versions = Versions::new();
+        assert_eq!(versions.newest("a"), None);
+        versions.saw(Some(&balance(7)));
+        versions.saw(Some(&balance(5)));
+        versions.saw(None);
+        assert_eq!(versions.newest("a"), Some(7));
+    }
+}
