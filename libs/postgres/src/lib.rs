@@ -26,11 +26,24 @@
 
 pub mod deadline;
 pub mod error;
+pub mod feed;
+pub mod fences;
+pub mod migrate;
+pub mod pool;
+pub mod provision;
 pub mod requests;
 pub mod sqlstate;
+#[cfg(feature = "testing")]
+pub mod testing;
+pub mod timeline;
 pub mod transact;
 
 pub use deadline::Deadline;
 pub use error::{Fault, StorageError, TransactError};
+pub use feed::{FeedPosition, FeedTokenError};
+pub use migrate::{AppliedMigration, SchemaError, check_schema, migrate};
+pub use pool::{PoolConfig, connect, connect_lazy};
+pub use provision::{RolePasswords, ServiceDatabase, ServiceUrls, provision};
 pub use sqlstate::Failure;
+pub use timeline::{DatabaseTimeline, database_timeline};
 pub use transact::{Scope, TransactOptions, in_tx, transact};
