@@ -1,0 +1,45 @@
+//! The layer that lets nobody past without a verified caller.
+
+use std::sync::Arc;
+
+use http::{Request, Response};
+use tonic::body::Body;
+
+use super::Authenticator;
+use crate::call::{Call, Endpoint, Inner, Stage, proceed, refuse};
+use crate::errors::ApiError;
+
+/// Verifies the caller and puts it into the request's extensions.
+#[derive(Debug, Clone)]
+pub(crate) struct Access {
+    authenticator: Arc<Authenticator>,
+}
+
+impl Access {
+    pub(crate) fn new(authenticator: Arc<Authenticator>) -> Self {
+        Self { authenticator }
+    }
+}
+
+impl Stage for Access {
+    async fn handle(&self, mut request: Request<Body>, next: impl Inner) -> Response<Body> {
+        let call = Call::current(&request);
+        match call.endpoint {
+            Endpoint::Open(_) => proceed(next, request).await,
+            // Not handed on: what the protos do not know has no scope, and must never be served by an accident of
+            // routing.
+            Endpoint::Unknown => refuse(&ApiError::method_unknown(request.uri().path())),
+            Endpoint::Method(_, method) => {
+                match self.authenticator.authenticate(method, request.headers()).await {
+                    Ok(caller) => {
+                        // The only layer that sets it.
+                        let _ = call.caller.set(caller.clone());
+                        request.extensions_mut().insert(caller);
+                        proceed(next, request).await
+                    }
+                    Err(error) => refuse(&error),
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,159 @@
+//! What the layers know of a call, and the shape that they share.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, OnceLock};
+use std::task::{Context, Poll};
+
+use fealty_proto::Method;
+use http::{Request, Response};
+use tonic::body::Body;
+use tower::{Layer, Service, ServiceExt};
+
+use crate::access::Caller;
+use crate::errors::ApiError;
+
+/// Methods that need no key, count towards no limit and are logged as debugging: health and reflection. Full paths,
+/// because what follows a known service's name could be anything.
+const OPEN_METHODS: [&str; 5] = [
+    "/grpc.health.v1.Health/Check",
+    "/grpc.health.v1.Health/List",
+    "/grpc.health.v1.Health/Watch",
+    "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
+    "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",
+];
+
+/// Which method a call names.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Endpoint {
+    /// A method of the protos.
+    Method(&'static str, &'static Method),
+    /// Health or reflection.
+    Open(&'static str),
+    /// None that anybody knows.
+    Unknown,
+}
+
+impl Endpoint {
+    pub(crate) fn of(path: &str) -> Self {
+        if let Some((path, method)) = fealty_proto::methods().get_key_value(path) {
+            return Self::Method(path, method);
+        }
+        match OPEN_METHODS.iter().find(|open| **open == path) {
+            Some(open) => Self::Open(open),
+            None => Self::Unknown,
+        }
+    }
+
+    /// `fealty.members.v1.MemberService/GetMember`; `_OTHER` where a stranger could make up as many as they like.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Method(path, _) | Self::Open(path) => path.trim_start_matches('/'),
+            Self::Unknown => "_OTHER",
+        }
+    }
+
+    pub(crate) fn is_open(self) -> bool {
+        matches!(self, Self::Open(_))
+    }
+}
+
+/// A call on its way through the layers, found in the request's extensions.
+#[derive(Debug, Clone)]
+pub(crate) struct Call {
+    pub(crate) endpoint: Endpoint,
+    /// Set by the access layer, read by the log.
+    pub(crate) caller: Arc<OnceLock<Caller>>,
+}
+
+impl Call {
+    pub(crate) fn of(request: &Request<Body>) -> Self {
+        Self {
+            endpoint: Endpoint::of(request.uri().path()),
+            caller: Arc::default(),
+        }
+    }
+
+    /// The call that the outermost layer began.
+    pub(crate) fn current(request: &Request<Body>) -> Self {
+        request
+            .extensions()
+            .get::<Self>()
+            .cloned()
+            .unwrap_or_else(|| Self::of(request))
+    }
+}
+
+/// A refusal as the whole answer to a call.
+pub(crate) fn refuse(error: &ApiError) -> Response<Body> {
+    error.to_status().into_http()
+}
+
+/// The service below a layer.
+pub(crate) trait Inner:
+    Service<Request<Body>, Response = Response<Body>, Error = Infallible, Future: Send> + Clone + Send + 'static
+{
+}
+
+impl<S> Inner for S where
+    S: Service<Request<Body>, Response = Response<Body>, Error = Infallible, Future: Send>
+        + Clone
+        + Send
+        + 'static
+{
+}
+
+/// One layer: what happens around a call. The rest of tower's plumbing is the same for all of them.
+pub(crate) trait Stage: Clone + Send + Sync + 'static {
+    /// Handles the call, usually by handing it on.
+    fn handle(&self, request: Request<Body>, next: impl Inner)
+    -> impl Future<Output = Response<Body>> + Send;
+}
+
+/// Hands the request on.
+pub(crate) async fn proceed(next: impl Inner, request: Request<Body>) -> Response<Body> {
+    match next.oneshot(request).await {
+        Ok(response) => response,
+        Err(never) => match never {},
+    }
+}
+
+/// A stage as a tower layer.
+#[derive(Debug, Clone)]
+pub(crate) struct StageLayer<T>(pub(crate) T);
+
+impl<T: Stage, S> Layer<S> for StageLayer<T> {
+    type Service = Staged<T, S>;
+
+    fn layer(&self, next: S) -> Self::Service {
+        Staged {
+            stage: self.0.clone(),
+            next,
+        }
+    }
+}
+
+/// A stage before the service that it wraps.
+#[derive(Debug, Clone)]
+pub(crate) struct Staged<T, S> {
+    stage: T,
+    next: S,
+}
+
+impl<T: Stage, S: Inner> Service<Request<Body>> for Staged<T, S> {
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, _cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        // Each call asks its own clone of the next service (`oneshot`).
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
+        let stage = self.stage.clone();
+        let next = self.next.clone();
+        Box::pin(async move { Ok(stage.handle(request, next).await) })
+    }
+}

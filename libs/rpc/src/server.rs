@@ -1,0 +1,251 @@
+//! A gRPC server: services with all layers around them, health, reflection, gRPC-Web, TLS.
+
+mod config;
+mod connections;
+mod tls;
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use http::Request;
+use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
+use tonic::body::Body;
+use tonic::server::NamedService;
+use tonic::service::Routes;
+use tonic_health::pb::health_server::{Health, HealthServer};
+use tonic_web::GrpcWebLayer;
+use tower::{Layer, Service};
+
+pub use self::config::{ServerConfig, TlsConfig};
+use self::connections::Connections;
+use crate::access::Authenticator;
+use crate::access::layer::Access;
+use crate::call::{Inner, StageLayer};
+use crate::deadline::Deadlines;
+use crate::enrich::Enrich;
+use crate::limits::InFlight;
+use crate::observe::{CallMetrics, Observe};
+use crate::panics::CatchPanics;
+use crate::web::WebOrigins;
+
+/// Why a server does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum ServerError {
+    /// Settings that cannot be.
+    #[error("the server's settings are wrong: {}", .0.join("; "))]
+    Config(Vec<String>),
+    /// Nobody could say who may call these.
+    #[error("these methods have no scope in the protos: {}", .0.join(", "))]
+    UnscopedMethods(Vec<String>),
+    /// A file of TLS.
+    #[error("{path}: {cause}", path = .path.display())]
+    Tls {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        cause: String,
+    },
+    /// The descriptors of reflection.
+    #[error("reflection cannot describe the services")]
+    Reflection(#[from] tonic_reflection::server::Error),
+}
+
+/// Puts a generated service under the server's limits: its message size, and gzip.
+///
+/// The generated servers share no trait that could do it: `server.add_service(limited!(config, MemberServiceServer::new(x)))`.
+#[macro_export]
+macro_rules! limited {
+    ($config:expr, $service:expr) => {
+        $service
+            .max_decoding_message_size($config.message_size_max_bytes)
+            .accept_compressed(tonic::codec::CompressionEncoding::Gzip)
+            .send_compressed(tonic::codec::CompressionEncoding::Gzip)
+    };
+}
+
+/// Collects what a server shall serve.
+#[derive(Debug)]
+pub struct ServerBuilder {
+    config: ServerConfig,
+    authenticator: Arc<Authenticator>,
+    routes: Routes,
+    service_names: Vec<&'static str>,
+}
+
+impl ServerBuilder {
+    /// A server without services.
+    #[must_use]
+    pub fn new(config: ServerConfig, authenticator: Arc<Authenticator>) -> Self {
+        Self {
+            config,
+            authenticator,
+            routes: Routes::default(),
+            service_names: Vec::new(),
+        }
+    }
+
+    /// The settings, for [`limited!`](crate::limited).
+    #[must_use]
+    pub fn config(&self) -> &ServerConfig {
+        &self.config
+    }
+
+    /// Adds a service of the protos, under the limits ([`limited!`](crate::limited)).
+    #[must_use]
+    pub fn add_service<S>(mut self, service: S) -> Self
+    where
+        S: Service<Request<Body>, Error = Infallible, Response = http::Response<Body>, Future: Send>
+            + NamedService
+            + Clone
+            + Send
+            + Sync
+            + 'static,
+    {
+        self.routes = self.routes.add_service(service);
+        self.service_names.push(S::NAME);
+        self
+    }
+
+    /// Adds the health service, whose reporter the caller keeps.
+    #[must_use]
+    pub fn add_health<H: Health>(mut self, health: HealthServer<H>) -> Self {
+        self.routes = self.routes.add_service(health);
+        self
+    }
+
+    /// Checks everything that can be checked before a listener is there.
+    pub fn build(self) -> Result<Server, ServerError> {
+        let problems = self.config.problems();
+        if !problems.is_empty() {
+            return Err(ServerError::Config(problems));
+        }
+        let unscoped = unscoped_methods(&self.service_names);
+        if !unscoped.is_empty() {
+            return Err(ServerError::UnscopedMethods(unscoped));
+        }
+        let tls = self.config.tls.as_ref().map(tls::acceptor).transpose()?;
+        let routes = with_reflection(self.routes, &self.service_names)?;
+        Ok(Server {
+            config: self.config,
+            authenticator: self.authenticator,
+            routes,
+            tls,
+        })
+    }
+}
+
+/// Everything ready to serve.
+pub struct Server {
+    config: ServerConfig,
+    authenticator: Arc<Authenticator>,
+    routes: Routes,
+    tls: Option<TlsAcceptor>,
+}
+
+impl Server {
+    /// Serves until `shutdown`, then stops to listen, tells every client, and ends with the last call in flight.
+    /// There is no bound to that: drop the future for a hard end.
+    pub async fn serve(self, listener: TcpListener, shutdown: impl Future<Output = ()>) {
+        let metrics = Arc::new(CallMetrics::new());
+        let service = layered(
+            &self.config,
+            self.authenticator,
+            self.routes.prepare(),
+            Arc::clone(&metrics),
+        );
+        Connections::new(&self.config, service, self.tls, metrics)
+            .serve(listener, shutdown)
+            .await;
+    }
+}
+
+impl std::fmt::Debug for Server {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Server")
+            .field("config", &self.config)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The layers, outermost first as documented in the crate's documentation.
+fn layered(
+    config: &ServerConfig,
+    authenticator: Arc<Authenticator>,
+    routes: Routes,
+    metrics: Arc<CallMetrics>,
+) -> impl Inner + Sync {
+    let service = StageLayer(Access::new(authenticator)).layer(routes);
+    let service = StageLayer(InFlight::new(config.calls_in_flight_max)).layer(service);
+    let service = StageLayer(Deadlines {
+        default: config.deadline_default(),
+        max: config.deadline_max(),
+    })
+    .layer(service);
+    let service = StageLayer(CatchPanics).layer(service);
+    let service = StageLayer(Enrich {
+        message_size_max_bytes: config.message_size_max_bytes,
+    })
+    .layer(service);
+    let service = StageLayer(Observe::new(metrics)).layer(service);
+    let service = GrpcWebLayer::new().layer(service);
+    StageLayer(WebOrigins::new(&config.web_origins)).layer(service)
+}
+
+/// Methods of the services whose scope the protos do not say; a service that the protos do not know at all is named
+/// itself.
+fn unscoped_methods(service_names: &[&str]) -> Vec<String> {
+    service_names
+        .iter()
+        .flat_map(|name| {
+            let prefix = format!("/{name}/");
+            let mut methods = fealty_proto::methods()
+                .iter()
+                .filter(|(path, _)| path.starts_with(&prefix))
+                .peekable();
+            if methods.peek().is_none() {
+                return vec![format!("{name} (not in the protos)")];
+            }
+            methods
+                .filter(|(_, method)| method.scope.is_none())
+                .map(|(path, _)| path.clone())
+                .collect()
+        })
+        .collect()
+}
+
+/// Reflection in both versions: grpcurl asks for v1, Python's client for v1alpha.
+fn with_reflection(routes: Routes, service_names: &[&str]) -> Result<Routes, ServerError> {
+    let builder = || {
+        let described = tonic_reflection::server::Builder::configure()
+            .register_encoded_file_descriptor_set(fealty_proto::FILE_DESCRIPTOR_SET)
+            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+            .with_service_name("grpc.health.v1.Health");
+        service_names
+            .iter()
+            .fold(described, |described, name| described.with_service_name(*name))
+    };
+    let v1 = builder()
+        .with_service_name("grpc.reflection.v1.ServerReflection")
+        .build_v1()?;
+    let v1alpha = builder()
+        .with_service_name("grpc.reflection.v1alpha.ServerReflection")
+        .build_v1alpha()?;
+    Ok(routes.add_service(v1).add_service(v1alpha))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_service_that_the_protos_do_not_know_is_named() {
+        assert_eq!(unscoped_methods(&["a.B"]), ["a.B (not in the protos)"]);
+        assert_eq!(
+            unscoped_methods(&["fealty.access.v1.AccessFeedService"]),
+            Vec::<String>::new()
+        );
+    }
+}
