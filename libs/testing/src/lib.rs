@@ -1,0 +1,5 @@
+//! What tests across the suite stand on: real Postgres and Redis, found, installed or started by themselves.
+
+pub mod servers;
+
+pub use servers::{TestServers, servers};
