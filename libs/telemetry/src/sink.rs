@@ -179,12 +179,13 @@ static TRACED_TESTS: LazyLock<TracedTests> = LazyLock::new(|| {
         instance: std::process::id().to_string(),
     };
     let telemetry = Telemetry::try_init(&config, identity).expect("the only telemetry of the test process");
+    telemetry.outlast_shutdowns();
     TracedTests { telemetry, sink }
 });
 
 impl Telemetry {
     /// The telemetry that all tests of a process share: initialised by the first that asks, with a collector in the
-    /// process to look into.
+    /// process to look into. Shutting it down only flushes it.
     #[must_use]
     pub fn for_tests() -> &'static TracedTests {
         &TRACED_TESTS

@@ -42,6 +42,8 @@ struct Inner {
     pipelines: Mutex<Option<Pipelines>>,
     registry: prometheus::Registry,
     shutdown_timeout: Duration,
+    /// Ends with the OS process only: tests share one telemetry, and none of them may end it for the others.
+    lasting: AtomicBool,
 }
 
 impl std::fmt::Debug for Telemetry {
@@ -70,6 +72,7 @@ impl Telemetry {
             registry: pipelines.registry.clone(),
             pipelines: Mutex::new(Some(pipelines)),
             shutdown_timeout: config.shutdown_timeout(),
+            lasting: AtomicBool::new(false),
         };
         Ok(Self {
             inner: Arc::new(inner),
@@ -97,6 +100,12 @@ impl Telemetry {
             .unwrap_or_else(|error| Err(TelemetryError::Flush(error.to_string())))
     }
 
+    /// From now on a shutdown only flushes.
+    #[cfg(feature = "sink")]
+    pub(crate) fn outlast_shutdowns(&self) {
+        self.inner.lasting.store(true, Ordering::SeqCst);
+    }
+
     /// Sends what is left and goes on. For tests that look into a collector.
     pub async fn flush(&self) -> Result<(), TelemetryError> {
         let inner = Arc::clone(&self.inner);
@@ -108,6 +117,9 @@ impl Telemetry {
 
 impl Inner {
     fn shutdown(&self) -> Result<(), TelemetryError> {
+        if self.lasting.load(Ordering::SeqCst) {
+            return self.flush();
+        }
         let Some(pipelines) = self
             .pipelines
             .lock()

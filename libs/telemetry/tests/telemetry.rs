@@ -79,7 +79,13 @@ async fn the_exporter_does_not_report_on_itself() {
     for _ in 0..5 {
         traced.telemetry.flush().await.expect("the collector is there");
     }
-    let ours = ["caller", "called", "inside", "something to export"];
+    let ours = [
+        "caller",
+        "called",
+        "inside",
+        "something to export",
+        "after the shutdown",
+    ];
     let foreign: Vec<_> = traced
         .sink
         .spans()
@@ -124,6 +130,20 @@ async fn a_second_telemetry_in_a_process_is_refused() {
         matches!(second, Err(TelemetryError::AlreadyInitialised)),
         "{second:?}"
     );
+}
+
+#[tokio::test]
+async fn no_test_ends_the_telemetry_of_the_others() {
+    let traced = Telemetry::for_tests();
+    traced.telemetry.shutdown().await.expect("the collector is there");
+    let span = info_span!("after the shutdown");
+    let id = trace_id(&span).expect("a recorded span has an id");
+    drop(span);
+    let spans = traced
+        .sink
+        .wait_for_trace(&id, PATIENCE, |spans| spans.len() == 1)
+        .await;
+    assert_eq!(spans.len(), 1);
 }
 
 #[tokio::test]
