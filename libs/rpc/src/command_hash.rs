@@ -31,9 +31,18 @@ mod tests {
 
     #[test]
     fn commands_and_methods_have_hashes_of_their_own() {
-        assert_eq!(command_hash("/a/B", &member("1")), command_hash("/a/B", &member("1")));
-        assert_ne!(command_hash("/a/B", &member("1")), command_hash("/a/B", &member("2")));
-        assert_ne!(command_hash("/a/B", &member("1")), command_hash("/a/C", &member("1")));
+        assert_eq!(
+            command_hash("/a/B", &member("1")),
+            command_hash("/a/B", &member("1"))
+        );
+        assert_ne!(
+            command_hash("/a/B", &member("1")),
+            command_hash("/a/B", &member("2"))
+        );
+        assert_ne!(
+            command_hash("/a/B", &member("1")),
+            command_hash("/a/C", &member("1"))
+        );
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! How long a call may take: what the caller grants (`grpc-timeout`), at most what the server grants.
 //!
 //! tonic's own timeout answers CANCELLED and stops counting at the response's headers; this one answers
-//! DEADLINE_EXCEEDED and covers a streamed body too. What is left travels in the request's extensions as [`Deadline`].
+//! `DEADLINE_EXCEEDED` and covers a streamed body too. What is left travels in the request's extensions as [`Deadline`].
 
 use std::future::Future;
 use std::pin::Pin;
@@ -109,7 +109,7 @@ fn timeout_of(headers: &HeaderMap) -> Option<Duration> {
     }
 }
 
-/// A response's body that ends with DEADLINE_EXCEEDED when it is not done in time.
+/// A response's body that ends with `DEADLINE_EXCEEDED` when it is not done in time.
 struct DeadlineBody {
     /// None once it is over.
     body: Option<Body>,
@@ -176,8 +176,8 @@ mod tests {
 
     #[test]
     fn a_timeout_is_read_in_each_unit() {
-        assert_eq!(timeout_in("2H"), Some(Duration::from_secs(7_200)));
-        assert_eq!(timeout_in("3M"), Some(Duration::from_secs(180)));
+        assert_eq!(timeout_in("2H"), Some(Duration::from_hours(2)));
+        assert_eq!(timeout_in("3M"), Some(Duration::from_mins(3)));
         assert_eq!(timeout_in("82m"), Some(Duration::from_millis(82)));
         assert_eq!(timeout_in("99999999S"), Some(Duration::from_secs(99_999_999)));
         for malformed in ["", "m", "1", "-1S", "1.5S", "123456789S", "5x", " 5S"] {

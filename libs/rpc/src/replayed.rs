@@ -28,6 +28,12 @@ mod tests {
     #[test]
     fn only_a_replayed_answer_is_marked() {
         assert!(response((), false).metadata().get(REPLAYED_HEADER).is_none());
-        assert_eq!(response((), true).metadata().get(REPLAYED_HEADER).expect("marked"), "true");
+        assert_eq!(
+            response((), true)
+                .metadata()
+                .get(REPLAYED_HEADER)
+                .expect("marked"),
+            "true"
+        );
     }
 }

@@ -134,13 +134,8 @@ impl Violations {
         message: Option<M>,
         parse: impl FnOnce(&mut Self, M) -> Option<T>,
     ) -> Option<T> {
-        match message {
-            Some(message) => self.within(field, |v| parse(v, message)),
-            None => {
-                self.note(field, Problem::required());
-                None
-            }
-        }
+        let message = self.check(field, message.ok_or_else(Problem::required))?;
+        self.within(field, |v| parse(v, message))
     }
 
     /// Whether nothing was wrong.
@@ -168,6 +163,7 @@ impl Violations {
     }
 
     /// The same for a parser of a part of a message, whose paths start there.
+    #[must_use]
     pub fn into_problem(self) -> Problem {
         Problem::Below(self.found)
     }

@@ -17,7 +17,7 @@ const HEADERS_ALLOWED: HeaderValue = HeaderValue::from_static(
 );
 /// What a page may read.
 const HEADERS_EXPOSED: HeaderValue =
-    HeaderValue::from_static("grpc-status,grpc-message,grpc-status-details-bin,replayed");
+    HeaderValue::from_static("grpc-status,grpc-message,grpc-status-details-bin,fealty-replayed");
 /// How long a browser remembers the answer, in seconds: two hours, the most that Chrome takes.
 const PREFLIGHT_AGE_S: HeaderValue = HeaderValue::from_static("7200");
 /// Allows every page.

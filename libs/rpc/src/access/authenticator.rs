@@ -55,7 +55,7 @@ impl Authenticator {
     ///
     /// In this order: the key is there, well-formed, known and its secret right; not revoked, not past its end, its
     /// staff member active; it carries the scope; it fits the method (methods of the whole suite take no key of a
-    /// program: PROGRAM_DENIED); the program is the key's own or is named, exists, and is active. An inactive program
+    /// program: `PROGRAM_DENIED`); the program is the key's own or is named, exists, and is active. An inactive program
     /// is still open to the scopes of programs themselves, or nobody could wake it.
     pub async fn authenticate(&self, method: &Method, headers: &HeaderMap) -> Result<Caller, ApiError> {
         let scope = method
@@ -68,7 +68,7 @@ impl Authenticator {
         if method.suite_wide && key.record.program_id.is_some() {
             return Err(ApiError::suite_key_required());
         }
-        let program = match program_of_call(&key.record, method, headers)? {
+        let program = match program_of_call(&key.record, *method, headers)? {
             Some(program_id) => Some(self.open_program(program_id, scope).await?),
             None => None,
         };
@@ -156,7 +156,7 @@ fn key_of(headers: &HeaderMap) -> Result<ApiKeySecret, ApiError> {
 /// The program that the call is about, if it is about one.
 fn program_of_call(
     key: &KeyRecord,
-    method: &Method,
+    method: Method,
     headers: &HeaderMap,
 ) -> Result<Option<ProgramId>, ApiError> {
     let named = program_header(headers)?;

@@ -41,7 +41,7 @@ impl ApiError {
         )
     }
 
-    /// PERMISSION_DENIED: the key lacks the scope that the method needs.
+    /// `PERMISSION_DENIED`: the key lacks the scope that the method needs.
     #[must_use]
     pub fn scope_missing(scope: Scope) -> Self {
         Self::new(
@@ -52,7 +52,7 @@ impl ApiError {
         .with("scope", scope.as_str_name())
     }
 
-    /// INVALID_ARGUMENT: a key of the whole suite must name the program.
+    /// `INVALID_ARGUMENT`: a key of the whole suite must name the program.
     #[must_use]
     pub fn program_required() -> Self {
         Self::new(
@@ -62,7 +62,7 @@ impl ApiError {
         )
     }
 
-    /// PERMISSION_DENIED: not the key's program, or no program at all.
+    /// `PERMISSION_DENIED`: not the key's program, or no program at all.
     #[must_use]
     pub fn program_denied() -> Self {
         Self::new(
@@ -72,7 +72,7 @@ impl ApiError {
         )
     }
 
-    /// PERMISSION_DENIED: the method speaks about the whole suite, and the key belongs to one program.
+    /// `PERMISSION_DENIED`: the method speaks about the whole suite, and the key belongs to one program.
     #[must_use]
     pub fn suite_key_required() -> Self {
         Self::new(
@@ -82,7 +82,7 @@ impl ApiError {
         )
     }
 
-    /// FAILED_PRECONDITION: the program is not active.
+    /// `FAILED_PRECONDITION`: the program is not active.
     #[must_use]
     pub fn program_inactive(program_id: impl fmt::Display) -> Self {
         Self::new(
@@ -93,7 +93,7 @@ impl ApiError {
         .with("program_id", program_id)
     }
 
-    /// FAILED_PRECONDITION: the staff member who holds the key is not active.
+    /// `FAILED_PRECONDITION`: the staff member who holds the key is not active.
     #[must_use]
     pub fn staff_inactive(staff_id: impl fmt::Display) -> Self {
         Self::new(
@@ -104,7 +104,7 @@ impl ApiError {
         .with("staff_id", staff_id)
     }
 
-    /// DEADLINE_EXCEEDED: the outcome of a write is unknown to the caller.
+    /// `DEADLINE_EXCEEDED`: the outcome of a write is unknown to the caller.
     #[must_use]
     pub fn deadline_exceeded() -> Self {
         Self::new(
@@ -114,7 +114,7 @@ impl ApiError {
         )
     }
 
-    /// RESOURCE_EXHAUSTED: full; nothing was done.
+    /// `RESOURCE_EXHAUSTED`: full; nothing was done.
     #[must_use]
     pub fn overloaded(retry_after: Duration) -> Self {
         Self::new(
@@ -125,7 +125,7 @@ impl ApiError {
         .retry_after(retry_after)
     }
 
-    /// RESOURCE_EXHAUSTED: a message over the size that the server takes.
+    /// `RESOURCE_EXHAUSTED`: a message over the size that the server takes.
     #[must_use]
     pub fn message_too_large(size_max_bytes: usize) -> Self {
         Self::new(
@@ -184,7 +184,7 @@ impl ApiError {
         .with("method", path)
     }
 
-    /// NOT_FOUND: the program has no such resource.
+    /// `NOT_FOUND`: the program has no such resource.
     #[must_use]
     pub fn not_found(resource: &str, id: impl fmt::Display) -> Self {
         Self::new(
@@ -195,7 +195,7 @@ impl ApiError {
         .about(resource, id)
     }
 
-    /// ALREADY_EXISTS: the code, number or identifier of a resource is taken by `id`.
+    /// `ALREADY_EXISTS`: the code, number or identifier of a resource is taken by `id`.
     #[must_use]
     pub fn already_exists(resource: &str, id: impl fmt::Display) -> Self {
         Self::new(
@@ -217,7 +217,7 @@ impl ApiError {
         .about(resource, id)
     }
 
-    /// ALREADY_EXISTS: the request id was used for another command.
+    /// `ALREADY_EXISTS`: the request id was used for another command.
     #[must_use]
     pub fn request_id_reused(request_id: impl fmt::Display) -> Self {
         Self::new(
@@ -228,7 +228,7 @@ impl ApiError {
         .with("request_id", request_id)
     }
 
-    /// INVALID_ARGUMENT: damaged, or of another filter, method or program.
+    /// `INVALID_ARGUMENT`: damaged, or of another filter, method or program.
     #[must_use]
     pub fn page_token_invalid() -> Self {
         Self::new(
@@ -238,7 +238,7 @@ impl ApiError {
         )
     }
 
-    /// OUT_OF_RANGE: the version asked for has not been written.
+    /// `OUT_OF_RANGE`: the version asked for has not been written.
     #[must_use]
     pub fn version_ahead(version: i64, newest_version: i64) -> Self {
         Self::new(
@@ -261,7 +261,7 @@ impl ApiError {
         .retry_after(retry_after)
     }
 
-    /// FAILED_PRECONDITION: a business refusal with a reason of its own.
+    /// `FAILED_PRECONDITION`: a business refusal with a reason of its own.
     #[must_use]
     pub fn refused(reason: ErrorReason, template: impl Into<String>) -> Self {
         Self::new(Code::FailedPrecondition, reason, template)

@@ -99,8 +99,8 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn at(seconds: i64, nanos: i32) -> Option<prost_types::Timestamp> {
-        Some(prost_types::Timestamp { seconds, nanos })
+    fn at(seconds: i64, nanos: i32) -> prost_types::Timestamp {
+        prost_types::Timestamp { seconds, nanos }
     }
 
     #[test]
@@ -108,9 +108,9 @@ mod tests {
         let now = start_of(2026);
         let range = TimeRange::past(now);
         let skewed = now + TIME_SKEW_MAX;
-        assert_eq!(timestamp(at(skewed.timestamp(), 0).as_ref(), range), Ok(skewed));
-        assert!(timestamp(at(skewed.timestamp() + 1, 0).as_ref(), range).is_err());
-        assert!(timestamp(at(start_of(1899).timestamp(), 0).as_ref(), range).is_err());
+        assert_eq!(timestamp(Some(&at(skewed.timestamp(), 0)), range), Ok(skewed));
+        assert!(timestamp(Some(&at(skewed.timestamp() + 1, 0)), range).is_err());
+        assert!(timestamp(Some(&at(start_of(1899).timestamp(), 0)), range).is_err());
     }
 
     #[test]
@@ -122,7 +122,7 @@ mod tests {
     proptest! {
         #[test]
         fn any_timestamp_is_taken_or_refused_without_a_panic(seconds: i64, nanos: i32) {
-            if let Ok(time) = timestamp(at(seconds, nanos).as_ref(), TimeRange::any()) {
+            if let Ok(time) = timestamp(Some(&at(seconds, nanos)), TimeRange::any()) {
                 prop_assert_eq!(time.timestamp(), seconds);
             }
         }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ServerConfig {
-    /// Calls that the process works on at a time; one more is refused with RESOURCE_EXHAUSTED and a time to come back.
+    /// Calls that the process works on at a time; one more is refused with `RESOURCE_EXHAUSTED` and a time to come back.
     /// Twice what the ledger was measured to gain from.
     pub calls_in_flight_max: usize,
     /// Open connections; one more is closed at once. Below the 10,240 files that the usual service limits allow.
@@ -41,7 +41,7 @@ pub struct ServerConfig {
     pub connection_age_grace_ms: u64,
     /// How long a connection without a call is kept.
     pub connection_idle_max_ms: u64,
-    /// Origins of web pages that may call by gRPC-Web, such as "https://shop.example"; "*" for all. None by default.
+    /// Origins of web pages that may call by gRPC-Web, such as `https://shop.example`; `*` for all. None by default.
     pub web_origins: Vec<String>,
     /// TLS, if the server does it itself.
     pub tls: Option<TlsConfig>,

@@ -20,7 +20,7 @@ use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -47,7 +47,7 @@ pub(super) struct Connections<S> {
     calls: TaskTracker,
     tls: Option<TlsAcceptor>,
     lifetimes: Lifetimes,
-    connections_max: usize,
+    open_max: usize,
     metrics: Arc<CallMetrics>,
 }
 
@@ -77,7 +77,7 @@ impl<S: Inner + Sync> Connections<S> {
                 age_max: Duration::from_millis(config.connection_age_max_ms),
                 age_grace: Duration::from_millis(config.connection_age_grace_ms),
             },
-            connections_max: config.connections_max,
+            open_max: config.connections_max,
             metrics,
         }
     }
@@ -113,9 +113,9 @@ impl<S: Inner + Sync> Connections<S> {
         drain: &CancellationToken,
         open: &mut JoinSet<()>,
     ) {
-        if open.len() >= self.connections_max {
+        if open.len() >= self.open_max {
             self.metrics.connection_refused();
-            tracing::debug!(%peer, connections_max = self.connections_max, "a connection too many is closed");
+            tracing::debug!(%peer, connections_max = self.open_max, "a connection too many is closed");
             return;
         }
         let this = Arc::clone(self);
@@ -162,7 +162,7 @@ impl<S: Inner + Sync> Connections<S> {
         let mut connection = std::pin::pin!(connection);
         let ending = self.lifetimes.end(&activity, &drain);
         tokio::select! {
-            ended = connection.as_mut() => return report(ended),
+            ended = connection.as_mut() => report(ended),
             ending = ending => {
                 connection.as_mut().graceful_shutdown();
                 match ending {
@@ -201,11 +201,10 @@ impl Lifetimes {
 
     async fn idle(self, activity: &Activity) {
         loop {
-            let idle_for = activity.idle_for();
-            if idle_for >= self.idle_max {
-                return;
+            match self.idle_max.checked_sub(activity.idle_for()) {
+                Some(left) if !left.is_zero() => sleep(left).await,
+                _ => return,
             }
-            sleep_until(Instant::now() + (self.idle_max - idle_for)).await;
         }
     }
 }
