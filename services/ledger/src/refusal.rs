@@ -4,7 +4,9 @@
 use std::fmt;
 
 use fealty_postgres::{StorageError, TransactError};
-use fealty_types::{CurrencyCode, OwnerId, Points, PurchaseId, RequestId, RuleId, TransactionId, UnitCode, Version};
+use fealty_types::{
+    CurrencyCode, OwnerId, Points, PurchaseId, RequestId, RuleId, TransactionId, UnitCode, Version,
+};
 
 /// The things of this service, as callers name them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -43,23 +43,29 @@ impl Units {
         let now = self.clock.now();
         let unit_id = Uuid::new_v4();
         let options = TransactOptions::default().repeatable();
-        transact(&self.pool, "create_unit", Scope::Program(program), options, |tx| {
-            in_tx(async move {
-                if let Some(made) = claim_in_tx(&mut *tx, request, unit_id, now).await? {
-                    return Ok(Made::before(get_made_in_tx(tx, program, made).await?));
-                }
-                terms::lock_in_tx(&mut *tx, program).await?;
-                if storage::count_in_tx(&mut *tx, program).await? >= UNITS_PER_PROGRAM_MAX {
-                    return Err(too_many().into());
-                }
-                let unit = Unit::define(new.clone(), now);
-                if storage::insert_in_tx(&mut *tx, program, unit_id, &unit).await? {
-                    Ok(Made::now(unit))
-                } else {
-                    Err(Refusal::exists(Resource::Unit, &unit.terms.code).into())
-                }
-            })
-        })
+        transact(
+            &self.pool,
+            "create_unit",
+            Scope::Program(program),
+            options,
+            |tx| {
+                in_tx(async move {
+                    if let Some(made) = claim_in_tx(&mut *tx, request, unit_id, now).await? {
+                        return Ok(Made::before(get_made_in_tx(tx, program, made).await?));
+                    }
+                    terms::lock_in_tx(&mut *tx, program).await?;
+                    if storage::count_in_tx(&mut *tx, program).await? >= UNITS_PER_PROGRAM_MAX {
+                        return Err(too_many().into());
+                    }
+                    let unit = Unit::define(new.clone(), now);
+                    if storage::insert_in_tx(&mut *tx, program, unit_id, &unit).await? {
+                        Ok(Made::now(unit))
+                    } else {
+                        Err(Refusal::exists(Resource::Unit, &unit.terms.code).into())
+                    }
+                })
+            },
+        )
         .await
     }
 
@@ -82,18 +88,24 @@ impl Units {
     ) -> Result<Unit, LedgerError> {
         let now = self.clock.now();
         let options = TransactOptions::default();
-        transact(&self.pool, "update_unit", Scope::Program(program), options, |tx| {
-            in_tx(async move {
-                terms::lock_in_tx(&mut *tx, program).await?;
-                let unit = get_in_tx(&mut *tx, program, code).await?;
-                if revision.is_some_and(|revision| revision != unit.revision) {
-                    return Err(Refusal::etag_mismatch(Resource::Unit, code).into());
-                }
-                let unit = unit.changed(change.clone(), now);
-                storage::update_in_tx(tx, program, &unit).await?;
-                Ok(unit)
-            })
-        })
+        transact(
+            &self.pool,
+            "update_unit",
+            Scope::Program(program),
+            options,
+            |tx| {
+                in_tx(async move {
+                    terms::lock_in_tx(&mut *tx, program).await?;
+                    let unit = get_in_tx(&mut *tx, program, code).await?;
+                    if revision.is_some_and(|revision| revision != unit.revision) {
+                        return Err(Refusal::etag_mismatch(Resource::Unit, code).into());
+                    }
+                    let unit = unit.changed(change.clone(), now);
+                    storage::update_in_tx(tx, program, &unit).await?;
+                    Ok(unit)
+                })
+            },
+        )
         .await
     }
 
@@ -118,7 +130,11 @@ pub async fn terms_in_tx(tx: &mut PgConnection, program: ProgramId) -> Result<Ve
 }
 
 /// Whether the program has such a unit, seen in the caller's transaction.
-pub async fn exists_in_tx(tx: &mut PgConnection, program: ProgramId, code: &UnitCode) -> Result<bool, StorageError> {
+pub async fn exists_in_tx(
+    tx: &mut PgConnection,
+    program: ProgramId,
+    code: &UnitCode,
+) -> Result<bool, StorageError> {
     Ok(storage::find_in_tx(tx, program, code).await?.is_some())
 }
 
@@ -128,7 +144,11 @@ async fn get_in_tx(tx: &mut PgConnection, program: ProgramId, code: &UnitCode) -
 }
 
 /// Units are never deleted, so what a request made is there.
-async fn get_made_in_tx(tx: &mut PgConnection, program: ProgramId, unit_id: Uuid) -> Result<Unit, LedgerError> {
+async fn get_made_in_tx(
+    tx: &mut PgConnection,
+    program: ProgramId,
+    unit_id: Uuid,
+) -> Result<Unit, LedgerError> {
     let found = storage::find_made_in_tx(tx, program, unit_id).await?;
     found.ok_or_else(|| StorageError::corrupt("request.resource_id", "there is no such unit").into())
 }

@@ -41,7 +41,8 @@ impl TryFrom<TermsRow> for UnitTerms {
     fn try_from(row: TermsRow) -> Result<Self, StorageError> {
         Ok(Self {
             code: row.unit_code,
-            scale: UnitScale::try_from(row.scale).map_err(|error| StorageError::corrupt("unit.scale", error))?,
+            scale: UnitScale::try_from(row.scale)
+                .map_err(|error| StorageError::corrupt("unit.scale", error))?,
             lot_life_days: row
                 .lot_life_days
                 .map(u32::try_from)

@@ -1,0 +1,212 @@
+//! `UnitService`: parse, call, present.
+
+use fealty_postgres::requests::Request as Attempt;
+use fealty_proto::ledger::v1 as pb;
+use fealty_proto::ledger::v1::unit_service_server::UnitService;
+use fealty_rpc::access::Caller;
+use fealty_rpc::errors::ApiError;
+use fealty_rpc::etag::Etag;
+use fealty_rpc::page_token::PageTokens;
+use fealty_rpc::violations::{Problem, Violations};
+use fealty_rpc::{command_hash, fields, replayed};
+use fealty_types::{Points, ProgramId, RequestId, UnitCode, UnitScale};
+use tonic::{Request, Response, Status};
+
+use super::Units;
+use super::domain::{LOT_LIFE_DAYS_MAX, NewUnit, ShortfallPolicy, Unit, UnitChange, UnitTerms};
+use crate::messages::{DISPLAY_NAME_LENGTH_MAX, into_page, page_size, read_count, timestamp};
+
+const CREATE_UNIT: &str = "/fealty.ledger.v1.UnitService/CreateUnit";
+const LIST_UNITS: &str = "/fealty.ledger.v1.UnitService/ListUnits";
+
+/// The fields that may change.
+const UPDATABLE: [&str; 4] = ["display_name", "lot_life_days", "shortfall_policy", "debt_max"];
+
+#[tonic::async_trait]
+impl UnitService for Units {
+    async fn create_unit(
+        &self,
+        request: Request<pb::CreateUnitRequest>,
+    ) -> Result<Response<pb::CreateUnitResponse>, Status> {
+        let program = Caller::from_request(&request)?.program_id()?;
+        let (attempt, new) = parse_create(program, request.get_ref())?;
+        let made = self.create(program, &attempt, &new).await?;
+        let message = pb::CreateUnitResponse {
+            unit: Some(present(&made.resource)),
+        };
+        Ok(replayed::response(message, made.replayed))
+    }
+
+    async fn get_unit(
+        &self,
+        request: Request<pb::GetUnitRequest>,
+    ) -> Result<Response<pb::GetUnitResponse>, Status> {
+        let program = Caller::from_request(&request)?.program_id()?;
+        let mut v = Violations::default();
+        let code = v.check(
+            "unit_code",
+            fields::parse::<UnitCode>(&request.get_ref().unit_code),
+        );
+        let code = v.finish_with(|| code)?;
+        let unit = self.get(program, &code).await?;
+        Ok(Response::new(pb::GetUnitResponse {
+            unit: Some(present(&unit)),
+        }))
+    }
+
+    async fn update_unit(
+        &self,
+        request: Request<pb::UpdateUnitRequest>,
+    ) -> Result<Response<pb::UpdateUnitResponse>, Status> {
+        let program = Caller::from_request(&request)?.program_id()?;
+        let update = parse_update(request.get_ref())?;
+        let unit = self
+            .update(program, &update.code, update.revision, &update.change)
+            .await?;
+        Ok(Response::new(pb::UpdateUnitResponse {
+            unit: Some(present(&unit)),
+        }))
+    }
+
+    async fn list_units(
+        &self,
+        request: Request<pb::ListUnitsRequest>,
+    ) -> Result<Response<pb::ListUnitsResponse>, Status> {
+        let program = Caller::from_request(&request)?.program_id()?;
+        let message = request.get_ref();
+        let mut v = Violations::default();
+        let size = v.check("page_size", page_size(message.page_size));
+        let size = v.finish_with(|| size)?;
+        let tokens = PageTokens::try_new(LIST_UNITS, Some(program), &())?;
+        let after: Option<UnitCode> = tokens.cursor(&message.page_token)?;
+        let read = self.list(program, after.as_ref(), read_count(size)).await?;
+        let (units, next_page_token) = into_page(read, size, &tokens, |unit| unit.terms.code.clone())?;
+        Ok(Response::new(pb::ListUnitsResponse {
+            units: units.iter().map(present).collect(),
+            next_page_token,
+        }))
+    }
+}
+
+fn parse_create(program: ProgramId, message: &pb::CreateUnitRequest) -> Result<(Attempt, NewUnit), ApiError> {
+    let mut v = Violations::default();
+    let request_id = v.check("request_id", fields::parse::<RequestId>(&message.request_id));
+    let new = v.message("unit", message.unit.as_ref(), parse_new);
+    let hash = command_hash(
+        CREATE_UNIT,
+        &pb::CreateUnitRequest {
+            request_id: String::new(),
+            unit: message.unit.clone(),
+        },
+    );
+    v.finish_with(|| Some((Attempt::of_program(program, request_id?, CREATE_UNIT, hash), new?)))
+}
+
+fn parse_new(v: &mut Violations, unit: &pb::Unit) -> Option<NewUnit> {
+    let code = v.check("unit_code", fields::parse::<UnitCode>(&unit.unit_code));
+    let display_name = v.check("display_name", display_name(unit));
+    let scale = v.check("scale", UnitScale::try_from(unit.scale));
+    let lot_life_days = v.check("lot_life_days", lot_life_days(unit));
+    let shortfall_policy = v.check("shortfall_policy", shortfall_policy(unit));
+    let debt_max = v.check("debt_max", debt_max(unit));
+    Some(NewUnit {
+        terms: UnitTerms {
+            code: code?,
+            scale: scale?,
+            lot_life_days: lot_life_days?,
+            shortfall_policy: shortfall_policy?,
+            debt_max: debt_max?,
+        },
+        display_name: display_name?,
+    })
+}
+
+struct Update {
+    code: UnitCode,
+    revision: Option<i64>,
+    change: UnitChange,
+}
+
+fn parse_update(message: &pb::UpdateUnitRequest) -> Result<Update, ApiError> {
+    let mut v = Violations::default();
+    let mask = v.check(
+        "update_mask",
+        fields::field_mask(message.update_mask.as_ref(), &UPDATABLE),
+    );
+    let parsed = v.message("unit", message.unit.as_ref(), |v, unit| {
+        let code = v.check("unit_code", fields::parse::<UnitCode>(&unit.unit_code));
+        let etag = v.check("etag", fields::optional::<Etag>(&unit.etag));
+        let names = |path: &str| mask.as_ref().is_some_and(|mask| mask.names(path));
+        let change = UnitChange {
+            display_name: checked(v, names("display_name"), "display_name", || display_name(unit)),
+            lot_life_days: checked(v, names("lot_life_days"), "lot_life_days", || lot_life_days(unit)),
+            shortfall_policy: checked(v, names("shortfall_policy"), "shortfall_policy", || {
+                shortfall_policy(unit)
+            }),
+            debt_max: checked(v, names("debt_max"), "debt_max", || debt_max(unit)),
+        };
+        Some((code?, etag?, change))
+    });
+    v.finish_with(|| {
+        let (code, etag, change) = parsed?;
+        Some(Update {
+            code,
+            revision: etag.map(Etag::revision),
+            change,
+        })
+    })
+}
+
+/// The field's new value if the mask names it.
+fn checked<T>(
+    v: &mut Violations,
+    named: bool,
+    field: &str,
+    parse: impl FnOnce() -> Result<T, Problem>,
+) -> Option<T> {
+    if named { v.check(field, parse()) } else { None }
+}
+
+fn display_name(unit: &pb::Unit) -> Result<String, Problem> {
+    fields::text(&unit.display_name, 1..=DISPLAY_NAME_LENGTH_MAX)
+}
+
+fn lot_life_days(unit: &pb::Unit) -> Result<Option<u32>, Problem> {
+    let days = fields::number(unit.lot_life_days, 0..=LOT_LIFE_DAYS_MAX)?;
+    Ok(u32::try_from(days).ok().filter(|days| *days > 0))
+}
+
+fn shortfall_policy(unit: &pb::Unit) -> Result<ShortfallPolicy, Problem> {
+    match fields::enumeration::<pb::ShortfallPolicy>(unit.shortfall_policy)? {
+        pb::ShortfallPolicy::Debt => Ok(ShortfallPolicy::Debt),
+        pb::ShortfallPolicy::Waive => Ok(ShortfallPolicy::Waive),
+        pb::ShortfallPolicy::Unspecified => Err(Problem::required()),
+    }
+}
+
+fn debt_max(unit: &pb::Unit) -> Result<Points, Problem> {
+    fields::number(unit.debt_max, 0..=i64::MAX).map(Points::new)
+}
+
+fn present(unit: &Unit) -> pb::Unit {
+    let policy = match unit.terms.shortfall_policy {
+        ShortfallPolicy::Debt => pb::ShortfallPolicy::Debt,
+        ShortfallPolicy::Waive => pb::ShortfallPolicy::Waive,
+    };
+    pb::Unit {
+        unit_code: unit.terms.code.to_string(),
+        display_name: unit.display_name.clone(),
+        scale: unit.terms.scale.into(),
+        // At most LOT_LIFE_DAYS_MAX.
+        lot_life_days: unit
+            .terms
+            .lot_life_days
+            .and_then(|days| i32::try_from(days).ok())
+            .unwrap_or_default(),
+        shortfall_policy: policy.into(),
+        debt_max: unit.terms.debt_max.get(),
+        create_time: Some(timestamp(unit.create_time)),
+        update_time: Some(timestamp(unit.update_time)),
+        etag: Etag::new(unit.revision).to_string(),
+    }
+}
