@@ -21,4 +21,4 @@ CREATE POLICY across_programs ON program TO fealty_members_owner, fealty_members
     USING (true) WITH CHECK (true);
 
 -- Programs are never deleted here: an inactive one is refused everywhere.
-GRANT SELECT, INSERT, UPDATE ON program TO fealty_members, fealty_members_jobs;
+REVOKE DELETE ON program FROM fealty_members, fealty_members_jobs;

@@ -23,5 +23,5 @@ CREATE POLICY by_program ON request TO fealty_members
 CREATE POLICY across_programs ON request TO fealty_members_owner, fealty_members_jobs
     USING (true) WITH CHECK (true);
 
-GRANT SELECT, INSERT ON request TO fealty_members;
-GRANT SELECT, INSERT, DELETE ON request TO fealty_members_jobs;
+-- Only the purge, which crosses programs, forgets.
+REVOKE UPDATE, DELETE ON request FROM fealty_members;

@@ -23,5 +23,4 @@ CREATE POLICY across_programs ON staff TO fealty_members_owner, fealty_members_j
     USING (true) WITH CHECK (true);
 
 -- Staff are never deleted: their names stand under what they did.
-GRANT SELECT, INSERT, UPDATE ON staff TO fealty_members;
-GRANT SELECT ON staff TO fealty_members_jobs;
+REVOKE DELETE ON staff FROM fealty_members, fealty_members_jobs;

@@ -31,4 +31,4 @@ CREATE POLICY across_programs ON api_key TO fealty_members_owner, fealty_members
     USING (true) WITH CHECK (true);
 
 -- Keys are revoked, never deleted: a revocation must reach those who look later, too.
-GRANT SELECT, INSERT, UPDATE ON api_key TO fealty_members, fealty_members_jobs;
+REVOKE DELETE ON api_key FROM fealty_members, fealty_members_jobs;

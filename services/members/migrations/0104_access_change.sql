@@ -24,4 +24,5 @@ CREATE POLICY by_program ON access_change TO fealty_members
 CREATE POLICY across_programs ON access_change TO fealty_members_owner, fealty_members_jobs
     USING (true) WITH CHECK (true);
 
-GRANT SELECT, INSERT, UPDATE ON access_change TO fealty_members, fealty_members_jobs;
+-- A record that goes would be one that the other services keep.
+REVOKE DELETE ON access_change FROM fealty_members, fealty_members_jobs;

@@ -1,1 +1,52 @@
-//! Fealty: members.
+//! Members: programs and who may call them; people, their identifiers, consents and personal data.
+//!
+//! # The path of one request
+//!
+//! A call comes through the layers that all services share (`fealty_rpc`): limits, deadline, and access, where
+//! [`access::OwnRecords`] answers who calls out of this service's own tables. Then it goes one way through one room:
+//!
+//! 1. `grpc` parses the message into a command of the domain, naming everything that is wrong with it at once;
+//! 2. the room's use case (the methods of [`programs::Programs`], [`api_keys::ApiKeys`], [`staff::Staff`], ..) opens one
+//!    transaction, fenced to the caller's program;
+//! 3. `storage` claims the request id ([`attempts`]), locks and reads; `domain` decides, without input or output;
+//!    `storage` writes, and notes for the other services what they have to know ([`access`]); commit;
+//! 4. `grpc` presents the answer; [`refusal`]s become statuses in one table ([`status`]).
+//!
+//! # The rooms
+//!
+//! | room | what it holds |
+//! |---|---|
+//! | [`programs`] | loyalty programs |
+//! | [`api_keys`] | callers' keys |
+//! | [`staff`] | the people who work with a program |
+//! | [`access`] | the feed of all three for the other services, and this service's own look-ups |
+//! | [`operator`] | the door for people who operate the suite, who need no key |
+//!
+//! [`serve()`] wires everything up; [`jobs`] is what runs by itself.
+
+pub mod access;
+pub mod api_keys;
+pub mod attempts;
+mod call;
+pub mod config;
+pub mod display_name;
+pub mod jobs;
+pub mod operator;
+mod page;
+pub mod programs;
+pub mod refusal;
+mod schema;
+pub mod serve;
+pub mod staff;
+pub mod status;
+
+use sqlx::migrate::Migrator;
+
+pub use config::MembersConfig;
+pub use serve::{ServeError, Serving, serve};
+
+/// The name of this service's database and roles: `fealty_members`, `fealty_members_owner`, `fealty_members_jobs`.
+pub const SERVICE_DATABASE: &str = "members";
+
+/// What makes this service's tables, run by the owner's role.
+pub static MIGRATOR: Migrator = sqlx::migrate!();

@@ -1,0 +1,122 @@
+//! The settings of this service. Every field has a default that works on one machine; unknown fields are refused.
+
+use fealty_postgres::PoolConfig;
+use fealty_rpc::server::ServerConfig;
+use fealty_runtime::config::{AdminConfig, DrainConfig, GrpcListenConfig, Secret};
+use fealty_telemetry::TelemetryConfig;
+use serde::Deserialize;
+
+/// Where members listens for calls.
+pub const MEMBERS_PORT: u16 = 7101;
+
+/// Where members answers for its health and metrics.
+pub const MEMBERS_ADMIN_PORT: u16 = 9101;
+
+/// Settings of the members service.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct MembersConfig {
+    /// Where it listens for calls.
+    pub grpc: GrpcListenConfig<MEMBERS_PORT>,
+    /// Where it answers for its health and metrics.
+    pub admin: AdminConfig<MEMBERS_ADMIN_PORT>,
+    /// Its database, by the role that serves calls and sees one program at a time.
+    pub database_url: Secret<String>,
+    /// Its database, by the role of what crosses programs.
+    pub jobs_database_url: Secret<String>,
+    /// The pool of the service's role.
+    pub pool: PoolConfig,
+    /// The pool of the jobs' role, which also answers who calls.
+    pub jobs_pool: PoolConfig,
+    /// Limits and deadlines of calls.
+    pub server: ServerConfig,
+    /// The ledger that owners are opened in.
+    pub ledger: LedgerConfig,
+    /// How the process ends.
+    pub drain: DrainConfig,
+    /// Traces, metrics and logs.
+    pub telemetry: TelemetryConfig,
+}
+
+/// How to reach the ledger.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LedgerConfig {
+    /// `http://host:port`, or `https://host:port` for TLS.
+    pub endpoint: String,
+    /// This service's own key: one of the whole suite with SCOPE_OWNERS_WRITE. Empty until one has been planted
+    /// (`fealty keys create`); nobody can be enrolled before.
+    pub service_key: Secret<String>,
+}
+
+impl Default for MembersConfig {
+    fn default() -> Self {
+        Self {
+            grpc: GrpcListenConfig::default(),
+            admin: AdminConfig::default(),
+            database_url: Secret::new("postgres://fealty_members@127.0.0.1:5432/fealty_members".to_owned()),
+            jobs_database_url: Secret::new(
+                "postgres://fealty_members_jobs@127.0.0.1:5432/fealty_members".to_owned(),
+            ),
+            pool: PoolConfig::default(),
+            jobs_pool: PoolConfig::default(),
+            server: ServerConfig::default(),
+            ledger: LedgerConfig::default(),
+            drain: DrainConfig::default(),
+            telemetry: TelemetryConfig::default(),
+        }
+    }
+}
+
+impl Default for LedgerConfig {
+    fn default() -> Self {
+        Self {
+            endpoint: "http://127.0.0.1:7102".to_owned(),
+            service_key: Secret::default(),
+        }
+    }
+}
+
+impl MembersConfig {
+    /// Everything that is wrong with the settings, one sentence each; empty when nothing is.
+    #[must_use]
+    pub fn violations(&self) -> Vec<String> {
+        let sections = [
+            ("pool", self.pool.violations()),
+            ("jobs_pool", self.jobs_pool.violations()),
+            ("server", self.server.problems()),
+            ("drain", self.drain.violations()),
+            ("telemetry", self.telemetry.violations()),
+        ];
+        sections
+            .into_iter()
+            .flat_map(|(section, problems)| {
+                problems
+                    .into_iter()
+                    .map(move |problem| format!("{section}.{problem}"))
+            })
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_defaults_are_sound() {
+        assert_eq!(MembersConfig::default().violations(), Vec::<String>::new());
+    }
+
+    #[test]
+    fn every_wrong_section_is_named() {
+        let mut config = MembersConfig::default();
+        config.pool.size = 0;
+        config.server.connections_max = 0;
+        let violations = config.violations();
+        assert_eq!(violations.len(), 2);
+        assert!(
+            violations[0].starts_with("pool.size") && violations[1].starts_with("server.connections_max")
+        );
+    }
+}

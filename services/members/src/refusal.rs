@@ -1,0 +1,130 @@
+//! Why a use case does not do what it was asked: words of the domain, without gRPC and without SQL. [`crate::status`]
+//! says what a caller is told.
+
+use std::fmt;
+
+use fealty_postgres::{StorageError, TransactError};
+use fealty_proto::access::v1::Scope;
+use fealty_types::{RequestId, StaffId};
+
+/// The things of this service, as callers name them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Resource {
+    /// A loyalty program.
+    Program,
+    /// A caller's key.
+    ApiKey,
+    /// Somebody who works with a program.
+    StaffMember,
+}
+
+impl Resource {
+    /// The word that callers see.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Program => "program",
+            Self::ApiKey => "api_key",
+            Self::StaffMember => "staff_member",
+        }
+    }
+}
+
+/// What the business says no to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Refusal {
+    /// The program has no such thing.
+    NotFound {
+        /// What was looked for.
+        resource: Resource,
+        /// By which id.
+        id: String,
+    },
+    /// Another one has that number or code.
+    Exists {
+        /// What holds it.
+        resource: Resource,
+        /// Which one.
+        id: String,
+    },
+    /// It has changed since the caller read it.
+    EtagMismatch {
+        /// What has changed.
+        resource: Resource,
+        /// Which one.
+        id: String,
+    },
+    /// The request id belongs to another command.
+    RequestIdReused(RequestId),
+    /// Nobody hands out a right that they lack.
+    ScopeMissing(Scope),
+    /// The staff member is not active.
+    StaffInactive(StaffId),
+    /// A value that was well formed cannot be taken now.
+    FieldInvalid {
+        /// The field's path as in the proto.
+        field: &'static str,
+        /// What would be right.
+        description: &'static str,
+    },
+    /// A place in a list or feed that is not of this list or feed.
+    PositionInvalid,
+}
+
+impl Refusal {
+    /// There is no such thing.
+    pub(crate) fn not_found(resource: Resource, id: impl fmt::Display) -> Self {
+        Self::NotFound {
+            resource,
+            id: id.to_string(),
+        }
+    }
+
+    /// Another one has it.
+    pub(crate) fn exists(resource: Resource, id: impl fmt::Display) -> Self {
+        Self::Exists {
+            resource,
+            id: id.to_string(),
+        }
+    }
+
+    /// It has changed.
+    pub(crate) fn etag_mismatch(resource: Resource, id: impl fmt::Display) -> Self {
+        Self::EtagMismatch {
+            resource,
+            id: id.to_string(),
+        }
+    }
+}
+
+/// What a use case answers when it did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum MembersError {
+    /// The business says no.
+    #[error("refused: {0:?}")]
+    Refused(Refusal),
+    /// The database, or the way to it.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+}
+
+impl From<Refusal> for MembersError {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+impl From<sqlx::Error> for MembersError {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Storage(error.into())
+    }
+}
+
+impl TransactError for MembersError {
+    fn storage(&self) -> Option<&StorageError> {
+        match self {
+            Self::Storage(error) => Some(error),
+            Self::Refused(_) => None,
+        }
+    }
+}

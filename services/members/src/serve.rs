@@ -1,0 +1,171 @@
+//! Wires the service up: settings in, a running service out. Nothing is decided here.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use fealty_postgres::{StorageError, connect_lazy};
+use fealty_proto::access::v1::access_feed_service_server::{
+    AccessFeedServiceServer, SERVICE_NAME as ACCESS_FEED,
+};
+use fealty_proto::members::v1::api_key_service_server::{ApiKeyServiceServer, SERVICE_NAME as API_KEYS};
+use fealty_proto::members::v1::program_service_server::{ProgramServiceServer, SERVICE_NAME as PROGRAMS};
+use fealty_proto::members::v1::staff_service_server::{SERVICE_NAME as STAFF, StaffServiceServer};
+use fealty_rpc::access::{Authenticator, Nudge};
+use fealty_rpc::limited;
+use fealty_rpc::server::{Server, ServerBuilder, ServerError};
+use fealty_runtime::{BindError, Health, Service, Tasks, bind};
+use fealty_types::SharedClock;
+use sqlx::postgres::PgPool;
+
+use crate::access::grpc::AccessFeedGrpc;
+use crate::access::{AccessFeed, OwnRecords};
+use crate::api_keys::ApiKeys;
+use crate::api_keys::grpc::ApiKeyGrpc;
+use crate::config::MembersConfig;
+use crate::jobs;
+use crate::programs::Programs;
+use crate::programs::grpc::ProgramGrpc;
+use crate::schema::SchemaGate;
+use crate::staff::Staff;
+use crate::staff::grpc::StaffGrpc;
+
+/// The service in logs, and what Postgres shows of its connections.
+const NAME: &str = "members";
+
+/// Where a started service can be found.
+#[derive(Clone)]
+pub struct Serving {
+    /// Where it takes calls.
+    pub grpc: SocketAddr,
+    /// Where it answers for its health and metrics.
+    pub admin: SocketAddr,
+    /// Its health.
+    pub health: Health,
+}
+
+/// Why the service does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// An address is taken.
+    #[error(transparent)]
+    Bind(#[from] BindError),
+    /// The address that was bound cannot be told.
+    #[error("the bound address cannot be read: {0}")]
+    Address(#[from] std::io::Error),
+    /// A database URL is none.
+    #[error(transparent)]
+    Database(#[from] StorageError),
+    /// The server's settings, or its services, are at fault.
+    #[error(transparent)]
+    Server(#[from] ServerError),
+}
+
+/// What the rooms are built on.
+struct Ground {
+    service: PgPool,
+    jobs: PgPool,
+    clock: SharedClock,
+    gate: SchemaGate,
+}
+
+/// Starts the service as tasks of the process.
+///
+/// It starts without Postgres, too: it is then alive and not ready, and its calls are UNAVAILABLE until Postgres
+/// answers; so it is again when Postgres goes away later. A database with another schema ends the process.
+pub async fn serve(config: &MembersConfig, clock: SharedClock, tasks: &Tasks) -> Result<Serving, ServeError> {
+    let grpc = bind("calls of members", config.grpc.listen).await?;
+    let admin = bind("health and metrics of members", config.admin.listen).await?;
+    let ground = Ground {
+        service: connect_lazy(config.database_url.expose(), NAME, &config.pool)?,
+        jobs: connect_lazy(config.jobs_database_url.expose(), NAME, &config.jobs_pool)?,
+        clock,
+        gate: SchemaGate::default(),
+    };
+    let health = health_of(&ground);
+    let server = server_of(config, &ground, &health)?;
+    let serving = Serving {
+        grpc: grpc.local_addr()?,
+        admin: admin.local_addr()?,
+        health: health.clone(),
+    };
+
+    spawn_jobs(&ground, tasks);
+    let service = Service {
+        name: NAME,
+        health,
+        admin,
+    };
+    tasks.spawn_service(service, async move |shutdown| {
+        server.serve(grpc, shutdown).await;
+        Ok::<_, ServeError>(())
+    });
+    Ok(serving)
+}
+
+fn health_of(ground: &Ground) -> Health {
+    let health = Health::new([ACCESS_FEED, API_KEYS, PROGRAMS, STAFF]);
+    let (service, gate) = (ground.service.clone(), ground.gate.clone());
+    health.register_check("postgres", move || {
+        let (service, gate) = (service.clone(), gate.clone());
+        async move {
+            sqlx::query("SELECT 1")
+                .execute(&service)
+                .await
+                .map_err(|error| error.to_string())?;
+            if gate.is_open() {
+                Ok(())
+            } else {
+                Err("the schema has not been checked yet".to_owned())
+            }
+        }
+    });
+    health
+}
+
+fn server_of(config: &MembersConfig, ground: &Ground, health: &Health) -> Result<Server, ServerError> {
+    let records = Arc::new(OwnRecords::new(ground.jobs.clone(), ground.gate.clone()));
+    // These records are the original: there is nothing fresher to ask for.
+    let authenticator = Authenticator::new(records, ground.clock.clone(), Nudge::none());
+
+    let programs = Programs::new(ground.service.clone(), ground.jobs.clone(), ground.clock.clone());
+    let api_keys = ApiKeys::new(ground.service.clone(), ground.clock.clone());
+    let staff = Staff::new(ground.service.clone(), ground.clock.clone());
+    let feed = AccessFeed::new(ground.jobs.clone());
+
+    let limits = &config.server;
+    ServerBuilder::new(limits.clone(), Arc::new(authenticator))
+        .add_service(limited!(
+            limits,
+            ProgramServiceServer::new(ProgramGrpc::new(programs))
+        ))
+        .add_service(limited!(
+            limits,
+            ApiKeyServiceServer::new(ApiKeyGrpc::new(api_keys))
+        ))
+        .add_service(limited!(limits, StaffServiceServer::new(StaffGrpc::new(staff))))
+        .add_service(limited!(
+            limits,
+            AccessFeedServiceServer::new(AccessFeedGrpc::new(feed))
+        ))
+        .add_health(health.grpc_service())
+        .build()
+}
+
+/// What runs beside the calls. A schema of another version ends the process, and says so.
+fn spawn_jobs(ground: &Ground, tasks: &Tasks) {
+    let (jobs, clock, gate) = (ground.jobs.clone(), ground.clock.clone(), ground.gate.clone());
+    let checks = ground.service.clone();
+    let ending = tasks.soft_shutdown();
+    tasks.spawn_critical("members jobs", async move {
+        let work = async {
+            gate.open_when_checked(&checks).await?;
+            jobs::keep_forgetting_requests(jobs, clock).await;
+            Ok(())
+        };
+        tokio::select! {
+            biased;
+            () = ending.cancelled() => Ok::<_, fealty_postgres::SchemaError>(()),
+            end = work => end,
+        }
+    });
+}
