@@ -1,5 +1,6 @@
 //! What the layers know of a call, and the shape that they share.
 
+use std::collections::HashMap;
 use std::convert::Infallible;
 use std::future::Future;
 use std::pin::Pin;
@@ -16,9 +17,8 @@ use crate::errors::ApiError;
 
 /// Methods that need no key, count towards no limit and are logged as debugging: health and reflection. Full paths,
 /// because what follows a known service's name could be anything.
-const OPEN_METHODS: [&str; 5] = [
+const OPEN_METHODS: [&str; 4] = [
     "/grpc.health.v1.Health/Check",
-    "/grpc.health.v1.Health/List",
     "/grpc.health.v1.Health/Watch",
     "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
     "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",
@@ -36,16 +36,6 @@ pub(crate) enum Endpoint {
 }
 
 impl Endpoint {
-    pub(crate) fn of(path: &str) -> Self {
-        if let Some((path, method)) = fealty_proto::methods().get_key_value(path) {
-            return Self::Method(path, method);
-        }
-        match OPEN_METHODS.iter().find(|open| **open == path) {
-            Some(open) => Self::Open(open),
-            None => Self::Unknown,
-        }
-    }
-
     /// `fealty.members.v1.MemberService/GetMember`; `_OTHER` where a stranger could make up as many as they like.
     pub(crate) fn name(self) -> &'static str {
         match self {
@@ -68,21 +58,47 @@ pub(crate) struct Call {
 }
 
 impl Call {
-    pub(crate) fn of(request: &Request<Body>) -> Self {
-        Self {
-            endpoint: Endpoint::of(request.uri().path()),
+    /// The call that the observing layer began.
+    pub(crate) fn current(request: &Request<Body>) -> Self {
+        let known = request.extensions().get::<Self>().cloned();
+        known.unwrap_or_else(|| Self {
+            endpoint: Endpoint::Unknown,
+            caller: Arc::default(),
+        })
+    }
+}
+
+/// The methods that a server serves. What the protos have and this server has not is unknown to it.
+#[derive(Debug)]
+pub(crate) struct Endpoints(HashMap<&'static str, Endpoint>);
+
+impl Endpoints {
+    pub(crate) fn of(service_names: &[&str]) -> Self {
+        let methods = fealty_proto::methods()
+            .iter()
+            .filter(|(path, _)| service_names.iter().any(|name| service_of(path) == *name));
+        let methods = methods.map(|(path, method)| (path.as_str(), Endpoint::Method(path, method)));
+        let open = OPEN_METHODS.into_iter().map(|path| (path, Endpoint::Open(path)));
+        Self(methods.chain(open).collect())
+    }
+
+    /// A call of a request that has just come in.
+    pub(crate) fn begin(&self, request: &Request<Body>) -> Call {
+        let endpoint = self
+            .0
+            .get(request.uri().path())
+            .copied()
+            .unwrap_or(Endpoint::Unknown);
+        Call {
+            endpoint,
             caller: Arc::default(),
         }
     }
+}
 
-    /// The call that the outermost layer began.
-    pub(crate) fn current(request: &Request<Body>) -> Self {
-        request
-            .extensions()
-            .get::<Self>()
-            .cloned()
-            .unwrap_or_else(|| Self::of(request))
-    }
+/// `fealty.members.v1.MemberService` of `/fealty.members.v1.MemberService/GetMember`.
+pub(crate) fn service_of(path: &str) -> &str {
+    path.trim_start_matches('/').split('/').next().unwrap_or_default()
 }
 
 /// A refusal as the whole answer to a call.

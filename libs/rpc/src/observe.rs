@@ -18,7 +18,7 @@ use tonic_types::StatusExt;
 use tracing::{Instrument, Span};
 
 pub(crate) use self::metrics::CallMetrics;
-use crate::call::{Call, Inner, Stage, proceed};
+use crate::call::{Call, Endpoints, Inner, Stage, proceed};
 
 /// The target of the line that each call writes.
 const LOG_TARGET: &str = "fealty::call";
@@ -32,18 +32,22 @@ pub(crate) fn trace_id() -> String {
 /// Observes calls from their first header to the end of their body.
 #[derive(Debug, Clone)]
 pub(crate) struct Observe {
+    endpoints: Arc<Endpoints>,
     metrics: Arc<CallMetrics>,
 }
 
 impl Observe {
-    pub(crate) fn new(metrics: Arc<CallMetrics>) -> Self {
-        Self { metrics }
+    pub(crate) fn new(endpoints: Endpoints, metrics: Arc<CallMetrics>) -> Self {
+        Self {
+            endpoints: Arc::new(endpoints),
+            metrics,
+        }
     }
 }
 
 impl Stage for Observe {
     async fn handle(&self, mut request: Request<Body>, next: impl Inner) -> Response<Body> {
-        let call = Call::of(&request);
+        let call = self.endpoints.begin(&request);
         let span = span_of(&call, request.headers());
         let mut observation = Observation::begin(call.clone(), span.clone(), Arc::clone(&self.metrics));
         request.extensions_mut().insert(call);

@@ -23,7 +23,7 @@ pub use self::config::{ServerConfig, TlsConfig};
 use self::connections::Connections;
 use crate::access::Authenticator;
 use crate::access::layer::Access;
-use crate::call::{Inner, StageLayer};
+use crate::call::{Endpoints, Inner, StageLayer, service_of};
 use crate::deadline::Deadlines;
 use crate::enrich::Enrich;
 use crate::limits::InFlight;
@@ -131,6 +131,7 @@ impl ServerBuilder {
         Ok(Server {
             config: self.config,
             authenticator: self.authenticator,
+            endpoints: Endpoints::of(&self.service_names),
             routes,
             tls,
         })
@@ -141,6 +142,7 @@ impl ServerBuilder {
 pub struct Server {
     config: ServerConfig,
     authenticator: Arc<Authenticator>,
+    endpoints: Endpoints,
     routes: Routes,
     tls: Option<TlsAcceptor>,
 }
@@ -150,15 +152,11 @@ impl Server {
     /// There is no bound to that: drop the future for a hard end.
     pub async fn serve(self, listener: TcpListener, shutdown: impl Future<Output = ()>) {
         let metrics = Arc::new(CallMetrics::new());
-        let service = layered(
-            &self.config,
-            self.authenticator,
-            self.routes.prepare(),
-            Arc::clone(&metrics),
-        );
-        Connections::new(&self.config, service, self.tls, metrics)
-            .serve(listener, shutdown)
-            .await;
+        let observe = Observe::new(self.endpoints, Arc::clone(&metrics));
+        let access = Access::new(self.authenticator);
+        let service = layered(&self.config, observe, access, self.routes.prepare());
+        let connections = Connections::new(&self.config, service, self.tls, metrics);
+        connections.serve(listener, shutdown).await;
     }
 }
 
@@ -171,13 +169,8 @@ impl std::fmt::Debug for Server {
 }
 
 /// The layers, outermost first as documented in the crate's documentation.
-fn layered(
-    config: &ServerConfig,
-    authenticator: Arc<Authenticator>,
-    routes: Routes,
-    metrics: Arc<CallMetrics>,
-) -> impl Inner + Sync {
-    let service = StageLayer(Access::new(authenticator)).layer(routes);
+fn layered(config: &ServerConfig, observe: Observe, access: Access, routes: Routes) -> impl Inner + Sync {
+    let service = StageLayer(access).layer(routes);
     let service = StageLayer(InFlight::new(config.calls_in_flight_max)).layer(service);
     let service = StageLayer(Deadlines {
         default: config.deadline_default(),
@@ -189,7 +182,7 @@ fn layered(
         message_size_max_bytes: config.message_size_max_bytes,
     })
     .layer(service);
-    let service = StageLayer(Observe::new(metrics)).layer(service);
+    let service = StageLayer(observe).layer(service);
     let service = GrpcWebLayer::new().layer(service);
     StageLayer(WebOrigins::new(&config.web_origins)).layer(service)
 }
@@ -200,10 +193,10 @@ fn unscoped_methods(service_names: &[&str]) -> Vec<String> {
     service_names
         .iter()
         .flat_map(|name| {
-            let prefix = format!("/{name}/");
+            let of_service = |path: &str| service_of(path) == *name;
             let mut methods = fealty_proto::methods()
                 .iter()
-                .filter(|(path, _)| path.starts_with(&prefix))
+                .filter(|(path, _)| of_service(path))
                 .peekable();
             if methods.peek().is_none() {
                 return vec![format!("{name} (not in the protos)")];

@@ -1,0 +1,8 @@
+//! Calls over a real server on loopback: what a caller gets, whatever he does.
+
+mod access;
+mod fixture;
+mod limits;
+mod reflection;
+mod refusals;
+mod web;
