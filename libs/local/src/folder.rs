@@ -76,6 +76,7 @@ impl Folder {
     }
 
     fn fill(&self) -> Result<(), Error> {
+        self.give(&self.path.join(LOCK_FILE))?;
         for dir in ["postgres", "redis", "logs", "run"].map(|name| self.path.join(name)) {
             match DirBuilder::new().mode(FOLDER_MODE).create(&dir) {
                 Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {

@@ -65,13 +65,14 @@ pub(crate) async fn provide(needed: Needed, options: &Options) -> Result<Program
     }
     let how = How::choose(&missing).await?;
     let sentence = how.sentence(&missing);
-    if options.install == Install::Ask && !agreed(&sentence).await {
+    if options.install == Install::Yes {
+        options.report.say(&sentence);
+    } else if !agreed(&sentence).await {
         return Err(Error::Missing {
             missing,
             why: Some("nobody said yes to installing".to_owned()),
         });
     }
-    options.report.say(&sentence);
     match how {
         How::System(manager, leave) => manager.install(leave, &missing).await?,
         How::Unpacked => debian::unpack(&missing).await?,

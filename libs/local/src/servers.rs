@@ -71,6 +71,9 @@ pub async fn start(options: Options) -> Result<LocalServers, Error> {
         watchdog: None,
         stopped: false,
     };
+    // First of all, since this file is what the folder is known by when this start fails.
+    let mut state = State::load(&owner.folder)?;
+    state.save(&owner.folder)?;
     leftovers::recover(&owner.folder, &options.report)?;
     if let Some(url) = &options.postgres_url {
         given::check_postgres(url).await?;
@@ -86,8 +89,6 @@ pub async fn start(options: Options) -> Result<LocalServers, Error> {
     for name in [POSTGRES, REDIS, INITDB] {
         set_aside(&owner.folder.log_file(name))?;
     }
-    let mut state = State::load(&owner.folder)?;
-    state.save(&owner.folder)?;
     owner.watchdog = Some(Watchdog::start(&owner.folder)?);
 
     let redis_url = match (&options.redis_url, &programs.redis) {

@@ -43,8 +43,10 @@ impl State {
             .mode(0o600)
             .open(&fresh)
             .and_then(|mut open| open.write_all(&text).and_then(|()| open.sync_all()))
-            .and_then(|()| fs::rename(&fresh, &file))
-            .map_err(Error::io("write", &file))
+            .map_err(Error::io("write", &fresh))?;
+        // Root may look after a folder that is somebody else's: they open it again without root.
+        folder.give(&fresh)?;
+        fs::rename(&fresh, &file).map_err(Error::io("write", &file))
     }
 }
 

@@ -31,7 +31,9 @@ impl Watchdog {
     pub(crate) fn start(folder: &Folder) -> Result<Self, Error> {
         let kind = if folder.ephemeral() { "ephemeral" } else { "kept" };
         let mut child = folder
-            .shell(SCRIPT)
+            .shell(r#"eval "$FEALTY_WATCHDOG""#)
+            // Not as an argument, where it would fill the list of processes.
+            .env("FEALTY_WATCHDOG", SCRIPT)
             .arg("fealty-watchdog")
             .arg(folder.path())
             .arg(kind)

@@ -22,7 +22,7 @@ const APT_BOUND: Duration = Duration::from_mins(10);
 const UNPACK_BOUND: Duration = Duration::from_mins(2);
 
 /// Never unpacked beside the system's own: a C library works only with the loader it was built with.
-const SYSTEM_ONLY: [&str; 3] = ["libc6", "libc-bin", "libc6:amd64"];
+const SYSTEM_ONLY: [&str; 2] = ["libc6", "libc-bin"];
 
 /// Unpacks the missing programs, each with the packages that the system lacks for it.
 pub(super) async fn unpack(missing: &[Program]) -> Result<(), Error> {
@@ -119,16 +119,16 @@ impl Apt {
     }
 
     async fn update_and_download(&self, program: Program) -> Result<(), Error> {
-        // One source of several that fails is no reason to stop: the download will say.
+        // A source that fails is no reason to stop, and apt-get may not even call it a failure: should the download
+        // fail, what the update printed is likely to say why.
         let updated = self.run(&["update"], &[]).await?;
-        let done = self.download(program).await;
-        match done {
-            Err(Error::Install { what, tail }) if !updated.success => {
-                let tail = format!("{}\n{tail}", job::tail(&updated.output));
-                Err(Error::Install { what, tail })
-            }
+        self.download(program).await.map_err(|error| match error {
+            Error::Install { what, tail } => Error::Install {
+                what,
+                tail: format!("{}\n{tail}", job::tail(&updated.output)),
+            },
             other => other,
-        }
+        })
     }
 
     async fn download(&self, program: Program) -> Result<(), Error> {
@@ -183,7 +183,8 @@ fn planned(output: &str) -> Vec<String> {
             let line = line.strip_prefix("Inst ")?;
             let name = line.split_whitespace().next()?;
             let version = line.split_once('(')?.1.split_whitespace().next()?;
-            (!SYSTEM_ONLY.contains(&name)).then(|| format!("{name}={version}"))
+            let bare = name.split(':').next().unwrap_or(name);
+            (!SYSTEM_ONLY.contains(&bare)).then(|| format!("{name}={version}"))
         })
         .collect()
 }
