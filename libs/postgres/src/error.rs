@@ -34,6 +34,10 @@ pub enum StorageError {
 
 impl StorageError {
     /// A stored value that does not parse.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "callers hand over the parser's error, as in map_err"
+    )]
     pub fn corrupt(what: &'static str, reason: impl ToString) -> Self {
         Self::Corrupt {
             what,

@@ -13,6 +13,7 @@
 mod statements;
 mod urls;
 
+use sqlx::error::DatabaseError;
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor};
 
@@ -277,7 +278,7 @@ async fn execute_despite_collisions(
         let Err(error) = connection.execute(AssertSqlSafe(statement.to_owned())).await else {
             return Ok(());
         };
-        let code = error.as_database_error().and_then(|database| database.code());
+        let code = error.as_database_error().and_then(DatabaseError::code);
         match code.as_deref() {
             // duplicate_object, duplicate_database, unique_violation in the catalogue: made meanwhile.
             Some("42710" | "42P04" | "23505") => return Ok(()),

@@ -14,14 +14,28 @@ use crate::error::StorageError;
 use crate::migrate::{SchemaError, forward, migrate};
 use crate::pool::{PoolConfig, connect};
 use crate::provision::{
-    ServiceDatabase, ServiceUrls, connect_admin, grant_database, literal, provision, quoted,
+    RolePasswords, ServiceDatabase, ServiceUrls, connect_admin, grant_database, literal, provision, quoted,
 };
 
 /// Connections of one pool of a test: enough for a test of concurrency, few enough that many tests share a cluster.
 const TEST_POOL_SIZE: u32 = 8;
 
+/// The roles of test databases have this password, on a server that is there for tests.
+const TEST_PASSWORD: &str = "only-for-tests";
+
 /// Digits of the checksum in a template's name: names of databases have 63 bytes.
 const CHECKSUM_DIGITS: usize = 16;
+
+/// The passwords that the roles of test databases have. Roles belong to the whole server, so all tests on it use these.
+#[must_use]
+pub fn test_passwords() -> RolePasswords {
+    let password = || Some(TEST_PASSWORD.to_owned());
+    RolePasswords {
+        owner: password(),
+        service: password(),
+        jobs: password(),
+    }
+}
 
 /// A migrated database that belongs to one test, with a pool per role. Dropping it drops the database.
 #[derive(Debug)]
@@ -40,13 +54,14 @@ pub struct TestDatabase {
 }
 
 impl TestDatabase {
-    /// Clones a database from the template of these migrations. The first caller on a cluster makes the template; others
-    /// who ask meanwhile, also from other processes, wait for it.
+    /// Clones a database from the template of these migrations, with [`test_passwords`]. The first caller on a server
+    /// makes the template; others who ask meanwhile, also from other processes, wait for it.
     pub async fn create(
         admin_url: &str,
         service: &ServiceDatabase,
         migrator: &Migrator,
     ) -> Result<Self, SchemaError> {
+        let service = &service.clone().with_passwords(test_passwords());
         let mut admin = connect_admin(admin_url).await?;
         let template = template_name(service, migrator);
         ensure_template(&mut admin, admin_url, &service.in_database(&template), migrator).await?;
@@ -77,7 +92,7 @@ impl TestDatabase {
 
     /// The database's name.
     #[must_use]
-    pub fn name(&self) -> &str {
+    pub fn database_name(&self) -> &str {
         &self.service_database.database
     }
 }
@@ -86,7 +101,7 @@ impl Drop for TestDatabase {
     /// Waits until the database is gone, so that a test which ends the process leaves nothing. What a killed test leaves
     /// is swept by a later one.
     fn drop(&mut self) {
-        let (admin_url, database) = (self.admin_url.clone(), self.name().to_owned());
+        let (admin_url, database) = (self.admin_url.clone(), self.database_name().to_owned());
         // A thread of its own: a runtime that is being dropped, or that has one thread, cannot be waited on from here.
         let dropper = std::thread::spawn(move || {
             tokio::runtime::Builder::new_current_thread()

@@ -67,25 +67,19 @@ async fn role_violations(connection: &mut PgConnection, role: &str) -> Result<Ve
     Ok(violations)
 }
 
-#[derive(sqlx::FromRow)]
-struct FencedTable {
-    name: String,
-    has_uuid: bool,
-    is_enabled: bool,
-    is_forced: bool,
-    may_truncate: bool,
-}
-
 /// Every ordinary and partitioned table that has a column `program`.
 pub(super) async fn tables(
     connection: &mut PgConnection,
     service: &ServiceDatabase,
 ) -> Result<Vec<String>, StorageError> {
     let role = service.service_role();
-    let tables: Vec<FencedTable> = sqlx::query_as(
-        "SELECT c.oid::regclass::text AS name, a.atttypid = 'uuid'::regtype AS has_uuid, \
-             c.relrowsecurity AS is_enabled, c.relforcerowsecurity AS is_forced, \
-             has_table_privilege($1, c.oid, 'TRUNCATE') AS may_truncate \
+    let tables: Vec<(String, Vec<String>)> = sqlx::query_as(
+        "SELECT c.oid::regclass::text, array_remove(ARRAY[ \
+             CASE WHEN a.atttypid <> 'uuid'::regtype THEN 'its column program is no uuid' END, \
+             CASE WHEN NOT c.relrowsecurity THEN 'row-level security is not enabled' END, \
+             CASE WHEN NOT c.relforcerowsecurity THEN 'row-level security is not forced on its owner' END, \
+             CASE WHEN has_table_privilege($1, c.oid, 'TRUNCATE') THEN $1 || ' may truncate it' END \
+         ], NULL) \
          FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid \
          WHERE c.relkind IN ('r', 'p') AND a.attname = 'program' AND NOT a.attisdropped \
          AND c.relnamespace NOT IN ('pg_catalog'::regnamespace, 'information_schema'::regnamespace) \
@@ -96,30 +90,11 @@ pub(super) async fn tables(
     .fetch_all(&mut *connection)
     .await?;
     let mut violations = Vec::new();
-    for table in &tables {
-        violations.extend(table.violations(&role));
-        violations.extend(policy_violations(connection, &table.name, &role).await?);
+    for (table, faults) in &tables {
+        violations.extend(faults.iter().map(|fault| format!("table {table}: {fault}")));
+        violations.extend(policy_violations(connection, table, &role).await?);
     }
     Ok(violations)
-}
-
-impl FencedTable {
-    fn violations(&self, role: &str) -> Vec<String> {
-        let checks = [
-            (!self.has_uuid, "its column program is no uuid".to_owned()),
-            (!self.is_enabled, "row-level security is not enabled".to_owned()),
-            (
-                !self.is_forced,
-                "row-level security is not forced on its owner".to_owned(),
-            ),
-            (self.may_truncate, format!("{role} may truncate it")),
-        ];
-        checks
-            .into_iter()
-            .filter(|(is_so, _)| *is_so)
-            .map(|(_, what)| format!("table {}: {what}", self.name))
-            .collect()
-    }
 }
 
 #[derive(sqlx::FromRow)]
