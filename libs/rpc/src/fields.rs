@@ -1,5 +1,5 @@
 //! Parsers of the fields that requests of all services share. Each says what is wrong in words that fit behind the
-//! field's name; [`Violations`](crate::violations::Violations) collects them.
+//! field's name; [`Violations`] collects them.
 
 mod mask;
 mod time;

@@ -13,6 +13,8 @@ use http::Request;
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 use tonic::body::Body;
+#[doc(hidden)]
+pub use tonic::codec::CompressionEncoding;
 use tonic::server::NamedService;
 use tonic::service::Routes;
 use tonic_health::pb::health_server::{Health, HealthServer};
@@ -53,7 +55,8 @@ pub enum ServerError {
     Reflection(#[from] tonic_reflection::server::Error),
 }
 
-/// Puts a generated service under the server's limits: its message size, and gzip.
+/// Puts a generated service under the server's limits: its message size; and takes gzip. Answers are not compressed:
+/// they are small, and every usual client would ask for it.
 ///
 /// The generated servers share no trait that could do it: `server.add_service(limited!(config, MemberServiceServer::new(x)))`.
 #[macro_export]
@@ -61,8 +64,7 @@ macro_rules! limited {
     ($config:expr, $service:expr) => {
         $service
             .max_decoding_message_size($config.message_size_max_bytes)
-            .accept_compressed(tonic::codec::CompressionEncoding::Gzip)
-            .send_compressed(tonic::codec::CompressionEncoding::Gzip)
+            .accept_compressed($crate::server::CompressionEncoding::Gzip)
     };
 }
 

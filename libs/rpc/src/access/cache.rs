@@ -57,34 +57,33 @@ where
         look_up: impl Fn() -> Lookup<'a, R>,
         keep: impl Fn(R) -> V,
     ) -> Result<Option<Arc<V>>, ApiError> {
-        let found = self
-            .fresh
-            .try_get_with(key, async {
-                let mut record = bounded(look_up()).await?;
-                if record.is_none() && nudge.wait().await {
-                    record = bounded(look_up()).await?;
-                }
-                let record = record.map(|record| Arc::new(keep(record)));
-                match &record {
-                    Some(record) => self.known.insert(key, Arc::clone(record)).await,
-                    None => self.known.invalidate(&key).await,
-                }
-                Ok::<_, RecordsError>(record)
-            })
-            .await;
-        match found {
-            Ok(record) => Ok(record),
-            Err(error) => self.known_despite(key, &error).await,
+        let found = self.fresh.try_get_with(key, async {
+            let record = fetch(nudge, look_up).await?.map(|record| Arc::new(keep(record)));
+            match &record {
+                Some(record) => self.known.insert(key, Arc::clone(record)).await,
+                None => self.known.invalidate(&key).await,
+            }
+            Ok::<_, RecordsError>(record)
+        });
+        if let Ok(record) = found.await {
+            return Ok(record);
         }
+        let known = self.known.get(&key).await;
+        known
+            .map(Some)
+            .ok_or_else(|| ApiError::dependency_unavailable("access records").retry_after(LOOKUP_MAX))
     }
+}
 
-    async fn known_despite(&self, key: K, error: &RecordsError) -> Result<Option<Arc<V>>, ApiError> {
-        tracing::warn!(target: "fealty::access", %error, "the access records cannot be read");
-        match self.known.get(&key).await {
-            Some(record) => Ok(Some(record)),
-            None => Err(ApiError::dependency_unavailable("access records").retry_after(LOOKUP_MAX)),
-        }
-    }
+async fn fetch<'a, R>(nudge: &Nudge, look_up: impl Fn() -> Lookup<'a, R>) -> Result<Option<R>, RecordsError> {
+    let found = match bounded(look_up()).await {
+        Ok(None) if nudge.wait().await => bounded(look_up()).await,
+        found => found,
+    };
+    // Logged here, where those who share a look-up pass once.
+    found.inspect_err(
+        |error| tracing::warn!(target: "fealty::access", %error, "the access records cannot be read"),
+    )
 }
 
 async fn bounded<R>(lookup: Lookup<'_, R>) -> Result<Option<R>, RecordsError> {

@@ -60,3 +60,21 @@ fn unusable(path: &std::path::Path, cause: &dyn std::fmt::Display) -> ServerErro
         cause: cause.to_string(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_missing_file_is_named() {
+        let config = TlsConfig {
+            certificate_path: "nowhere/cert.pem".into(),
+            key_path: "nowhere/key.pem".into(),
+            client_ca_path: None,
+        };
+        let Err(error) = acceptor(&config) else {
+            panic!("there is no such file");
+        };
+        assert!(error.to_string().contains("nowhere/cert.pem"), "{error}");
+    }
+}

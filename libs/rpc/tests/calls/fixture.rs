@@ -146,7 +146,7 @@ impl Server {
         self.records
             .keys
             .lock()
-            .unwrap()
+            .expect("not poisoned")
             .insert(key.short_id().to_owned(), record);
         key
     }
@@ -220,7 +220,7 @@ pub fn with_header<T>(mut request: Request<T>, name: &'static str, value: &str) 
     request
 }
 
-/// Holds that a call was refused with exactly that, and that ErrorInfo says so.
+/// Holds that a call was refused with exactly that, and that `ErrorInfo` says so.
 #[track_caller]
 pub fn assert_refused<T: std::fmt::Debug>(
     answer: Result<T, Status>,
@@ -245,11 +245,11 @@ impl PolicyService for Policies {
         &self,
         _: Request<PublishPolicyRequest>,
     ) -> Result<Response<PublishPolicyResponse>, Status> {
-        Ok(Response::new(Default::default()))
+        Ok(Response::new(PublishPolicyResponse::default()))
     }
 
     async fn get_policy(&self, _: Request<GetPolicyRequest>) -> Result<Response<GetPolicyResponse>, Status> {
-        Ok(Response::new(Default::default()))
+        Ok(Response::new(GetPolicyResponse::default()))
     }
 
     async fn list_policies(

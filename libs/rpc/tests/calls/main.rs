@@ -3,6 +3,8 @@
 mod access;
 mod fixture;
 mod limits;
+mod log;
 mod reflection;
 mod refusals;
+mod tls;
 mod web;

@@ -1,5 +1,7 @@
 //! gRPC-Web over HTTP/1.1, as a browser speaks it.
 
+use std::io;
+
 use fealty_rpc::access::{ApiKeySecret, Nudge};
 use fealty_rpc::server::ServerConfig;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -12,20 +14,19 @@ const PATH: &str = "/fealty.members.v1.PolicyService/ListPolicies";
 /// A message of no bytes: not compressed, length 0.
 const EMPTY_MESSAGE: [u8; 5] = [0; 5];
 
-async fn http1(server: &Server, head: &str, body: &[u8]) -> String {
-    let mut stream = TcpStream::connect(server.address).await.unwrap();
+async fn http1(server: &Server, head: &str, body: &[u8]) -> io::Result<String> {
+    let mut stream = TcpStream::connect(server.address).await?;
     let head = format!(
         "{head}\r\nhost: shop\r\nconnection: close\r\ncontent-length: {}\r\n\r\n",
         body.len()
     );
-    stream.write_all(head.as_bytes()).await.unwrap();
-    stream.write_all(body).await.unwrap();
+    stream.write_all(head.as_bytes()).await?;
+    stream.write_all(body).await?;
     let mut answer = Vec::new();
     timeout(PATIENCE, stream.read_to_end(&mut answer))
         .await
-        .expect("an end")
-        .unwrap();
-    String::from_utf8_lossy(&answer).into_owned()
+        .expect("an end")?;
+    Ok(String::from_utf8_lossy(&answer).into_owned())
 }
 
 async fn call(server: &Server, key: Option<&ApiKeySecret>, extra: &str) -> String {
@@ -34,7 +35,7 @@ async fn call(server: &Server, key: Option<&ApiKeySecret>, extra: &str) -> Strin
     });
     let head =
         format!("POST {PATH} HTTP/1.1\r\ncontent-type: application/grpc-web+proto{authorization}{extra}");
-    http1(server, &head, &EMPTY_MESSAGE).await
+    http1(server, &head, &EMPTY_MESSAGE).await.expect("an answer")
 }
 
 async fn start_for_shop() -> Server {
@@ -85,7 +86,7 @@ async fn a_preflight_is_answered() {
     let head = format!(
         "OPTIONS {PATH} HTTP/1.1\r\norigin: https://shop.example\r\naccess-control-request-method: POST"
     );
-    let answer = http1(&server, &head, &[]).await;
+    let answer = http1(&server, &head, &[]).await.unwrap();
     assert!(
         answer.starts_with("HTTP/1.1 204") && answer.contains("access-control-allow-headers"),
         "{answer}"
@@ -95,6 +96,6 @@ async fn a_preflight_is_answered() {
 #[tokio::test]
 async fn what_is_not_grpc_is_turned_away() {
     let server = Server::start().await;
-    let answer = http1(&server, "GET / HTTP/1.1", &[]).await;
+    let answer = http1(&server, "GET / HTTP/1.1", &[]).await.unwrap();
     assert!(answer.starts_with("HTTP/1.1 400"), "{answer}");
 }
