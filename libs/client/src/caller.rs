@@ -8,7 +8,7 @@ use http::uri::PathAndQuery;
 use prost::Message;
 use tokio::time::Instant;
 use tonic::metadata::{AsciiMetadataValue, MetadataMap};
-use tonic::{Request, Status};
+use tonic::{Code, Request, Status};
 use tonic_prost::ProstCodec;
 use tracing::{Instrument as _, Span};
 
@@ -22,6 +22,8 @@ use crate::{Answer, CallError, ClientConfig, ConnectError};
 const REPLAYED_HEADER: &str = "fealty-replayed";
 /// Names the program of a call whose key is bound to none.
 const PROGRAM_HEADER: &str = "fealty-program-id";
+/// How far two timers for the same instant lie apart.
+const TIMER_SLACK: Duration = Duration::from_millis(10);
 /// The largest answer taken: a full page of the largest resources, with room.
 const ANSWER_SIZE_MAX_BYTES: usize = 64 * 1024 * 1024;
 
@@ -148,16 +150,23 @@ impl Caller {
                 Ok(answer) => return Ok(answer),
                 Err(status) => status,
             };
-            let Some(pause) = self.shared.retries.pause_after(&status, attempt_count) else {
-                return Err(CallError::from_status(method, &status, attempt_count));
+            let pause = self.shared.retries.pause_after(&status, attempt_count);
+            let Some(pause) = pause.filter(|pause| Instant::now() + *pause < ends) else {
+                return Err(self.failed(method, &status, attempt_count, ends));
             };
-            if Instant::now() + pause >= ends {
-                return Err(CallError::from_status(method, &status, attempt_count));
-            }
             tracing::debug!(method, attempt_count, code = ?status.code(), ?pause, "the call is tried again");
             tokio::time::sleep(pause).await;
             last = Some(status);
         }
+    }
+
+    fn failed(&self, method: &'static str, status: &Status, attempt_count: u32, ends: Instant) -> CallError {
+        // The transport watches the deadline too, and calls its end a cancellation.
+        let timed_out = status.code() == Code::Cancelled && Instant::now() + TIMER_SLACK >= ends;
+        if timed_out {
+            return CallError::out_of_time(method, self.deadline, attempt_count, None);
+        }
+        CallError::from_status(method, status, attempt_count)
     }
 
     async fn attempt<Req, Res>(
