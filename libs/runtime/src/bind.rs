@@ -26,3 +26,22 @@ pub async fn bind(purpose: &str, address: SocketAddr) -> Result<TcpListener, Bin
         source,
     })
 }
+
+/// The two sockets of a service.
+#[derive(Debug)]
+pub struct Listeners {
+    /// For calls.
+    pub grpc: TcpListener,
+    /// For health and metrics.
+    pub admin: TcpListener,
+}
+
+impl Listeners {
+    /// Binds both; port 0 is any free one.
+    pub async fn bind(service: &str, grpc: SocketAddr, admin: SocketAddr) -> Result<Self, BindError> {
+        Ok(Self {
+            grpc: bind(&format!("calls of {service}"), grpc).await?,
+            admin: bind(&format!("health and metrics of {service}"), admin).await?,
+        })
+    }
+}

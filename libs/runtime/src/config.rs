@@ -7,6 +7,6 @@ mod load;
 mod secret;
 mod shared;
 
-pub use load::{ConfigError, Violation, load};
+pub use load::{ConfigError, Violation, load, load_checked};
 pub use secret::Secret;
 pub use shared::{AdminConfig, DrainConfig, GrpcListenConfig};

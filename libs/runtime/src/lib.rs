@@ -62,7 +62,7 @@ mod launch;
 mod process;
 mod serve;
 
-pub use bind::{BindError, bind};
+pub use bind::{BindError, Listeners, bind};
 pub use health::{FailingCheck, GrpcHealth, Health, Phase, Readiness};
 pub use launch::launch;
 pub use process::{Failure, Outcome, Process, Tasks};

@@ -68,14 +68,24 @@ fn lines(violations: &[Violation]) -> String {
 ///
 /// An unknown field or variable is an error, as is a value its field cannot hold; all of them are in the answer.
 pub fn load<T: DeserializeOwned>(file: Option<&Path>, env_prefix: &str) -> Result<T, ConfigError> {
-    load_from(file, env_prefix, std::env::vars_os())
+    load_checked(file, env_prefix, |_| Vec::new())
 }
 
-fn load_from<T: DeserializeOwned>(
+/// The same, and asks `check` what is wrong with values that their fields can hold. It answers sentences that begin
+/// with the field (`ledger.pool.size must be above 0`); they are in the answer beside all the others.
+pub fn load_checked<T: DeserializeOwned>(
+    file: Option<&Path>,
+    env_prefix: &str,
+    check: impl Fn(&T) -> Vec<String>,
+) -> Result<T, ConfigError> {
+    layers(file, env_prefix, std::env::vars_os())?.resolve(check)
+}
+
+fn layers(
     file: Option<&Path>,
     env_prefix: &str,
     environment: impl Iterator<Item = (OsString, OsString)>,
-) -> Result<T, ConfigError> {
+) -> Result<Layers, ConfigError> {
     let mut layers = Layers {
         tree: file.map(read_file).transpose()?.unwrap_or_default(),
         file: file.map_or_else(|| "the defaults".to_owned(), |path| path.display().to_string()),
@@ -83,7 +93,7 @@ fn load_from<T: DeserializeOwned>(
         violations: Vec::new(),
     };
     layers.overlay(env_prefix, environment);
-    layers.resolve()
+    Ok(layers)
 }
 
 fn read_file(path: &Path) -> Result<Table, ConfigError> {
@@ -166,11 +176,10 @@ impl Layers {
 
     /// Deserialises; on a mistake takes the other reading of a variable, or notes the mistake and goes on without
     /// that field, until nothing is wrong or nothing can be taken out any more.
-    fn resolve<T: DeserializeOwned>(mut self) -> Result<T, ConfigError> {
+    fn resolve<T: DeserializeOwned>(mut self, check: impl Fn(&T) -> Vec<String>) -> Result<T, ConfigError> {
         loop {
             let error = match serde_path_to_error::deserialize::<_, T>(Value::Table(self.tree.clone())) {
-                Ok(settings) if self.violations.is_empty() => return Ok(settings),
-                Ok(_) => return Err(ConfigError::Invalid(self.violations)),
+                Ok(settings) => return self.judge(settings, check),
                 Err(error) => error,
             };
             let path = steps(error.path());
@@ -190,6 +199,25 @@ impl Layers {
             if !remove(&mut self.tree, &path) {
                 return Err(ConfigError::Invalid(self.violations));
             }
+        }
+    }
+
+    /// What can be read has been. Fields that were taken out hold their defaults, in which nothing is wrong.
+    fn judge<T>(mut self, settings: T, check: impl Fn(&T) -> Vec<String>) -> Result<T, ConfigError> {
+        for sentence in check(&settings) {
+            let (field, message) = sentence.split_once(' ').unwrap_or((&sentence, "is wrong"));
+            let field = field.trim_end_matches(':');
+            let path: Vec<String> = field.split('.').map(str::to_owned).collect();
+            self.violations.push(Violation {
+                field: field.to_owned(),
+                origin: self.origin(&path),
+                message: message.to_owned(),
+            });
+        }
+        if self.violations.is_empty() {
+            Ok(settings)
+        } else {
+            Err(ConfigError::Invalid(self.violations))
         }
     }
 

@@ -45,6 +45,14 @@ impl Default for Ledger {
     }
 }
 
+fn load_from<T: DeserializeOwned>(
+    file: Option<&Path>,
+    env_prefix: &str,
+    environment: impl Iterator<Item = (OsString, OsString)>,
+) -> Result<T, ConfigError> {
+    layers(file, env_prefix, environment)?.resolve(|_| Vec::new())
+}
+
 fn read(file: &str, environment: &[(&str, &str)]) -> Result<Settings, ConfigError> {
     let mut path = tempfile::NamedTempFile::with_prefix("fealty-test").expect("a temporary file");
     path.write_all(file.as_bytes()).expect("written");
@@ -206,4 +214,33 @@ fn a_missing_file_is_named() {
             .to_string()
             .contains("/nowhere/fealty.toml")
     );
+}
+
+#[test]
+fn values_that_a_check_refuses_are_named_beside_the_unreadable_ones() {
+    let environment = [("FEALTY__LEDGER__LANES", "0"), ("FEALTY__LEDGER__RATIO", "fast")]
+        .map(|(name, text)| (OsString::from(name), OsString::from(text)));
+    let layers = layers(None, "FEALTY", environment.into_iter()).expect("no file");
+    let check = |settings: &Settings| {
+        let lanes = settings.ledger.lanes;
+        (lanes == 0)
+            .then(|| "ledger.lanes must be above 0".to_owned())
+            .into_iter()
+            .collect()
+    };
+    let Err(ConfigError::Invalid(found)) = layers.resolve(check) else {
+        panic!("both are wrong");
+    };
+    let named: Vec<_> = found
+        .iter()
+        .map(|violation| (violation.field.as_str(), violation.origin.as_str()))
+        .collect();
+    assert_eq!(
+        named,
+        [
+            ("ledger.ratio", "FEALTY__LEDGER__RATIO"),
+            ("ledger.lanes", "FEALTY__LEDGER__LANES"),
+        ]
+    );
+    assert_eq!(found[1].message, "must be above 0");
 }
