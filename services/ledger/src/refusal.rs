@@ -2,6 +2,7 @@
 //! says what a caller is told.
 
 use std::fmt;
+use std::sync::Arc;
 
 use fealty_postgres::{StorageError, TransactError};
 use fealty_types::{
@@ -108,6 +109,8 @@ pub enum Refusal {
     OwnerClosed(OwnerId),
     /// A sum of points does not fit.
     AmountOverflow(UnitCode),
+    /// A sum of money does not fit.
+    MoneyOverflow(CurrencyCode),
     /// Money in a currency that is not the program's or the purchase's.
     CurrencyMismatch {
         /// What was sent.
@@ -161,6 +164,9 @@ pub enum LedgerError {
     /// The database, or the way to it.
     #[error(transparent)]
     Storage(#[from] StorageError),
+    /// The same, met by several callers who shared one read.
+    #[error(transparent)]
+    SharedStorage(#[from] Arc<StorageError>),
 }
 
 impl From<Refusal> for LedgerError {
@@ -179,6 +185,7 @@ impl TransactError for LedgerError {
     fn storage(&self) -> Option<&StorageError> {
         match self {
             Self::Storage(error) => Some(error),
+            Self::SharedStorage(error) => Some(error),
             Self::Refused(_) => None,
         }
     }

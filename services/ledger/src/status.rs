@@ -78,6 +78,11 @@ fn precondition(refusal: Refusal) -> ApiError {
             "The sum of {unit_code} does not fit into 64 bits.",
         )
         .with("unit_code", unit_code),
+        Refusal::MoneyOverflow(currency) => ApiError::refused(
+            ErrorReason::AmountOverflow,
+            "The sum of {unit_code} does not fit into 64 bits.",
+        )
+        .with("unit_code", currency),
         Refusal::CurrencyMismatch { actual, required } => ApiError::refused(
             ErrorReason::CurrencyMismatch,
             "The money is in {currency_code}, and must be in {required_currency_code}.",
@@ -117,7 +122,14 @@ impl From<LedgerError> for ApiError {
         match error {
             LedgerError::Refused(refusal) => refusal.into(),
             LedgerError::Storage(error) => storage_status(&error),
+            LedgerError::SharedStorage(error) => storage_status(&error),
         }
+    }
+}
+
+impl From<Refusal> for Status {
+    fn from(refusal: Refusal) -> Self {
+        ApiError::from(refusal).into()
     }
 }
 

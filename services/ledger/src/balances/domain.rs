@@ -1,0 +1,161 @@
+//! What an owner has, as it is shown. Pure.
+
+use chrono::{DateTime, Utc};
+use fealty_types::{LotId, OwnerId, Points, UnitCode, Version};
+use serde::{Deserialize, Serialize};
+
+use crate::posting::domain::{Lot, OwnerState};
+
+/// An owner's balances, all of one version.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OwnerBalance {
+    /// Whose.
+    pub owner_id: OwnerId,
+    /// The version that these are the balances of.
+    pub version: Version,
+    /// One per unit that the owner ever held, by unit code.
+    pub balances: Vec<UnitBalance>,
+}
+
+/// An owner's balance of one unit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnitBalance {
+    /// What is counted.
+    pub unit_code: UnitCode,
+    /// What can be spent. Lots past their end are not in it.
+    pub available: Points,
+    /// What the owner owes.
+    pub debt: Points,
+    /// When the next lot ends, and how much ends then.
+    pub next_end: Option<(DateTime<Utc>, Points)>,
+}
+
+impl OwnerBalance {
+    /// The balances of an owner as they are at `at`.
+    #[must_use]
+    pub fn of(owner_id: OwnerId, state: &OwnerState, at: DateTime<Utc>) -> Self {
+        let balances = state
+            .accounts
+            .iter()
+            .map(|(unit_code, account)| UnitBalance {
+                unit_code: unit_code.clone(),
+                available: account.available_at(at),
+                debt: account.debt,
+                next_end: account.next_end(at),
+            })
+            .collect();
+        Self {
+            owner_id,
+            version: state.version,
+            balances,
+        }
+    }
+
+    /// The instant until which the balances are true by themselves: the next end of a lot; `None` for as long as
+    /// nothing happens.
+    #[must_use]
+    pub fn true_until(&self) -> Option<DateTime<Utc>> {
+        self.balances
+            .iter()
+            .filter_map(|balance| balance.next_end.map(|(end, _)| end))
+            .min()
+    }
+}
+
+/// How fresh a read has to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Consistency {
+    /// The fastest answer there is.
+    Eventual,
+    /// At least that version.
+    AtLeast(Version),
+    /// The ledger of record.
+    Strong,
+}
+
+/// A lot and what is counted in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnitLot {
+    /// What is counted.
+    pub unit_code: UnitCode,
+    /// The lot.
+    pub lot: Lot,
+}
+
+/// Which lots are asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LotsOf {
+    /// Whose.
+    pub owner_id: OwnerId,
+    /// Only of this unit.
+    pub unit_code: Option<UnitCode>,
+    /// Only those that stand after it.
+    pub after: Option<LotPosition>,
+    /// At most so many.
+    pub count_max: i64,
+}
+
+/// Where a lot stands in a list: the soonest to end first, those without end last, then the oldest.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LotPosition {
+    /// Its end.
+    pub expire_time: Option<DateTime<Utc>>,
+    /// When it was opened.
+    pub create_time: DateTime<Utc>,
+    /// Which lot.
+    pub lot_id: LotId,
+}
+
+impl From<&Lot> for LotPosition {
+    fn from(lot: &Lot) -> Self {
+        Self {
+            expire_time: lot.expire_time,
+            create_time: lot.create_time,
+            lot_id: lot.lot_id,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::posting::domain::Account;
+    use chrono::TimeDelta;
+
+    fn lot(value: i64, end: Option<DateTime<Utc>>) -> Lot {
+        Lot {
+            lot_id: LotId::generate_at(DateTime::UNIX_EPOCH),
+            value_left: Points::new(value),
+            value_credited: Points::new(value),
+            expire_time: end,
+            create_time: DateTime::UNIX_EPOCH,
+        }
+    }
+
+    #[test]
+    fn what_has_ended_does_not_count_from_that_instant_on() {
+        let end = |hours| DateTime::UNIX_EPOCH + TimeDelta::hours(hours);
+        let account = Account {
+            available: Points::new(111),
+            debt: Points::ZERO,
+            lots: vec![lot(1, Some(end(1))), lot(10, Some(end(2))), lot(100, None)],
+        };
+        let mut state = OwnerState::opened_at(DateTime::UNIX_EPOCH);
+        state.accounts.insert("points".parse().unwrap(), account);
+        let owner_id = OwnerId::generate_at(DateTime::UNIX_EPOCH);
+        let at = |time| OwnerBalance::of(owner_id, &state, time);
+
+        let before = at(end(1) - TimeDelta::microseconds(1));
+        assert_eq!(before.balances[0].available.get(), 111);
+        assert_eq!(before.balances[0].next_end, Some((end(1), Points::new(1))));
+        assert_eq!(before.true_until(), Some(end(1)));
+
+        let then = at(end(1));
+        assert_eq!(then.balances[0].available.get(), 110);
+        assert_eq!(then.balances[0].next_end, Some((end(2), Points::new(10))));
+
+        let after = at(end(2));
+        assert_eq!(after.balances[0].available.get(), 100);
+        assert_eq!((after.balances[0].next_end, after.true_until()), (None, None));
+    }
+}

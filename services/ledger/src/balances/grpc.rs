@@ -1,0 +1,119 @@
+//! `BalanceService`: parse, call, present.
+
+use fealty_proto::ledger::v1 as pb;
+use fealty_proto::ledger::v1::balance_service_server::BalanceService;
+use fealty_proto::types::v1 as pb_type;
+use fealty_proto::types::v1::consistency::Requirement;
+use fealty_rpc::access::Caller;
+use fealty_rpc::errors::ApiError;
+use fealty_rpc::fields;
+use fealty_rpc::page_token::PageTokens;
+use fealty_rpc::violations::Violations;
+use fealty_types::{OwnerId, UnitCode, Version};
+use tonic::{Request, Response, Status};
+
+use super::Balances;
+use super::domain::{Consistency, LotPosition, LotsOf, OwnerBalance, UnitBalance, UnitLot};
+use crate::messages::{into_page, page_size, read_count, timestamp};
+
+const LIST_LOTS: &str = "/fealty.ledger.v1.BalanceService/ListLots";
+
+#[tonic::async_trait]
+impl BalanceService for Balances {
+    async fn get_balance(
+        &self,
+        request: Request<pb::GetBalanceRequest>,
+    ) -> Result<Response<pb::GetBalanceResponse>, Status> {
+        let program = Caller::from_request(&request)?.program_id()?;
+        let (owner_id, consistency) = parse_get(request.get_ref())?;
+        let balance = self.get(program, owner_id, consistency).await?;
+        Ok(Response::new(pb::GetBalanceResponse {
+            balance: Some(present(&balance)),
+        }))
+    }
+
+    async fn list_lots(
+        &self,
+        request: Request<pb::ListLotsRequest>,
+    ) -> Result<Response<pb::ListLotsResponse>, Status> {
+        let program = Caller::from_request(&request)?.program_id()?;
+        let message = request.get_ref();
+        let mut v = Violations::default();
+        let owner_id = v.check("owner_id", fields::parse::<OwnerId>(&message.owner_id));
+        let unit_code = v.check("unit_code", fields::optional::<UnitCode>(&message.unit_code));
+        let size = v.check("page_size", page_size(message.page_size));
+        let (owner_id, unit_code, size) = v.finish_with(|| Some((owner_id?, unit_code?, size?)))?;
+        let tokens = PageTokens::try_new(LIST_LOTS, Some(program), &(owner_id, &unit_code))?;
+        let after: Option<LotPosition> = tokens.cursor(&message.page_token)?;
+        let asked = LotsOf {
+            owner_id,
+            unit_code,
+            after,
+            count_max: read_count(size),
+        };
+        let read = self.list_lots(program, &asked).await?;
+        let (lots, next_page_token) = into_page(read, size, &tokens, |last| LotPosition::from(&last.lot))?;
+        Ok(Response::new(pb::ListLotsResponse {
+            lots: lots.iter().map(present_lot).collect(),
+            next_page_token,
+        }))
+    }
+}
+
+fn parse_get(message: &pb::GetBalanceRequest) -> Result<(OwnerId, Consistency), ApiError> {
+    let mut v = Violations::default();
+    let owner_id = v.check("owner_id", fields::parse::<OwnerId>(&message.owner_id));
+    let consistency = v.within("consistency", |v| {
+        parse_consistency(v, message.consistency.as_ref())
+    });
+    v.finish_with(|| Some((owner_id?, consistency?)))
+}
+
+fn parse_consistency(v: &mut Violations, message: Option<&pb_type::Consistency>) -> Option<Consistency> {
+    match message.and_then(|message| message.requirement) {
+        None | Some(Requirement::Eventual(true)) => Some(Consistency::Eventual),
+        Some(Requirement::Strong(true)) => Some(Consistency::Strong),
+        Some(Requirement::AtLeastVersion(version)) => v
+            .check("at_least_version", Version::try_new(version))
+            .map(Consistency::AtLeast),
+        Some(Requirement::Eventual(false)) => {
+            v.add("eventual", "must be true where it is set");
+            None
+        }
+        Some(Requirement::Strong(false)) => {
+            v.add("strong", "must be true where it is set");
+            None
+        }
+    }
+}
+
+/// Balances as messages carry them.
+#[must_use]
+pub fn present(balance: &OwnerBalance) -> pb::OwnerBalance {
+    pb::OwnerBalance {
+        owner_id: balance.owner_id.to_string(),
+        version: balance.version.get(),
+        balances: balance.balances.iter().map(present_unit).collect(),
+    }
+}
+
+fn present_unit(balance: &UnitBalance) -> pb::UnitBalance {
+    pb::UnitBalance {
+        unit_code: balance.unit_code.to_string(),
+        available: balance.available.get(),
+        debt: balance.debt.get(),
+        next_expire_time: balance.next_end.map(|(end, _)| timestamp(end)),
+        next_expire_value: balance.next_end.map_or(0, |(_, value)| value.get()),
+    }
+}
+
+fn present_lot(UnitLot { unit_code, lot }: &UnitLot) -> pb::Lot {
+    pb::Lot {
+        lot_id: lot.lot_id.to_string(),
+        unit_code: unit_code.to_string(),
+        value_left: lot.value_left.get(),
+        value_credited: lot.value_credited.get(),
+        expire_time: lot.expire_time.map(timestamp),
+        create_time: Some(timestamp(lot.create_time)),
+    }
+}

@@ -1,0 +1,160 @@
+//! Callers who wait for the same owner share one read of Postgres.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
+
+use fealty_postgres::{Deadline, Scope, StorageError, TransactOptions, in_tx, transact};
+use fealty_redis::BalanceKey;
+use futures::FutureExt;
+use futures::future::{BoxFuture, Shared, WeakShared};
+use sqlx::postgres::PgPool;
+
+use crate::posting::domain::OwnerState;
+use crate::posting::find_states_in_tx;
+
+/// Longest that a shared read takes: it is nobody's alone, so no caller's own deadline can end it for the others. As
+/// long as any transaction may take.
+const READ_MAX: Duration = Duration::from_secs(2);
+
+/// How fresh a read of Postgres has to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Freshness {
+    /// A read that is under way will do.
+    AnyNow,
+    /// Only a read that looks after the caller asked: it sees everything that was committed before.
+    AfterCall,
+}
+
+type Outcome = Result<Option<Arc<OwnerState>>, Arc<StorageError>>;
+type Read = Shared<BoxFuture<'static, Outcome>>;
+type WeakRead = WeakShared<BoxFuture<'static, Outcome>>;
+
+/// The reads that somebody waits for. Held weakly: a read that all its callers have left ends, and gives its connection
+/// back.
+#[derive(Debug)]
+pub(super) struct SharedReads {
+    pool: PgPool,
+    reads: Mutex<Reads>,
+    me: Weak<Self>,
+}
+
+#[derive(Debug, Default)]
+struct Reads {
+    begun_count: u64,
+    owners: HashMap<BalanceKey, OwnerReads>,
+}
+
+/// The reads of one owner, each with its number.
+#[derive(Debug, Default)]
+struct OwnerReads {
+    /// Waits for a connection: whoever joins is sure that it looks later.
+    waiting: Option<(u64, WeakRead)>,
+    /// Has looked, or is just looking.
+    running: Option<(u64, WeakRead)>,
+}
+
+impl SharedReads {
+    pub(super) fn new(pool: PgPool) -> Arc<Self> {
+        Arc::new_cyclic(|me| Self {
+            pool,
+            reads: Mutex::default(),
+            me: me.clone(),
+        })
+    }
+
+    /// Reads an owner; `None` if there is none.
+    pub(super) async fn read(&self, key: BalanceKey, freshness: Freshness) -> Outcome {
+        self.join(key, freshness).await
+    }
+
+    fn join(&self, key: BalanceKey, freshness: Freshness) -> Read {
+        let mut reads = self.lock();
+        let number = reads.begun_count;
+        let owner = reads.owners.entry(key).or_default();
+        let alive = |read: &Option<(u64, WeakRead)>| read.as_ref().and_then(|(_, read)| read.upgrade());
+        if freshness == Freshness::AnyNow
+            && let Some(running) = alive(&owner.running)
+        {
+            return running;
+        }
+        if let Some(waiting) = alive(&owner.waiting) {
+            return waiting;
+        }
+        let read = self
+            .begin(Guard {
+                reads: self.me.clone(),
+                key,
+                number,
+            })
+            .shared();
+        owner.waiting = read.downgrade().map(|read| (number, read));
+        reads.begun_count += 1;
+        read
+    }
+
+    fn begin(&self, guard: Guard) -> BoxFuture<'static, Outcome> {
+        let pool = self.pool.clone();
+        async move {
+            let key = guard.key;
+            let options = TransactOptions::read_only().deadline(Deadline::after(READ_MAX));
+            let read = transact(
+                &pool,
+                "read_balance",
+                Scope::Program(key.program),
+                options,
+                |tx| {
+                    guard.starts();
+                    in_tx(async move {
+                        let (mut states, _) = find_states_in_tx(tx, key.program, &[key.owner]).await?;
+                        Ok(states.remove(&key.owner).map(Arc::new))
+                    })
+                },
+            );
+            read.await.map_err(Arc::new)
+        }
+        .boxed()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Reads> {
+        // Nobody panics while holding it; should it happen, the map is still whole.
+        self.reads.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Belongs to one read: says when it looks, and clears up when it ends or all its callers have left.
+///
+/// It never takes a share in a read: the last share to go would end the read, and with it a guard that waits for the
+/// lock.
+struct Guard {
+    reads: Weak<SharedReads>,
+    key: BalanceKey,
+    number: u64,
+}
+
+impl Guard {
+    /// From here on the read may miss what is committed: it can be joined by those only who do not mind.
+    fn starts(&self) {
+        let Some(reads) = self.reads.upgrade() else { return };
+        let mut reads = reads.lock();
+        if let Some(owner) = reads.owners.get_mut(&self.key)
+            && let Some(me) = owner.waiting.take_if(|(number, _)| *number == self.number)
+        {
+            owner.running = Some(me);
+        }
+    }
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        let Some(reads) = self.reads.upgrade() else { return };
+        let mut reads = reads.lock();
+        if let Some(owner) = reads.owners.get_mut(&self.key) {
+            owner.waiting.take_if(|(number, _)| *number == self.number);
+            owner.running.take_if(|(number, _)| *number == self.number);
+            if owner.waiting.is_none() && owner.running.is_none() {
+                reads.owners.remove(&self.key);
+            }
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! `OwnerService`: parse, call, present.
+
+use fealty_proto::ledger::v1 as pb;
+use fealty_proto::ledger::v1::owner_service_server::OwnerService;
+use fealty_rpc::access::Caller;
+use fealty_rpc::errors::ApiError;
+use fealty_rpc::violations::{Problem, Violations};
+use fealty_rpc::{fields, replayed};
+use fealty_types::{OwnerId, RequestId};
+use tonic::{Request, Response, Status};
+
+use super::Owners;
+use super::domain::{Owner, OwnerKind};
+use crate::messages::timestamp;
+
+#[tonic::async_trait]
+impl OwnerService for Owners {
+    async fn open_owner(
+        &self,
+        request: Request<pb::OpenOwnerRequest>,
+    ) -> Result<Response<pb::OpenOwnerResponse>, Status> {
+        let program = Caller::from_request(&request)?.program_id()?;
+        let (owner_id, kind) = parse_open(request.get_ref())?;
+        let made = self.open(program, owner_id, kind).await?;
+        let message = pb::OpenOwnerResponse {
+            owner: Some(present(&made.resource)),
+        };
+        Ok(replayed::response(message, made.replayed))
+    }
+
+    async fn get_owner(
+        &self,
+        request: Request<pb::GetOwnerRequest>,
+    ) -> Result<Response<pb::GetOwnerResponse>, Status> {
+        let program = Caller::from_request(&request)?.program_id()?;
+        let mut v = Violations::default();
+        let owner_id = v.check("owner_id", fields::parse::<OwnerId>(&request.get_ref().owner_id));
+        let owner_id = v.finish_with(|| owner_id)?;
+        let owner = self.get(program, owner_id).await?;
+        Ok(Response::new(pb::GetOwnerResponse {
+            owner: Some(present(&owner)),
+        }))
+    }
+}
+
+fn parse_open(message: &pb::OpenOwnerRequest) -> Result<(OwnerId, OwnerKind), ApiError> {
+    let mut v = Violations::default();
+    // Asked for like everywhere else; the owner's id already tells one attempt from another.
+    let request_id = v.check("request_id", fields::parse::<RequestId>(&message.request_id));
+    let owner_id = v.check("owner_id", fields::parse::<OwnerId>(&message.owner_id));
+    let kind = v.check("kind", parse_kind(message.kind));
+    v.finish_with(|| request_id.and(Some((owner_id?, kind?))))
+}
+
+fn parse_kind(kind: i32) -> Result<OwnerKind, Problem> {
+    match fields::enumeration::<pb::OwnerKind>(kind)? {
+        pb::OwnerKind::Member => Ok(OwnerKind::Member),
+        pb::OwnerKind::Partner => Ok(OwnerKind::Partner),
+        pb::OwnerKind::Staff => Ok(OwnerKind::Staff),
+        pb::OwnerKind::Unspecified => Err(Problem::required()),
+    }
+}
+
+fn present(owner: &Owner) -> pb::Owner {
+    let kind = match owner.kind {
+        OwnerKind::Member => pb::OwnerKind::Member,
+        OwnerKind::Partner => pb::OwnerKind::Partner,
+        OwnerKind::Staff => pb::OwnerKind::Staff,
+    };
+    pb::Owner {
+        owner_id: owner.owner_id.to_string(),
+        kind: kind.into(),
+        version: owner.version.get(),
+        create_time: Some(timestamp(owner.create_time)),
+    }
+}

@@ -1,0 +1,42 @@
+//! Postings: the room that owns the ledger's transactions.
+//!
+//! Every change of a balance goes through [`Posting::post`]. It runs slices of calls (a call is the batch of one) in
+//! one Postgres transaction:
+//!
+//! 1. calls whose request id came before in the slice are set aside: they get the first's answer;
+//! 2. the owners are locked, sorted, `FOR NO KEY UPDATE`;
+//! 3. in new statements it is read what the locks protect, the transactions that already bear these request ids and
+//!    receipts, and what the calls' room needs ([`Room::load_in_tx`]);
+//! 4. everything is decided in pure Rust, call by call ([`Room::plan`], [`domain::decide`], [`Room::settle`]);
+//! 5. all of it is written ([`Room::write_in_tx`] included), and committed. Then the balances go to the cache.
+//!
+//! A request id is remembered for ever with a hash of its command and with the answer, in the same transaction; a
+//! decision against a command ([`is_remembered`]) is an answer too. Unique constraints are the nets for what another
+//! replica did meanwhile: who is caught runs again and finds its answer.
+//!
+//! # How another room takes part
+//!
+//! A room whose calls change balances implements [`Room`] on a unit struct, and hands its calls to
+//! `Posting::post::<ItsRoom>(program, calls)`:
+//!
+//! - `Work` is the parsed call, without what [`Call`] carries for all rooms (ids, source, receipt, actor, money ...);
+//! - `load_in_tx(tx, program, works)` reads what the room needs for all works of the batch, after the owners' locks, in
+//!   the posting's transaction: unit terms, rules, the purchases that refunds name with what is left of them;
+//! - `plan(loaded, work, moment)` is pure: it turns the work into a [`domain::Command`], or refuses it;
+//! - `settle(loaded, work, draft, posted)` is pure: it makes the row to write, and puts into `loaded` what the next
+//!   call of the same batch must see;
+//! - `write_in_tx(tx, program, rows)` writes the rows of all accepted calls with few statements;
+//! - `present(work, posted, row)` encodes the response message, which is stored and sent byte for byte.
+//!
+//! A purchase's id may be the id of its transaction ([`Moment::transaction_id`]).
+
+mod batch;
+pub mod domain;
+pub mod grpc;
+mod post;
+mod room;
+mod storage;
+
+pub use post::{Answer, Call, Posting, TimeSource};
+pub use room::{Moment, Plan, Posted, Room, is_remembered};
+pub(crate) use storage::{EntryRow, MovementRow, find_states_in_tx};

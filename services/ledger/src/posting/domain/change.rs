@@ -1,0 +1,141 @@
+//! What a decision did: entries, movements of lots, and what a refund took.
+
+use std::fmt;
+use std::str::FromStr;
+
+use chrono::{DateTime, Utc};
+use fealty_types::{LotId, Points, UnitCode, Version};
+use serde::{Deserialize, Serialize};
+
+/// What happened to an owner, of which version it made them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    /// What kind of thing happened.
+    pub kind: TransactionKind,
+    /// The owner's version that it made.
+    pub version: Version,
+    /// Double-entry: the values of each unit sum to zero. By unit, the owner's accounts first.
+    pub entries: Vec<Entry>,
+    /// What it did to which lots, in order.
+    pub lot_movements: Vec<LotMovement>,
+    /// What a refund took, one per unit; none for other kinds.
+    pub taken_back: Vec<TakenBack>,
+}
+
+/// What kind of thing happened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum TransactionKind {
+    /// Points were given.
+    Credit,
+    /// Points were spent.
+    Spend,
+    /// Lots reached their end.
+    Expire,
+    /// A purchase, and what it earned.
+    Purchase,
+    /// A refund, and what it took back.
+    Refund,
+}
+
+/// The text is no kind of transaction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("no kind of transaction")]
+pub struct TransactionKindError;
+
+impl TransactionKind {
+    /// All of them.
+    pub const ALL: [Self; 5] = [
+        Self::Credit,
+        Self::Spend,
+        Self::Expire,
+        Self::Purchase,
+        Self::Refund,
+    ];
+
+    /// Its name in the database.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Credit => "credit",
+            Self::Spend => "spend",
+            Self::Expire => "expire",
+            Self::Purchase => "purchase",
+            Self::Refund => "refund",
+        }
+    }
+}
+
+impl fmt::Display for TransactionKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for TransactionKind {
+    type Err = TransactionKindError;
+
+    fn from_str(text: &str) -> Result<Self, TransactionKindError> {
+        Self::ALL
+            .into_iter()
+            .find(|kind| kind.as_str() == text)
+            .ok_or(TransactionKindError)
+    }
+}
+
+/// The accounts between which points move. The owner's come first, the program's follow; what a program's account
+/// holds is the sum of its entries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EntryAccount {
+    /// What the owner can spend.
+    OwnerAvailable,
+    /// What the owner owes, as a balance of zero or less.
+    OwnerDebt,
+    /// Points that the program has given, less those it took back.
+    ProgramIssued,
+    /// Points that owners spent.
+    ProgramRedeemed,
+    /// Points whose lot ended.
+    ProgramExpired,
+    /// Points that a refund could not take back and nobody owes.
+    ProgramWaived,
+}
+
+/// One side of a transaction.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// Which account.
+    pub account: EntryAccount,
+    /// What is counted.
+    pub unit_code: UnitCode,
+    /// What came to the account (positive) or left it (negative). Never zero.
+    pub value: Points,
+    /// The owner's accounts: the balance after it.
+    pub balance_after: Option<Points>,
+}
+
+/// What a transaction did to one lot.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LotMovement {
+    /// Which lot.
+    pub lot_id: LotId,
+    /// What is counted.
+    pub unit_code: UnitCode,
+    /// What came to the lot (positive) or left it (negative). Never zero.
+    pub value: Points,
+    /// When the lot ends; `None` for never.
+    pub expire_time: Option<DateTime<Utc>>,
+}
+
+/// What a refund took in one unit. The three ways sum to what was asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TakenBack {
+    /// What is counted.
+    pub unit_code: UnitCode,
+    /// From the owner's balance.
+    pub from_available: Points,
+    /// Now owed by the owner.
+    pub as_debt: Points,
+    /// Borne by the program.
+    pub waived: Points,
+}

@@ -1,0 +1,68 @@
+//! What can be asked of an owner's accounts.
+
+use chrono::{DateTime, Utc};
+use fealty_types::{LotId, Points, UnitCode};
+
+use super::TransactionKind;
+
+/// What is to happen to one owner. Values are never below zero: whoever makes a command has parsed them. A unit comes
+/// at most once in a list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Command {
+    /// Give points.
+    Credit(Earned),
+    /// Take points, all or none.
+    Spend(Spent),
+    /// Record a purchase, and what it earned by rules that were applied before; nothing for no unit.
+    Purchase(Vec<Earned>),
+    /// Record a refund, and take back what its part earned.
+    Refund(Vec<TakeBack>),
+}
+
+impl Command {
+    /// The kind of transaction that it makes.
+    #[must_use]
+    pub const fn kind(&self) -> TransactionKind {
+        match self {
+            Self::Credit(_) => TransactionKind::Credit,
+            Self::Spend(_) => TransactionKind::Spend,
+            Self::Purchase(_) => TransactionKind::Purchase,
+            Self::Refund(_) => TransactionKind::Refund,
+        }
+    }
+}
+
+/// Points of one unit to credit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Earned {
+    /// What is counted.
+    pub unit_code: UnitCode,
+    /// How many.
+    pub value: Points,
+    /// When what is left of them ends; `None` for never. An end in the past credits points that are gone at once: the
+    /// next posting writes them off.
+    pub expire_time: Option<DateTime<Utc>>,
+}
+
+/// Points of one unit to spend.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Spent {
+    /// What is counted.
+    pub unit_code: UnitCode,
+    /// How many.
+    pub value: Points,
+}
+
+/// Points of one unit to take back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TakeBack {
+    /// What is counted.
+    pub unit_code: UnitCode,
+    /// How many.
+    pub value: Points,
+    /// Lots to take from before all others, such as those that the purchase opened. Lots that are empty, gone or
+    /// another owner's are passed over.
+    pub lots_first: Vec<LotId>,
+    /// The most that the owner may owe afterwards, zero for nothing; what is beyond is waived.
+    pub debt_max: Points,
+}

@@ -1,0 +1,40 @@
+//! Sums up the sides of a transaction, one entry per account and unit.
+
+use std::collections::BTreeMap;
+
+use fealty_types::{Points, UnitCode};
+
+use super::{Entry, EntryAccount, OwnerState};
+
+/// The sides of a transaction in the making.
+///
+/// Sums are 128 bits wide: each account's part was checked to fit into 64 where it was posted, and no sum of two such
+/// parts can leave 128.
+#[derive(Default)]
+pub(super) struct EntryBook {
+    values: BTreeMap<(UnitCode, EntryAccount), i128>,
+}
+
+impl EntryBook {
+    /// Adds to an account; nothing for zero.
+    pub(super) fn post(&mut self, unit_code: &UnitCode, account: EntryAccount, value: i128) {
+        if value != 0 {
+            *self.values.entry((unit_code.clone(), account)).or_default() += value;
+        }
+    }
+
+    /// The entries, with the owner's balances as `state` has them.
+    pub(super) fn into_entries(self, state: &OwnerState) -> Vec<Entry> {
+        self.values
+            .into_iter()
+            .filter(|(_, value)| *value != 0)
+            .map(|((unit_code, account), value)| Entry {
+                balance_after: state.balance(&unit_code, account),
+                // A unit comes once in a command, and its parts are differences of two 64-bit balances above zero.
+                value: Points::new(i64::try_from(value).expect("one part per account and unit fits")),
+                account,
+                unit_code,
+            })
+            .collect()
+    }
+}

@@ -1,0 +1,41 @@
+//! A transaction as it is recorded.
+
+use chrono::{DateTime, Utc};
+use fealty_types::{Money, OwnerId, PurchaseId, RequestId, TransactionId, Version};
+
+use super::{Entry, LotMovement, TransactionKind};
+
+/// Something that happened to an owner. Never changed once recorded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Transaction {
+    /// Its id.
+    pub transaction_id: TransactionId,
+    /// Whose.
+    pub owner_id: OwnerId,
+    /// The owner's version that it made.
+    pub version: Version,
+    /// What kind of thing happened.
+    pub kind: TransactionKind,
+    /// Double-entry: the values of each unit sum to zero.
+    pub entries: Vec<Entry>,
+    /// What it did to which lots.
+    pub lot_movements: Vec<LotMovement>,
+    /// System in which it happened; empty for what time does by itself.
+    pub source: String,
+    /// That system's own number for it.
+    pub receipt_id: Option<String>,
+    /// The purchase that was recorded, or that was refunded.
+    pub purchase_id: Option<PurchaseId>,
+    /// The money of the purchase or refund.
+    pub money: Option<Money>,
+    /// Who did it: "key:ID", "staff:ID", or "ledger" for what time does by itself.
+    pub actor: String,
+    /// Why, in the words of who did it.
+    pub reason: String,
+    /// The attempt that made it; none for what time does by itself.
+    pub request_id: Option<RequestId>,
+    /// When it happened.
+    pub occur_time: DateTime<Utc>,
+    /// When the ledger learned of it.
+    pub record_time: DateTime<Utc>,
+}

@@ -1,0 +1,57 @@
+//! An owner as postings see it.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use fealty_types::{Points, UnitCode, Version};
+
+use super::{Account, EntryAccount};
+
+/// An owner's accounts, of one version.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OwnerState {
+    /// Number of the newest change; zero before the first.
+    pub version: Version,
+    /// When the newest change was recorded, or the owner was opened: time never runs backwards for an owner.
+    pub last_time: DateTime<Utc>,
+    /// One per unit that the owner ever held.
+    pub accounts: BTreeMap<UnitCode, Account>,
+}
+
+impl OwnerState {
+    /// An owner who was just opened.
+    #[must_use]
+    pub const fn opened_at(time: DateTime<Utc>) -> Self {
+        Self {
+            version: Version::ZERO,
+            last_time: time,
+            accounts: BTreeMap::new(),
+        }
+    }
+
+    /// What lies in the lots of a unit, ended or not.
+    #[must_use]
+    pub fn available(&self, unit_code: &UnitCode) -> Points {
+        self.accounts
+            .get(unit_code)
+            .map_or(Points::ZERO, |account| account.available)
+    }
+
+    /// The balance of one of the owner's accounts; `None` for the program's.
+    #[must_use]
+    pub fn balance(&self, unit_code: &UnitCode, account: EntryAccount) -> Option<Points> {
+        let held = self.accounts.get(unit_code);
+        match account {
+            EntryAccount::OwnerAvailable => Some(held.map_or(Points::ZERO, |held| held.available)),
+            EntryAccount::OwnerDebt => Some(held.map_or(Points::ZERO, |held| Points::new(-held.debt.get()))),
+            EntryAccount::ProgramIssued
+            | EntryAccount::ProgramRedeemed
+            | EntryAccount::ProgramExpired
+            | EntryAccount::ProgramWaived => None,
+        }
+    }
+
+    pub(super) fn account_mut(&mut self, unit_code: &UnitCode) -> &mut Account {
+        self.accounts.entry(unit_code.clone()).or_default()
+    }
+}

@@ -1,0 +1,264 @@
+//! The write path: a slice of calls becomes one commit.
+
+use std::collections::{BTreeSet, HashMap};
+
+use chrono::{DateTime, Utc};
+use fealty_postgres::{Scope, StorageError, TransactOptions, in_tx, transact};
+use fealty_types::{Money, OwnerId, ProgramId, RequestId, SharedClock, Version};
+use sqlx::PgConnection;
+use sqlx::postgres::PgPool;
+
+use super::batch::{self, Decided, Ground};
+use super::domain::{Transaction, TransactionKind};
+use super::room::{Moment, Room};
+use super::{grpc, storage};
+use crate::balances::Balances;
+use crate::balances::domain::OwnerBalance;
+use crate::refusal::{LedgerError, Refusal};
+
+/// The nets: a row of another replica got there first, between this one's look and its write.
+const NETS: [&str; 3] = [
+    "transaction_request",
+    "transaction_receipt",
+    "transaction_version",
+];
+
+/// Runs of a batch that is caught by a net. Each run sees what caught the one before, so the second finds its answer;
+/// the others are for batches of several calls, each of which can be caught once more.
+const RUNS_MAX: u32 = 5;
+
+/// A call that changes an owner's balances, parsed.
+#[derive(Debug, Clone)]
+pub struct Call<W> {
+    /// The attempt.
+    pub request_id: RequestId,
+    /// Of the command: another one under the same id is refused.
+    pub command_hash: [u8; 32],
+    /// Whose balances.
+    pub owner_id: OwnerId,
+    /// What kind of transaction it makes.
+    pub kind: TransactionKind,
+    /// System in which it happened.
+    pub source: String,
+    /// That system's own number for it: recorded once.
+    pub receipt_id: Option<String>,
+    /// The money of a purchase or refund.
+    pub money: Option<Money>,
+    /// Who asks.
+    pub actor: String,
+    /// Why.
+    pub reason: String,
+    /// When it happened; now if the caller does not say.
+    pub occur_time: Option<DateTime<Utc>>,
+    /// What only the call's room knows.
+    pub work: W,
+}
+
+impl<W> Call<W> {
+    /// Source and number of its receipt.
+    pub(super) fn receipt(&self) -> Option<(String, String)> {
+        Some((self.source.clone(), self.receipt_id.clone()?))
+    }
+
+    /// What it will be recorded as, but for what is decided.
+    pub(super) fn transaction(&self, moment: &Moment) -> Transaction {
+        Transaction {
+            transaction_id: moment.transaction_id,
+            owner_id: self.owner_id,
+            version: Version::ZERO,
+            kind: self.kind,
+            entries: Vec::new(),
+            lot_movements: Vec::new(),
+            source: self.source.clone(),
+            receipt_id: self.receipt_id.clone(),
+            purchase_id: None,
+            money: self.money,
+            actor: self.actor.clone(),
+            reason: self.reason.clone(),
+            request_id: Some(self.request_id),
+            occur_time: moment.occur_time,
+            record_time: moment.record_time,
+        }
+    }
+}
+
+/// What a call is answered, now or when it came first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// Whether it was accepted: then the message is the method's response, else a `google.rpc.Status`.
+    pub accepted: bool,
+    /// Whether it was given before.
+    pub replayed: bool,
+    /// The message, encoded.
+    pub message: Vec<u8>,
+}
+
+/// Whose clock says when something is decided.
+#[derive(Debug, Clone)]
+pub enum TimeSource {
+    /// Postgres's: the same for all replicas.
+    Postgres,
+    /// The process's: for tests that move time.
+    Clock(SharedClock),
+}
+
+/// Runs postings.
+#[derive(Debug, Clone)]
+pub struct Posting {
+    pool: PgPool,
+    time: TimeSource,
+    balances: Balances,
+}
+
+impl Posting {
+    /// Postings on the service's pool. What was committed goes to `balances`.
+    #[must_use]
+    pub const fn new(pool: PgPool, time: TimeSource, balances: Balances) -> Self {
+        Self { pool, time, balances }
+    }
+
+    /// Posts one call.
+    pub async fn post_one<R: Room>(
+        &self,
+        program: ProgramId,
+        call: Call<R::Work>,
+    ) -> Result<Answer, LedgerError> {
+        let mut answers = self.post::<R>(program, vec![call]).await?;
+        let answer = answers.pop().expect("one answer per call");
+        Ok(answer?)
+    }
+
+    /// Posts calls of one program in one commit. Each is answered or refused on its own, in their order; a fault of the
+    /// storage is all calls' fault, and they may be handed in again, alone or together: what took effect is answered,
+    /// not done again.
+    pub async fn post<R: Room>(
+        &self,
+        program: ProgramId,
+        calls: Vec<Call<R::Work>>,
+    ) -> Result<Vec<Result<Answer, Refusal>>, StorageError> {
+        let slice = Slice::new(&calls);
+        let (answers, balances) = self.commit::<R>(program, &slice.distinct).await?;
+        self.balances.write_through(program, &balances).await;
+        Ok(slice.answers(&answers))
+    }
+
+    /// Runs the batch until no net catches it.
+    async fn commit<R: Room>(
+        &self,
+        program: ProgramId,
+        calls: &[&Call<R::Work>],
+    ) -> Result<(Vec<Result<Answer, Refusal>>, Vec<OwnerBalance>), StorageError> {
+        // Repeatable: the request ids make it take effect once, also when the answer to COMMIT was lost.
+        let options = TransactOptions::default().repeatable();
+        let mut runs = 0;
+        loop {
+            runs += 1;
+            let committed = transact(&self.pool, "posting", Scope::Program(program), options, |tx| {
+                in_tx(self.run_in_tx::<R>(tx, program, calls))
+            });
+            match committed.await {
+                Err(error) if runs < RUNS_MAX && is_caught(&error) => {
+                    tracing::debug!(runs, "another replica was first: the batch runs again");
+                }
+                other => return other,
+            }
+        }
+    }
+
+    /// Steps 2 to 5 of a batch.
+    async fn run_in_tx<R: Room>(
+        &self,
+        tx: &mut PgConnection,
+        program: ProgramId,
+        calls: &[&Call<R::Work>],
+    ) -> Result<(Vec<Result<Answer, Refusal>>, Vec<OwnerBalance>), StorageError> {
+        let ground = self.load_in_tx::<R>(tx, program, calls).await?;
+        let decided: Decided<R> = batch::decide(ground, calls);
+        if !decided.transactions.is_empty() {
+            storage::write_in_tx(tx, program, &decided.owners, &decided.transactions).await?;
+        }
+        if !decided.rows.is_empty() {
+            R::write_in_tx(tx, program, &decided.rows).await?;
+        }
+        Ok((decided.answers, decided.balances))
+    }
+
+    async fn load_in_tx<R: Room>(
+        &self,
+        tx: &mut PgConnection,
+        program: ProgramId,
+        calls: &[&Call<R::Work>],
+    ) -> Result<Ground<R>, StorageError> {
+        let owner_ids: BTreeSet<OwnerId> = calls.iter().map(|call| call.owner_id).collect();
+        let owner_ids: Vec<OwnerId> = owner_ids.into_iter().collect();
+        storage::lock_owners_in_tx(tx, program, &owner_ids).await?;
+        let (owners, postgres_now) = storage::find_states_in_tx(tx, program, &owner_ids).await?;
+        let request_ids: Vec<RequestId> = calls.iter().map(|call| call.request_id).collect();
+        let receipts: Vec<_> = calls.iter().filter_map(|call| call.receipt()).collect();
+        let earlier = storage::find_earlier_in_tx(tx, program, &request_ids, &receipts).await?;
+        let works: Vec<&R::Work> = calls.iter().map(|call| &call.work).collect();
+        let room = R::load_in_tx(tx, program, &works).await?;
+        let now = match (&self.time, postgres_now) {
+            (TimeSource::Clock(clock), _) => clock.now(),
+            (TimeSource::Postgres, Some(storage::Now(now))) => now,
+            // No owner exists: nothing will be decided, at no time.
+            (TimeSource::Postgres, None) => DateTime::UNIX_EPOCH,
+        };
+        Ok(Ground {
+            now,
+            owners,
+            earlier,
+            room,
+            encode_refusal: grpc::encode_refusal,
+        })
+    }
+}
+
+fn is_caught(error: &StorageError) -> bool {
+    error
+        .unique_violation()
+        .is_some_and(|constraint| NETS.contains(&constraint.as_str()))
+}
+
+/// A slice of calls, without those whose request id came before in it.
+struct Slice<'a, W> {
+    distinct: Vec<&'a Call<W>>,
+    /// For each call of the slice: the place among the distinct ones of the first with its request id, and itself.
+    places: Vec<(usize, &'a Call<W>)>,
+}
+
+impl<'a, W> Slice<'a, W> {
+    fn new(calls: &'a [Call<W>]) -> Self {
+        let mut distinct = Vec::with_capacity(calls.len());
+        let mut firsts = HashMap::with_capacity(calls.len());
+        let places = calls
+            .iter()
+            .map(|call| {
+                let place = *firsts.entry(call.request_id).or_insert_with(|| {
+                    distinct.push(call);
+                    distinct.len() - 1
+                });
+                (place, call)
+            })
+            .collect();
+        Self { distinct, places }
+    }
+
+    /// One answer per call of the slice: those set aside get the first's, replayed, if they ask for the same.
+    fn answers(&self, distinct: &[Result<Answer, Refusal>]) -> Vec<Result<Answer, Refusal>> {
+        let answer = |(place, call): &(usize, &Call<W>)| {
+            let first = self.distinct[*place];
+            if std::ptr::eq(first, *call) {
+                return distinct[*place].clone();
+            }
+            if first.command_hash != call.command_hash {
+                return Err(Refusal::RequestIdReused(call.request_id));
+            }
+            distinct[*place].clone().map(|answer| Answer {
+                replayed: true,
+                ..answer
+            })
+        };
+        self.places.iter().map(answer).collect()
+    }
+}

@@ -1,0 +1,123 @@
+//! Locks owners and reads what they have.
+
+use std::collections::HashMap;
+
+use chrono::{DateTime, Utc};
+use fealty_postgres::StorageError;
+use fealty_types::{LotId, OwnerId, Points, ProgramId, UnitCode, Version};
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use crate::posting::domain::{Account, Lot, OwnerState};
+
+/// Locks the owners for a posting, in the order of their ids, so that nobody waits in a circle.
+///
+/// `NO KEY` is enough to keep other postings out. What was read before the lock came may be old: read again after it.
+pub(crate) async fn lock_owners_in_tx(
+    tx: &mut PgConnection,
+    program: ProgramId,
+    owner_ids: &[OwnerId],
+) -> Result<(), StorageError> {
+    sqlx::query!(
+        r#"SELECT o.owner_id FROM owner o JOIN unnest($2::uuid[]) AS u (owner_id) ON o.owner_id = u.owner_id
+           WHERE o.program = $1 ORDER BY o.owner_id FOR NO KEY UPDATE OF o"#,
+        program.as_uuid(),
+        &uuids(owner_ids),
+    )
+    .fetch_all(tx)
+    .await?;
+    Ok(())
+}
+
+/// Postgres's clock, as the statement that read something began.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Now(pub(crate) DateTime<Utc>);
+
+/// Reads owners with their accounts and open lots, in one statement, and with it the time. Owners that are not there
+/// are not in the answer; with no owner there is no time either.
+pub(crate) async fn find_states_in_tx(
+    tx: &mut PgConnection,
+    program: ProgramId,
+    owner_ids: &[OwnerId],
+) -> Result<(HashMap<OwnerId, OwnerState>, Option<Now>), StorageError> {
+    // statement_timestamp() is the same for the whole statement, unlike clock_timestamp(), and later than the locks of
+    // the statement before, unlike now().
+    let rows = sqlx::query_as!(
+        StateRow,
+        r#"SELECT statement_timestamp() AS "now!", o.owner_id AS "owner_id: OwnerId", o.version AS "version: Version",
+                  o.last_time, a.unit_code AS "unit_code?: UnitCode", a.available AS "available?: Points",
+                  a.debt AS "debt?: Points", l.lot_id AS "lot_id?: LotId", l.value_left AS "value_left?: Points",
+                  l.value_credited AS "value_credited?: Points", l.expire_time AS "expire_time?",
+                  l.create_time AS "create_time?"
+           FROM owner o
+           LEFT JOIN account a ON a.program = o.program AND a.owner_id = o.owner_id
+           LEFT JOIN lot l ON l.program = a.program AND l.owner_id = a.owner_id AND l.unit_code = a.unit_code
+                              AND l.value_left > 0
+           WHERE o.program = $1 AND o.owner_id = ANY($2)
+           ORDER BY o.owner_id, a.unit_code, l.expire_time NULLS LAST, l.create_time, l.lot_id"#,
+        program.as_uuid(),
+        &uuids(owner_ids),
+    )
+    .fetch_all(tx)
+    .await?;
+    let now = rows.first().map(|row| Now(row.now));
+    let mut states: HashMap<OwnerId, OwnerState> = HashMap::with_capacity(owner_ids.len());
+    for row in rows {
+        let state = states.entry(row.owner_id).or_insert_with(|| OwnerState {
+            version: row.version,
+            ..OwnerState::opened_at(row.last_time)
+        });
+        row.add_to(state)?;
+    }
+    Ok((states, now))
+}
+
+struct StateRow {
+    now: DateTime<Utc>,
+    owner_id: OwnerId,
+    version: Version,
+    last_time: DateTime<Utc>,
+    unit_code: Option<UnitCode>,
+    available: Option<Points>,
+    debt: Option<Points>,
+    lot_id: Option<LotId>,
+    value_left: Option<Points>,
+    value_credited: Option<Points>,
+    expire_time: Option<DateTime<Utc>>,
+    create_time: Option<DateTime<Utc>>,
+}
+
+impl StateRow {
+    fn add_to(self, state: &mut OwnerState) -> Result<(), StorageError> {
+        let (Some(unit_code), Some(available), Some(debt)) = (self.unit_code, self.available, self.debt)
+        else {
+            return Ok(());
+        };
+        let account = state.accounts.entry(unit_code).or_insert_with(|| Account {
+            available,
+            debt,
+            lots: vec![],
+        });
+        let Some(lot_id) = self.lot_id else { return Ok(()) };
+        let (Some(value_left), Some(value_credited), Some(create_time)) =
+            (self.value_left, self.value_credited, self.create_time)
+        else {
+            return Err(StorageError::corrupt("lot", "a column is missing"));
+        };
+        account.lots.push(Lot {
+            lot_id,
+            value_left,
+            value_credited,
+            expire_time: self.expire_time,
+            create_time,
+        });
+        Ok(())
+    }
+}
+
+pub(super) fn uuids<'a, T>(ids: impl IntoIterator<Item = &'a T>) -> Vec<Uuid>
+where
+    T: Copy + Into<Uuid> + 'a,
+{
+    ids.into_iter().map(|id| (*id).into()).collect()
+}

@@ -1,0 +1,298 @@
+//! Writes what a batch decided, with one statement per table.
+//!
+//! Inserts select from the program's one row, so that they stay on its shard; everything is sorted, so that two batches
+//! take their index locks in one order; the counts are checked, because a row that was not written is a lost posting.
+
+use chrono::{DateTime, Utc};
+use fealty_postgres::StorageError;
+use fealty_types::{OwnerId, ProgramId, RequestId, UnitCode, Version};
+use sqlx::PgConnection;
+use sqlx::types::Json;
+use uuid::Uuid;
+
+use super::rows::{EntryRow, MovementRow};
+use crate::posting::domain::{Account, Lot, Transaction};
+
+/// A transaction to record, or a refusal to remember.
+#[derive(Debug)]
+pub(crate) struct NewTransaction {
+    /// What happened. Of a refusal: what was asked for, without entries.
+    pub(crate) transaction: Transaction,
+    /// Whether it happened; a refusal has no version.
+    pub(crate) accepted: bool,
+    /// Of the command; none for what time does by itself.
+    pub(crate) command_hash: Option<[u8; 32]>,
+    /// What the caller is told; none for what time does by itself.
+    pub(crate) answer: Option<Vec<u8>>,
+}
+
+/// What a batch made of one owner.
+#[derive(Debug)]
+pub(crate) struct OwnerChange {
+    /// Whom.
+    pub(crate) owner_id: OwnerId,
+    /// The version that was read under the lock.
+    pub(crate) version_before: Version,
+    /// The newest version.
+    pub(crate) version: Version,
+    /// When it was made.
+    pub(crate) last_time: DateTime<Utc>,
+    /// The accounts that changed.
+    pub(crate) accounts: Vec<(UnitCode, Account)>,
+    /// The lots that changed.
+    pub(crate) lots: Vec<(UnitCode, Lot)>,
+}
+
+/// Writes a batch: owners, accounts, lots, transactions.
+pub(crate) async fn write_in_tx(
+    tx: &mut PgConnection,
+    program: ProgramId,
+    owners: &[OwnerChange],
+    transactions: &[NewTransaction],
+) -> Result<(), StorageError> {
+    if !owners.is_empty() {
+        update_owners_in_tx(tx, program, owners).await?;
+        upsert_accounts_in_tx(tx, program, owners).await?;
+        upsert_lots_in_tx(tx, program, owners).await?;
+    }
+    insert_transactions_in_tx(tx, program, transactions).await
+}
+
+async fn update_owners_in_tx(
+    tx: &mut PgConnection,
+    program: ProgramId,
+    owners: &[OwnerChange],
+) -> Result<(), StorageError> {
+    let owner_ids: Vec<Uuid> = owners.iter().map(|owner| owner.owner_id.as_uuid()).collect();
+    let before: Vec<i64> = owners.iter().map(|owner| owner.version_before.get()).collect();
+    let versions: Vec<i64> = owners.iter().map(|owner| owner.version.get()).collect();
+    let times: Vec<DateTime<Utc>> = owners.iter().map(|owner| owner.last_time).collect();
+    let updated = sqlx::query!(
+        r#"UPDATE owner o SET version = u.version, last_time = u.last_time
+           FROM unnest($2::uuid[], $3::bigint[], $4::bigint[], $5::timestamptz[])
+                AS u (owner_id, version_before, version, last_time)
+           WHERE o.program = $1 AND o.owner_id = u.owner_id AND o.version = u.version_before"#,
+        program.as_uuid(),
+        &owner_ids,
+        &before,
+        &versions,
+        &times,
+    )
+    .execute(tx)
+    .await?;
+    all_written("owner", owners.len(), updated.rows_affected())
+}
+
+async fn upsert_accounts_in_tx(
+    tx: &mut PgConnection,
+    program: ProgramId,
+    owners: &[OwnerChange],
+) -> Result<(), StorageError> {
+    let accounts = || {
+        owners
+            .iter()
+            .flat_map(|owner| owner.accounts.iter().map(|(unit, it)| (owner.owner_id, unit, it)))
+    };
+    let owner_ids: Vec<Uuid> = accounts().map(|(owner_id, ..)| owner_id.as_uuid()).collect();
+    if owner_ids.is_empty() {
+        return Ok(());
+    }
+    let units: Vec<String> = accounts().map(|(_, unit, _)| unit.to_string()).collect();
+    let available: Vec<i64> = accounts().map(|(.., account)| account.available.get()).collect();
+    let debt: Vec<i64> = accounts().map(|(.., account)| account.debt.get()).collect();
+    let written = sqlx::query!(
+        r#"INSERT INTO account AS a (program, owner_id, unit_code, available, debt)
+           SELECT p.program, u.owner_id, u.unit_code, u.available, u.debt
+           FROM program p, unnest($2::uuid[], $3::text[], $4::bigint[], $5::bigint[])
+                AS u (owner_id, unit_code, available, debt)
+           WHERE p.program = $1 ORDER BY u.owner_id, u.unit_code
+           ON CONFLICT (program, owner_id, unit_code)
+           DO UPDATE SET available = EXCLUDED.available, debt = EXCLUDED.debt"#,
+        program.as_uuid(),
+        &owner_ids,
+        &units,
+        &available,
+        &debt,
+    )
+    .execute(tx)
+    .await?;
+    all_written("account", owner_ids.len(), written.rows_affected())
+}
+
+async fn upsert_lots_in_tx(
+    tx: &mut PgConnection,
+    program: ProgramId,
+    owners: &[OwnerChange],
+) -> Result<(), StorageError> {
+    let lots = || {
+        owners
+            .iter()
+            .flat_map(|owner| owner.lots.iter().map(|(unit, lot)| (owner.owner_id, unit, lot)))
+    };
+    let owner_ids: Vec<Uuid> = lots().map(|(owner_id, ..)| owner_id.as_uuid()).collect();
+    if owner_ids.is_empty() {
+        return Ok(());
+    }
+    let lot_ids: Vec<Uuid> = lots().map(|(.., lot)| lot.lot_id.as_uuid()).collect();
+    let units: Vec<String> = lots().map(|(_, unit, _)| unit.to_string()).collect();
+    let left: Vec<i64> = lots().map(|(.., lot)| lot.value_left.get()).collect();
+    let credited: Vec<i64> = lots().map(|(.., lot)| lot.value_credited.get()).collect();
+    let ends: Vec<Option<DateTime<Utc>>> = lots().map(|(.., lot)| lot.expire_time).collect();
+    let created: Vec<DateTime<Utc>> = lots().map(|(.., lot)| lot.create_time).collect();
+    let written = sqlx::query!(
+        r#"INSERT INTO lot AS l
+                  (program, owner_id, lot_id, unit_code, value_left, value_credited, expire_time, create_time)
+           SELECT p.program, u.owner_id, u.lot_id, u.unit_code, u.value_left, u.value_credited, u.expire_time,
+                  u.create_time
+           FROM program p, unnest($2::uuid[], $3::uuid[], $4::text[], $5::bigint[], $6::bigint[], $7::timestamptz[],
+                                  $8::timestamptz[])
+                AS u (owner_id, lot_id, unit_code, value_left, value_credited, expire_time, create_time)
+           WHERE p.program = $1 ORDER BY u.owner_id, u.lot_id
+           ON CONFLICT (program, owner_id, lot_id)
+           DO UPDATE SET value_left = EXCLUDED.value_left, value_credited = EXCLUDED.value_credited"#,
+        program.as_uuid(),
+        &owner_ids,
+        &lot_ids,
+        &units,
+        &left,
+        &credited,
+        &ends as &[Option<DateTime<Utc>>],
+        &created,
+    )
+    .execute(tx)
+    .await?;
+    all_written("lot", owner_ids.len(), written.rows_affected())
+}
+
+async fn insert_transactions_in_tx(
+    tx: &mut PgConnection,
+    program: ProgramId,
+    new: &[NewTransaction],
+) -> Result<(), StorageError> {
+    let columns = Columns::of(new);
+    let written = sqlx::query!(
+        r#"INSERT INTO transaction AS t
+                  (program, transaction_id, owner_id, version, kind, request_id, command_hash, source, receipt_id,
+                   purchase_id, money_minor, currency_code, entries, lot_movements, unit_codes, actor, reason,
+                   occur_time, record_time, answer)
+           SELECT p.program, u.transaction_id, u.owner_id, u.version, u.kind, u.request_id, u.command_hash, u.source,
+                  u.receipt_id, u.purchase_id, u.money_minor, u.currency_code, u.entries, u.lot_movements,
+                  string_to_array(u.unit_codes, ' '), u.actor, u.reason, u.occur_time, u.record_time, u.answer
+           FROM program p, unnest($2::uuid[], $3::uuid[], $4::bigint[], $5::text[], $6::uuid[], $7::bytea[],
+                                  $8::text[], $9::text[], $10::uuid[], $11::bigint[], $12::text[], $13::jsonb[],
+                                  $14::jsonb[], $15::text[], $16::text[], $17::text[], $18::timestamptz[],
+                                  $19::timestamptz[], $20::bytea[])
+                AS u (transaction_id, owner_id, version, kind, request_id, command_hash, source, receipt_id,
+                      purchase_id, money_minor, currency_code, entries, lot_movements, unit_codes, actor, reason,
+                      occur_time, record_time, answer)
+           WHERE p.program = $1 ORDER BY u.transaction_id"#,
+        program.as_uuid(),
+        &columns.transaction_ids,
+        &columns.owner_ids,
+        &columns.versions as &[Option<i64>],
+        &columns.kinds,
+        &columns.request_ids as &[Option<Uuid>],
+        &columns.command_hashes as &[Option<Vec<u8>>],
+        &columns.sources,
+        &columns.receipt_ids as &[Option<String>],
+        &columns.purchase_ids as &[Option<Uuid>],
+        &columns.money_minor as &[Option<i64>],
+        &columns.currency_codes as &[Option<String>],
+        &columns.entries as &[Json<Vec<EntryRow>>],
+        &columns.lot_movements as &[Json<Vec<MovementRow>>],
+        &columns.unit_codes,
+        &columns.actors,
+        &columns.reasons,
+        &columns.occur_times,
+        &columns.record_times,
+        &columns.answers as &[Option<Vec<u8>>],
+    )
+    .execute(tx)
+    .await?;
+    all_written("transaction", new.len(), written.rows_affected())
+}
+
+/// The rows turned into columns. Unit codes are joined by spaces, which no code has: Postgres cannot unnest lists of
+/// lists of different lengths.
+#[derive(Default)]
+struct Columns {
+    transaction_ids: Vec<Uuid>,
+    owner_ids: Vec<Uuid>,
+    versions: Vec<Option<i64>>,
+    kinds: Vec<String>,
+    request_ids: Vec<Option<Uuid>>,
+    command_hashes: Vec<Option<Vec<u8>>>,
+    sources: Vec<String>,
+    receipt_ids: Vec<Option<String>>,
+    purchase_ids: Vec<Option<Uuid>>,
+    money_minor: Vec<Option<i64>>,
+    currency_codes: Vec<Option<String>>,
+    entries: Vec<Json<Vec<EntryRow>>>,
+    lot_movements: Vec<Json<Vec<MovementRow>>>,
+    unit_codes: Vec<String>,
+    actors: Vec<String>,
+    reasons: Vec<String>,
+    occur_times: Vec<DateTime<Utc>>,
+    record_times: Vec<DateTime<Utc>>,
+    answers: Vec<Option<Vec<u8>>>,
+}
+
+impl Columns {
+    fn of(new: &[NewTransaction]) -> Self {
+        let mut columns = Self::default();
+        for row in new {
+            columns.push(row);
+        }
+        columns
+    }
+
+    fn push(&mut self, new: &NewTransaction) {
+        let it = &new.transaction;
+        self.transaction_ids.push(it.transaction_id.as_uuid());
+        self.owner_ids.push(it.owner_id.as_uuid());
+        self.versions.push(new.accepted.then_some(it.version.get()));
+        self.kinds.push(it.kind.to_string());
+        self.request_ids
+            .push(it.request_id.as_ref().map(RequestId::as_uuid));
+        self.command_hashes
+            .push(new.command_hash.map(|hash| hash.to_vec()));
+        self.sources.push(it.source.clone());
+        self.receipt_ids.push(it.receipt_id.clone());
+        self.purchase_ids.push(it.purchase_id.map(Uuid::from));
+        self.money_minor.push(it.money.map(|money| money.minor));
+        self.currency_codes
+            .push(it.money.map(|money| money.currency.to_string()));
+        self.entries
+            .push(Json(it.entries.iter().map(EntryRow::from).collect()));
+        self.lot_movements
+            .push(Json(it.lot_movements.iter().map(MovementRow::from).collect()));
+        self.unit_codes.push(units_of(it));
+        self.actors.push(it.actor.clone());
+        self.reasons.push(it.reason.clone());
+        self.occur_times.push(it.occur_time);
+        self.record_times.push(it.record_time);
+        self.answers.push(new.answer.clone());
+    }
+}
+
+fn units_of(transaction: &Transaction) -> String {
+    let mut units: Vec<&str> = transaction
+        .entries
+        .iter()
+        .map(|entry| entry.unit_code.as_str())
+        .collect();
+    // Entries come by unit.
+    units.dedup();
+    units.join(" ")
+}
+
+fn all_written(what: &'static str, rows: usize, written: u64) -> Result<(), StorageError> {
+    if u64::try_from(rows).is_ok_and(|rows| rows == written) {
+        Ok(())
+    } else {
+        Err(StorageError::corrupt(
+            what,
+            format!("{written} of {rows} rows were written"),
+        ))
+    }
+}

@@ -1,0 +1,82 @@
+//! Transactions: points that are given and taken for other reasons than a purchase, and the record of everything that
+//! ever happened to an owner.
+
+pub mod domain;
+pub mod grpc;
+mod room;
+mod storage;
+
+use fealty_postgres::{Scope, TransactOptions, in_tx, transact};
+use fealty_types::{ProgramId, SharedClock, TransactionId};
+use sqlx::PgPool;
+
+use crate::owners;
+use crate::posting::domain::Transaction;
+use crate::posting::{Answer, Call, Posting};
+use crate::refusal::{LedgerError, Refusal, Resource};
+use domain::{PointsWork, StatementOf};
+use room::Points;
+
+/// The use cases of transactions.
+#[derive(Debug, Clone)]
+pub struct Transactions {
+    pool: PgPool,
+    posting: Posting,
+    clock: SharedClock,
+}
+
+impl Transactions {
+    /// Over the service's own role; what changes balances goes through `posting`.
+    #[must_use]
+    pub const fn new(pool: PgPool, posting: Posting, clock: SharedClock) -> Self {
+        Self { pool, posting, clock }
+    }
+
+    /// Credits or spends points.
+    pub async fn post(&self, program: ProgramId, call: Call<PointsWork>) -> Result<Answer, LedgerError> {
+        self.posting.post_one::<Points>(program, call).await
+    }
+
+    /// One transaction.
+    pub async fn get(&self, program: ProgramId, id: TransactionId) -> Result<Transaction, LedgerError> {
+        let options = TransactOptions::read_only();
+        transact(
+            &self.pool,
+            "get_transaction",
+            Scope::Program(program),
+            options,
+            |tx| {
+                in_tx(async move {
+                    let found = storage::find_in_tx(tx, program, id).await?;
+                    found.ok_or_else(|| Refusal::not_found(Resource::Transaction, id).into())
+                })
+            },
+        )
+        .await
+    }
+
+    /// An owner's transactions, newest first.
+    pub async fn list(
+        &self,
+        program: ProgramId,
+        asked: &StatementOf,
+    ) -> Result<Vec<Transaction>, LedgerError> {
+        let options = TransactOptions::read_only();
+        transact(
+            &self.pool,
+            "list_transactions",
+            Scope::Program(program),
+            options,
+            |tx| {
+                in_tx(async move {
+                    let read = storage::list_in_tx(tx, program, asked).await?;
+                    if read.is_empty() {
+                        owners::require_in_tx(tx, program, asked.owner_id).await?;
+                    }
+                    Ok(read)
+                })
+            },
+        )
+        .await
+    }
+}

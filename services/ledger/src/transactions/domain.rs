@@ -1,0 +1,162 @@
+//! What is asked of transactions, and what a credit or a spend comes to. Pure.
+
+use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
+use fealty_types::{OwnerId, Points, UnitCode, Version};
+
+use crate::posting::Moment;
+use crate::posting::domain::{Command, Earned, Spent, TransactionKind};
+use crate::refusal::{Refusal, Resource};
+use crate::units::domain::UnitTerms;
+
+/// Points to credit or to spend.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PointsWork {
+    /// What is counted.
+    pub unit_code: UnitCode,
+    /// How many.
+    pub value: Points,
+    /// Which of the two.
+    pub direction: Direction,
+}
+
+/// Where points go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Direction {
+    /// To the owner.
+    Credit {
+        /// When the lot ends; by the unit's own rule if the caller does not say.
+        lot_expire_time: Option<DateTime<Utc>>,
+        /// The program's days begin and end there.
+        zone: Tz,
+    },
+    /// From the owner.
+    Spend,
+}
+
+impl PointsWork {
+    /// What it asks of the owner's accounts.
+    pub fn plan(&self, units: &[UnitTerms], moment: &Moment) -> Result<Command, Refusal> {
+        let terms = units.iter().find(|unit| unit.code == self.unit_code);
+        let terms = terms.ok_or_else(|| Refusal::not_found(Resource::Unit, &self.unit_code))?;
+        let (unit_code, value) = (self.unit_code.clone(), self.value);
+        match self.direction {
+            Direction::Spend => Ok(Command::Spend(Spent { unit_code, value })),
+            Direction::Credit {
+                lot_expire_time,
+                zone,
+            } => {
+                if lot_expire_time.is_some_and(|end| end <= moment.record_time) {
+                    return Err(Refusal::FieldInvalid {
+                        field: "lot_expire_time",
+                        description: "must be in the future",
+                    });
+                }
+                let expire_time = lot_expire_time.or_else(|| terms.lot_end(moment.occur_time, zone));
+                Ok(Command::Credit(Earned {
+                    unit_code,
+                    value,
+                    expire_time,
+                }))
+            }
+        }
+    }
+}
+
+/// Which transactions of an owner are asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StatementOf {
+    /// Whose.
+    pub owner_id: OwnerId,
+    /// Only of these kinds; none means all.
+    pub kinds: Vec<TransactionKind>,
+    /// Only with an entry in this unit.
+    pub unit_code: Option<UnitCode>,
+    /// Only what happened at or after this time.
+    pub occurred_from_time: Option<DateTime<Utc>>,
+    /// Only what happened before this time.
+    pub occurred_before_time: Option<DateTime<Utc>>,
+    /// Only versions before this one.
+    pub before: Option<Version>,
+    /// At most so many.
+    pub count_max: i64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::units::domain::ShortfallPolicy;
+    use chrono::TimeDelta;
+    use fealty_types::{TransactionId, UnitScale};
+
+    fn moment() -> Moment {
+        let time = DateTime::UNIX_EPOCH + TimeDelta::days(20_000);
+        Moment {
+            owner_id: OwnerId::generate_at(time),
+            transaction_id: TransactionId::generate_at(time),
+            occur_time: time - TimeDelta::days(3),
+            record_time: time,
+        }
+    }
+
+    fn units() -> Vec<UnitTerms> {
+        vec![UnitTerms {
+            code: "points".parse().unwrap(),
+            scale: UnitScale::ZERO,
+            lot_life_days: Some(10),
+            shortfall_policy: ShortfallPolicy::Waive,
+            debt_max: Points::ZERO,
+        }]
+    }
+
+    fn credit(lot_expire_time: Option<DateTime<Utc>>) -> PointsWork {
+        PointsWork {
+            unit_code: "points".parse().unwrap(),
+            value: Points::new(5),
+            direction: Direction::Credit {
+                lot_expire_time,
+                zone: Tz::UTC,
+            },
+        }
+    }
+
+    #[test]
+    fn a_lot_lives_from_when_the_credit_happened() {
+        let moment = moment();
+        let Ok(Command::Credit(earned)) = credit(None).plan(&units(), &moment) else {
+            panic!("a credit")
+        };
+        // Days begin at midnight UTC here, and this one is midnight.
+        assert_eq!(earned.expire_time, Some(moment.occur_time + TimeDelta::days(11)));
+    }
+
+    #[test]
+    fn an_end_that_has_passed_is_refused_and_not_remembered() {
+        let moment = moment();
+        let refusal = credit(Some(moment.record_time))
+            .plan(&units(), &moment)
+            .unwrap_err();
+        assert!(matches!(
+            refusal,
+            Refusal::FieldInvalid {
+                field: "lot_expire_time",
+                ..
+            }
+        ));
+        assert!(!crate::posting::is_remembered(&refusal));
+        let later = moment.record_time + TimeDelta::microseconds(1);
+        assert!(credit(Some(later)).plan(&units(), &moment).is_ok());
+    }
+
+    #[test]
+    fn a_unit_that_nobody_defined_is_not_found() {
+        let refusal = credit(None).plan(&[], &moment()).unwrap_err();
+        assert!(matches!(
+            refusal,
+            Refusal::NotFound {
+                resource: Resource::Unit,
+                ..
+            }
+        ));
+    }
+}

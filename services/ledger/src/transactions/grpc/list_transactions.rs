@@ -1,0 +1,97 @@
+//! `ListTransactions`.
+
+use chrono::{DateTime, Utc};
+use fealty_proto::ledger::v1 as pb;
+use fealty_rpc::errors::ApiError;
+use fealty_rpc::fields;
+use fealty_rpc::fields::TimeRange;
+use fealty_rpc::page_token::PageTokens;
+use fealty_rpc::violations::{Problem, Violations};
+use fealty_types::{OwnerId, ProgramId, UnitCode, Version};
+
+use super::present;
+use crate::messages::{into_page, page_size, read_count};
+use crate::posting::domain::{Transaction, TransactionKind};
+use crate::transactions::domain::StatementOf;
+
+const LIST_TRANSACTIONS: &str = "/fealty.ledger.v1.TransactionService/ListTransactions";
+
+/// A page that is asked for.
+pub(super) struct Page {
+    pub(super) asked: StatementOf,
+    size: i64,
+    tokens: PageTokens,
+}
+
+pub(super) fn parse(program: ProgramId, message: &pb::ListTransactionsRequest) -> Result<Page, ApiError> {
+    let mut v = Violations::default();
+    let owner_id = v.check("owner_id", fields::parse::<OwnerId>(&message.owner_id));
+    let size = v.check("page_size", page_size(message.page_size));
+    let kinds: Option<Vec<TransactionKind>> = message
+        .kinds
+        .iter()
+        .enumerate()
+        .map(|(place, kind)| v.check(&format!("kinds[{place}]"), parse_kind(*kind)))
+        .collect();
+    let unit_code = v.check("unit_code", fields::optional::<UnitCode>(&message.unit_code));
+    let from = v.check("occurred_from_time", time(message.occurred_from_time.as_ref()));
+    let before = v.check(
+        "occurred_before_time",
+        time(message.occurred_before_time.as_ref()),
+    );
+    let (size, mut asked) = v.finish_with(|| {
+        let mut kinds = kinds?;
+        // The same filter however it is written, for the page tokens.
+        kinds.sort_unstable();
+        kinds.dedup();
+        let asked = StatementOf {
+            owner_id: owner_id?,
+            kinds,
+            unit_code: unit_code?,
+            occurred_from_time: from?,
+            occurred_before_time: before?,
+            before: None,
+            count_max: read_count(size?),
+        };
+        Some((size?, asked))
+    })?;
+    let tokens = tokens(program, &asked)?;
+    asked.before = tokens.cursor(&message.page_token)?;
+    Ok(Page { asked, size, tokens })
+}
+
+fn tokens(program: ProgramId, asked: &StatementOf) -> Result<PageTokens, ApiError> {
+    let kinds: Vec<&str> = asked.kinds.iter().map(|kind| kind.as_str()).collect();
+    let times = (asked.occurred_from_time, asked.occurred_before_time);
+    PageTokens::try_new(
+        LIST_TRANSACTIONS,
+        Some(program),
+        &(asked.owner_id, kinds, &asked.unit_code, times),
+    )
+}
+
+impl Page {
+    pub(super) fn present(&self, read: Vec<Transaction>) -> Result<pb::ListTransactionsResponse, ApiError> {
+        let cursor = |last: &Transaction| -> Version { last.version };
+        let (transactions, next_page_token) = into_page(read, self.size, &self.tokens, cursor)?;
+        Ok(pb::ListTransactionsResponse {
+            transactions: transactions.iter().map(present).collect(),
+            next_page_token,
+        })
+    }
+}
+
+fn time(time: Option<&prost_types::Timestamp>) -> Result<Option<DateTime<Utc>>, Problem> {
+    fields::optional_timestamp(time, TimeRange::any())
+}
+
+fn parse_kind(kind: i32) -> Result<TransactionKind, Problem> {
+    match fields::enumeration::<pb::TransactionKind>(kind)? {
+        pb::TransactionKind::Credit => Ok(TransactionKind::Credit),
+        pb::TransactionKind::Spend => Ok(TransactionKind::Spend),
+        pb::TransactionKind::Expire => Ok(TransactionKind::Expire),
+        pb::TransactionKind::Purchase => Ok(TransactionKind::Purchase),
+        pb::TransactionKind::Refund => Ok(TransactionKind::Refund),
+        pb::TransactionKind::Unspecified => Err(Problem::required()),
+    }
+}

@@ -1,0 +1,169 @@
+//! `CreditPoints` and `SpendPoints`.
+
+use chrono::{DateTime, Utc};
+use fealty_proto::ledger::v1 as pb;
+use fealty_proto::types::v1 as pb_type;
+use fealty_rpc::access::Caller;
+use fealty_rpc::errors::ApiError;
+use fealty_rpc::fields::TimeRange;
+use fealty_rpc::violations::Violations;
+use fealty_rpc::{command_hash, fields};
+use fealty_types::{OwnerId, Points, RequestId, UnitCode};
+
+use crate::posting::Call;
+use crate::posting::domain::TransactionKind;
+use crate::transactions::domain::{Direction, PointsWork};
+
+const CREDIT_POINTS: &str = "/fealty.ledger.v1.TransactionService/CreditPoints";
+const SPEND_POINTS: &str = "/fealty.ledger.v1.TransactionService/SpendPoints";
+
+/// Longest name of a till, shop system or survey, in characters.
+pub const SOURCE_LENGTH_MAX: usize = 64;
+/// Longest number of a receipt, in characters: a UUID or the path of a till's journal fits.
+pub const RECEIPT_ID_LENGTH_MAX: usize = 128;
+/// Longest reason, in characters: a sentence or two.
+pub const REASON_LENGTH_MAX: usize = 500;
+
+pub(super) fn parse_credit(
+    caller: &Caller,
+    message: &pb::CreditPointsRequest,
+    now: DateTime<Utc>,
+) -> Result<Call<PointsWork>, ApiError> {
+    let zone = caller.program()?.time_zone;
+    let hash = command_hash(
+        CREDIT_POINTS,
+        &pb::CreditPointsRequest {
+            request_id: String::new(),
+            ..message.clone()
+        },
+    );
+    let mut v = Violations::default();
+    let fields = Fields {
+        request_id: &message.request_id,
+        owner_id: &message.owner_id,
+        amount: message.amount.as_ref(),
+        source: &message.source,
+        receipt_id: &message.receipt_id,
+        reason: &message.reason,
+        occur_time: message.occur_time.as_ref(),
+    };
+    let call = fields.parse(&mut v, now);
+    // Whether it has passed is judged when it is decided: a retry that comes after the end still gets its answer.
+    let end = fields::optional_timestamp(message.lot_expire_time.as_ref(), TimeRange::any());
+    let end = v.check("lot_expire_time", end);
+    v.finish_with(|| {
+        let direction = Direction::Credit {
+            lot_expire_time: end?,
+            zone,
+        };
+        Some(call?.finish(TransactionKind::Credit, hash, caller.actor(), direction))
+    })
+}
+
+pub(super) fn parse_spend(
+    caller: &Caller,
+    message: &pb::SpendPointsRequest,
+    now: DateTime<Utc>,
+) -> Result<Call<PointsWork>, ApiError> {
+    let hash = command_hash(
+        SPEND_POINTS,
+        &pb::SpendPointsRequest {
+            request_id: String::new(),
+            ..message.clone()
+        },
+    );
+    let mut v = Violations::default();
+    let fields = Fields {
+        request_id: &message.request_id,
+        owner_id: &message.owner_id,
+        amount: message.amount.as_ref(),
+        source: &message.source,
+        receipt_id: &message.receipt_id,
+        reason: &message.reason,
+        occur_time: message.occur_time.as_ref(),
+    };
+    let call = fields.parse(&mut v, now);
+    v.finish_with(|| Some(call?.finish(TransactionKind::Spend, hash, caller.actor(), Direction::Spend)))
+}
+
+/// What the two requests have in common.
+struct Fields<'a> {
+    request_id: &'a str,
+    owner_id: &'a str,
+    amount: Option<&'a pb_type::Amount>,
+    source: &'a str,
+    receipt_id: &'a str,
+    reason: &'a str,
+    occur_time: Option<&'a prost_types::Timestamp>,
+}
+
+/// The same, parsed.
+struct Parsed {
+    request_id: RequestId,
+    owner_id: OwnerId,
+    amount: (UnitCode, Points),
+    source: String,
+    receipt_id: Option<String>,
+    reason: String,
+    occur_time: Option<DateTime<Utc>>,
+}
+
+impl Fields<'_> {
+    fn parse(&self, v: &mut Violations, now: DateTime<Utc>) -> Option<Parsed> {
+        let request_id = v.check("request_id", fields::parse::<RequestId>(self.request_id));
+        let owner_id = v.check("owner_id", fields::parse::<OwnerId>(self.owner_id));
+        let amount = v.message("amount", self.amount, parse_amount);
+        let source = v.check("source", fields::text(self.source, 1..=SOURCE_LENGTH_MAX));
+        let receipt_id = v.check(
+            "receipt_id",
+            fields::optional_text(self.receipt_id, RECEIPT_ID_LENGTH_MAX),
+        );
+        let reason = v.check("reason", fields::text(self.reason, 1..=REASON_LENGTH_MAX));
+        let occur_time = fields::optional_timestamp(self.occur_time, TimeRange::past(now));
+        let occur_time = v.check("occur_time", occur_time);
+        Some(Parsed {
+            request_id: request_id?,
+            owner_id: owner_id?,
+            amount: amount?,
+            source: source?,
+            receipt_id: receipt_id?,
+            reason: reason?,
+            occur_time: occur_time?,
+        })
+    }
+}
+
+fn parse_amount(v: &mut Violations, amount: &pb_type::Amount) -> Option<(UnitCode, Points)> {
+    let unit_code = v.check("unit_code", fields::parse::<UnitCode>(&amount.unit_code));
+    let value = v.check("value", fields::number(amount.value, 1..=i64::MAX));
+    Some((unit_code?, Points::new(value?)))
+}
+
+impl Parsed {
+    fn finish(
+        self,
+        kind: TransactionKind,
+        command_hash: [u8; 32],
+        actor: String,
+        direction: Direction,
+    ) -> Call<PointsWork> {
+        let (unit_code, value) = self.amount;
+        Call {
+            request_id: self.request_id,
+            command_hash,
+            owner_id: self.owner_id,
+            kind,
+            source: self.source,
+            receipt_id: self.receipt_id,
+            money: None,
+            actor,
+            reason: self.reason,
+            occur_time: self.occur_time,
+            work: PointsWork {
+                unit_code,
+                value,
+                direction,
+            },
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! Transactions as messages carry them.
+
+use fealty_proto::ledger::v1 as pb;
+use fealty_types::{Points, PurchaseId, RequestId};
+use prost::Message;
+
+use crate::balances;
+use crate::messages::{money, timestamp};
+use crate::posting::Posted;
+use crate::posting::domain::{Entry, EntryAccount, LotMovement, Transaction, TransactionKind};
+use crate::transactions::domain::Direction;
+
+/// The response to a credit or a spend, encoded.
+pub(in crate::transactions) fn present_posted(direction: Direction, posted: &Posted) -> Vec<u8> {
+    let transaction = Some(present(&posted.transaction));
+    let balance = Some(balances::grpc::present(&posted.balance));
+    match direction {
+        Direction::Credit { .. } => pb::CreditPointsResponse { transaction, balance }.encode_to_vec(),
+        Direction::Spend => pb::SpendPointsResponse { transaction, balance }.encode_to_vec(),
+    }
+}
+
+/// A transaction as messages carry it.
+#[must_use]
+pub fn present(transaction: &Transaction) -> pb::Transaction {
+    pb::Transaction {
+        transaction_id: transaction.transaction_id.to_string(),
+        owner_id: transaction.owner_id.to_string(),
+        version: transaction.version.get(),
+        kind: present_kind(transaction.kind).into(),
+        entries: transaction.entries.iter().map(present_entry).collect(),
+        lot_movements: transaction.lot_movements.iter().map(present_movement).collect(),
+        source: transaction.source.clone(),
+        receipt_id: transaction.receipt_id.clone().unwrap_or_default(),
+        purchase_id: transaction
+            .purchase_id
+            .as_ref()
+            .map(PurchaseId::to_string)
+            .unwrap_or_default(),
+        actor: transaction.actor.clone(),
+        reason: transaction.reason.clone(),
+        request_id: transaction
+            .request_id
+            .as_ref()
+            .map(RequestId::to_string)
+            .unwrap_or_default(),
+        occur_time: Some(timestamp(transaction.occur_time)),
+        record_time: Some(timestamp(transaction.record_time)),
+        money: transaction.money.map(money),
+    }
+}
+
+const fn present_kind(kind: TransactionKind) -> pb::TransactionKind {
+    match kind {
+        TransactionKind::Credit => pb::TransactionKind::Credit,
+        TransactionKind::Spend => pb::TransactionKind::Spend,
+        TransactionKind::Expire => pb::TransactionKind::Expire,
+        TransactionKind::Purchase => pb::TransactionKind::Purchase,
+        TransactionKind::Refund => pb::TransactionKind::Refund,
+    }
+}
+
+fn present_entry(entry: &Entry) -> pb::Entry {
+    pb::Entry {
+        account: present_account(entry.account).into(),
+        unit_code: entry.unit_code.to_string(),
+        value: entry.value.get(),
+        balance_after: entry.balance_after.map_or(0, Points::get),
+    }
+}
+
+const fn present_account(account: EntryAccount) -> pb::EntryAccount {
+    match account {
+        EntryAccount::OwnerAvailable => pb::EntryAccount::OwnerAvailable,
+        EntryAccount::OwnerDebt => pb::EntryAccount::OwnerDebt,
+        EntryAccount::ProgramIssued => pb::EntryAccount::ProgramIssued,
+        EntryAccount::ProgramRedeemed => pb::EntryAccount::ProgramRedeemed,
+        EntryAccount::ProgramExpired => pb::EntryAccount::ProgramExpired,
+        EntryAccount::ProgramWaived => pb::EntryAccount::ProgramWaived,
+    }
+}
+
+fn present_movement(movement: &LotMovement) -> pb::LotMovement {
+    pb::LotMovement {
+        lot_id: movement.lot_id.to_string(),
+        unit_code: movement.unit_code.to_string(),
+        value: movement.value.get(),
+        expire_time: movement.expire_time.map(timestamp),
+    }
+}

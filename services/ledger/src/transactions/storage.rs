@@ -1,0 +1,120 @@
+//! Reads transactions. The posting room writes them.
+
+use chrono::{DateTime, Utc};
+use fealty_postgres::StorageError;
+use fealty_types::{
+    CurrencyCode, Money, OwnerId, ProgramId, PurchaseId, RequestId, TransactionId, UnitCode, Version,
+};
+use sqlx::PgConnection;
+use sqlx::types::Json;
+
+use super::domain::StatementOf;
+use crate::posting::domain::{Entry, LotMovement, Transaction, TransactionKind};
+use crate::posting::{EntryRow, MovementRow};
+
+/// One that was accepted: a remembered refusal is no transaction.
+pub(super) async fn find_in_tx(
+    tx: &mut PgConnection,
+    program: ProgramId,
+    id: TransactionId,
+) -> Result<Option<Transaction>, StorageError> {
+    sqlx::query_as!(
+        TransactionRow,
+        r#"SELECT transaction_id AS "transaction_id: TransactionId", owner_id AS "owner_id: OwnerId",
+                  version AS "version!: Version", kind, request_id AS "request_id: RequestId", source, receipt_id,
+                  purchase_id AS "purchase_id: PurchaseId", money_minor, currency_code AS "currency_code: CurrencyCode",
+                  entries AS "entries: Json<Vec<EntryRow>>", lot_movements AS "lot_movements: Json<Vec<MovementRow>>",
+                  actor, reason, occur_time, record_time
+           FROM transaction WHERE program = $1 AND transaction_id = $2 AND version IS NOT NULL"#,
+        program.as_uuid(),
+        id.as_uuid(),
+    )
+    .fetch_optional(tx)
+    .await?
+    .map(Transaction::try_from)
+    .transpose()
+}
+
+pub(super) async fn list_in_tx(
+    tx: &mut PgConnection,
+    program: ProgramId,
+    asked: &StatementOf,
+) -> Result<Vec<Transaction>, StorageError> {
+    let kinds: Vec<String> = asked.kinds.iter().map(ToString::to_string).collect();
+    sqlx::query_as!(
+        TransactionRow,
+        r#"SELECT transaction_id AS "transaction_id: TransactionId", owner_id AS "owner_id: OwnerId",
+                  version AS "version!: Version", kind, request_id AS "request_id: RequestId", source, receipt_id,
+                  purchase_id AS "purchase_id: PurchaseId", money_minor, currency_code AS "currency_code: CurrencyCode",
+                  entries AS "entries: Json<Vec<EntryRow>>", lot_movements AS "lot_movements: Json<Vec<MovementRow>>",
+                  actor, reason, occur_time, record_time
+           FROM transaction
+           WHERE program = $1 AND owner_id = $2 AND version IS NOT NULL
+                 AND ($3::bigint IS NULL OR version < $3)
+                 AND (cardinality($4::text[]) = 0 OR kind = ANY($4))
+                 AND ($5::text IS NULL OR $5 = ANY(unit_codes))
+                 AND ($6::timestamptz IS NULL OR occur_time >= $6)
+                 AND ($7::timestamptz IS NULL OR occur_time < $7)
+           ORDER BY version DESC LIMIT $8"#,
+        program.as_uuid(),
+        asked.owner_id.as_uuid(),
+        asked.before.map(Version::get),
+        &kinds,
+        asked.unit_code.as_ref().map(UnitCode::as_str),
+        asked.occurred_from_time,
+        asked.occurred_before_time,
+        asked.count_max,
+    )
+    .fetch_all(tx)
+    .await?
+    .into_iter()
+    .map(Transaction::try_from)
+    .collect()
+}
+
+struct TransactionRow {
+    transaction_id: TransactionId,
+    owner_id: OwnerId,
+    version: Version,
+    kind: String,
+    request_id: Option<RequestId>,
+    source: String,
+    receipt_id: Option<String>,
+    purchase_id: Option<PurchaseId>,
+    money_minor: Option<i64>,
+    currency_code: Option<CurrencyCode>,
+    entries: Json<Vec<EntryRow>>,
+    lot_movements: Json<Vec<MovementRow>>,
+    actor: String,
+    reason: String,
+    occur_time: DateTime<Utc>,
+    record_time: DateTime<Utc>,
+}
+
+impl TryFrom<TransactionRow> for Transaction {
+    type Error = StorageError;
+
+    fn try_from(row: TransactionRow) -> Result<Self, StorageError> {
+        let kind = row.kind.parse::<TransactionKind>();
+        Ok(Self {
+            transaction_id: row.transaction_id,
+            owner_id: row.owner_id,
+            version: row.version,
+            kind: kind.map_err(|error| StorageError::corrupt("transaction.kind", error))?,
+            entries: row.entries.0.into_iter().map(Entry::from).collect(),
+            lot_movements: row.lot_movements.0.into_iter().map(LotMovement::from).collect(),
+            source: row.source,
+            receipt_id: row.receipt_id,
+            purchase_id: row.purchase_id,
+            money: row
+                .currency_code
+                .zip(row.money_minor)
+                .map(|(currency, minor)| Money::new(currency, minor)),
+            actor: row.actor,
+            reason: row.reason,
+            request_id: row.request_id,
+            occur_time: row.occur_time,
+            record_time: row.record_time,
+        })
+    }
+}
