@@ -1,1 +1,3 @@
-//! Fealty: fealty.
+//! The one binary of the suite.
+
+pub mod import;
