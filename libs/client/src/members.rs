@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use fealty_proto::access::v1::{ListAccessChangesRequest, ListAccessChangesResponse};
 use fealty_proto::members::v1::{
     AddIdentifierRequest, AddIdentifierResponse, CreateApiKeyRequest, CreateApiKeyResponse,
     CreateProgramRequest, CreateProgramResponse, CreateStaffMemberRequest, CreateStaffMemberResponse,
@@ -51,6 +52,8 @@ impl MembersClient {
     }
 
     methods! {
+        /// The changes of access records after a position, oldest first: what the other services follow.
+        list_access_changes("/fealty.access.v1.AccessFeedService/ListAccessChanges"): read ListAccessChangesRequest => ListAccessChangesResponse;
         /// Creates a key of the caller's program. Its text is in this answer and nowhere else, ever: a retry with the same
         /// request id is answered without it. A key cannot hand out a scope that it lacks itself.
         create_api_key("/fealty.members.v1.ApiKeyService/CreateApiKey"): write CreateApiKeyRequest => CreateApiKeyResponse;
@@ -99,6 +102,7 @@ impl MembersClient {
     }
 }
 
+impl Shows for ListAccessChangesResponse {}
 impl Shows for CreateApiKeyResponse {}
 impl Shows for ListApiKeysResponse {}
 impl Shows for RevokeApiKeyResponse {}

@@ -22,7 +22,3 @@ CREATE POLICY by_program ON program TO fealty_ledger
     WITH CHECK (program = (SELECT current_setting('app.program')::uuid));
 CREATE POLICY across_programs ON program TO fealty_ledger_owner, fealty_ledger_jobs
     USING (true) WITH CHECK (true);
-
--- What members says of a program arrives by the feed; calls may only count their changes of its terms.
-GRANT SELECT, UPDATE (terms_revision) ON program TO fealty_ledger;
-GRANT SELECT, INSERT, UPDATE ON program TO fealty_ledger_jobs;

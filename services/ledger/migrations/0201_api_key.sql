@@ -28,6 +28,3 @@ CREATE POLICY by_program ON api_key TO fealty_ledger
     WITH CHECK (program = (SELECT current_setting('app.program')::uuid));
 CREATE POLICY across_programs ON api_key TO fealty_ledger_owner, fealty_ledger_jobs
     USING (true) WITH CHECK (true);
-
--- Calls have no business here: callers are verified before there is a call, across programs.
-GRANT SELECT, INSERT, UPDATE ON api_key TO fealty_ledger_jobs;

@@ -15,5 +15,3 @@ CREATE POLICY by_program ON staff TO fealty_ledger
     WITH CHECK (program = (SELECT current_setting('app.program')::uuid));
 CREATE POLICY across_programs ON staff TO fealty_ledger_owner, fealty_ledger_jobs
     USING (true) WITH CHECK (true);
-
-GRANT SELECT, INSERT, UPDATE ON staff TO fealty_ledger_jobs;

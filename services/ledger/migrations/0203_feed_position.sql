@@ -6,5 +6,3 @@ CREATE TABLE feed_position (
     resume_token text NOT NULL,
     update_time timestamptz NOT NULL
 );
-
-GRANT SELECT, INSERT, UPDATE ON feed_position TO fealty_ledger_jobs;

@@ -22,6 +22,3 @@ CREATE POLICY by_program ON request TO fealty_ledger
     WITH CHECK (program = (SELECT current_setting('app.program')::uuid));
 CREATE POLICY across_programs ON request TO fealty_ledger_owner, fealty_ledger_jobs
     USING (true) WITH CHECK (true);
-
-GRANT SELECT, INSERT ON request TO fealty_ledger;
-GRANT SELECT, DELETE ON request TO fealty_ledger_jobs;

@@ -26,7 +26,3 @@ CREATE POLICY by_program ON unit TO fealty_ledger
     WITH CHECK (program = (SELECT current_setting('app.program')::uuid));
 CREATE POLICY across_programs ON unit TO fealty_ledger_owner, fealty_ledger_jobs
     USING (true) WITH CHECK (true);
-
--- Units are never deleted: balances are counted in them.
-GRANT SELECT, INSERT, UPDATE ON unit TO fealty_ledger;
-GRANT SELECT ON unit TO fealty_ledger_jobs;

@@ -27,7 +27,3 @@ CREATE POLICY by_program ON earning_rule TO fealty_ledger
     WITH CHECK (program = (SELECT current_setting('app.program')::uuid));
 CREATE POLICY across_programs ON earning_rule TO fealty_ledger_owner, fealty_ledger_jobs
     USING (true) WITH CHECK (true);
-
--- Rules are ended, never deleted: what they gave stands in the ledger.
-GRANT SELECT, INSERT, UPDATE ON earning_rule TO fealty_ledger;
-GRANT SELECT ON earning_rule TO fealty_ledger_jobs;

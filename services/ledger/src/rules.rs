@@ -1,6 +1,6 @@
 //! Earning rules: what purchases earn, as data.
 //!
-//! A purchase is judged by the rules of its own time. Postings read them in their own transaction ([`between_in_tx`]);
+//! A purchase is judged by the rules of its own time. Postings read them in their own transaction ([`all_in_tx`]);
 //! two rules of one unit never hold at the same instant, which is decided while the program's terms are locked.
 
 pub mod domain;
@@ -125,15 +125,10 @@ impl Rules {
     }
 }
 
-/// The rules of a program that hold at some instant of a span of time, both ends included, read in the caller's
-/// transaction. At most [`RULES_PER_PROGRAM_MAX`].
-pub async fn between_in_tx(
-    tx: &mut PgConnection,
-    program: ProgramId,
-    earliest: DateTime<Utc>,
-    latest: DateTime<Utc>,
-) -> Result<Vec<EarningRule>, StorageError> {
-    storage::list_between_in_tx(tx, program, earliest, latest).await
+/// All rules of a program, whenever they hold, read in the caller's transaction. At most [`RULES_PER_PROGRAM_MAX`]. Which
+/// of them hold is the purchase's to say: its time is known only once it is decided.
+pub async fn all_in_tx(tx: &mut PgConnection, program: ProgramId) -> Result<Vec<EarningRule>, StorageError> {
+    storage::list_all_in_tx(tx, program).await
 }
 
 /// Refuses a rule that cannot be made. The program's terms are locked, so what is seen here stays so until the commit.

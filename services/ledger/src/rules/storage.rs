@@ -146,22 +146,17 @@ pub(super) async fn list_of_unit_in_tx(
     .collect()
 }
 
-/// The rules that hold at some instant from `earliest` to `latest`.
-pub(super) async fn list_between_in_tx(
+/// All rules of a program. At most as many as it may have.
+pub(super) async fn list_all_in_tx(
     tx: &mut PgConnection,
     program: ProgramId,
-    earliest: DateTime<Utc>,
-    latest: DateTime<Utc>,
 ) -> Result<Vec<EarningRule>, StorageError> {
     sqlx::query_as!(
         RuleRow,
         r#"SELECT rule_id AS "rule_id: RuleId", display_name, unit_code AS "unit_code: UnitCode",
                   rate AS "rate: Rate", rounding, start_time, end_time, create_time
-           FROM earning_rule
-           WHERE program = $1 AND (start_time IS NULL OR start_time <= $3) AND (end_time IS NULL OR end_time > $2)"#,
+           FROM earning_rule WHERE program = $1"#,
         program.as_uuid(),
-        earliest,
-        latest,
     )
     .fetch_all(tx)
     .await?
