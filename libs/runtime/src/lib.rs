@@ -65,5 +65,5 @@ mod serve;
 pub use bind::{BindError, Listeners, bind};
 pub use health::{FailingCheck, GrpcHealth, Health, Phase, Readiness};
 pub use launch::launch;
-pub use process::{Failure, Outcome, Process, Tasks};
+pub use process::{Failure, Outcome, Process, Tasks, error_chain};
 pub use serve::{Service, Shutdown, drain_gracefully};

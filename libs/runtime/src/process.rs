@@ -11,7 +11,7 @@ use tokio::time::timeout;
 
 use crate::config::DrainConfig;
 pub(crate) use outcome::panic_text;
-pub use outcome::{Failure, Outcome};
+pub use outcome::{Failure, Outcome, error_chain};
 use signals::Signals;
 pub use tasks::Tasks;
 

@@ -44,7 +44,7 @@ impl Outcome {
         Self::new(
             vec![Failure {
                 task: task.to_owned(),
-                reason: chain(error),
+                reason: error_chain(error),
             }],
             Vec::new(),
         )
@@ -97,7 +97,7 @@ impl Outcome {
 }
 
 /// An error with all its causes, the ones whose text is already in the line above left out.
-pub(super) fn chain(error: &(dyn Error + 'static)) -> String {
+pub fn error_chain(error: &(dyn Error + 'static)) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {

@@ -13,7 +13,7 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::outcome::{Failure, chain, panic_text};
+use super::outcome::{Failure, error_chain, panic_text};
 use super::signals::Signals;
 use crate::config::DrainConfig;
 
@@ -119,7 +119,7 @@ impl Tasks {
         self.track(
             name.into(),
             task.map(move |end| match end {
-                Err(error) => Some(chain(error.into().as_ref())),
+                Err(error) => Some(error_chain(error.into().as_ref())),
                 Ok(()) if !soft.is_cancelled() => Some("ended although nobody asked it to".to_owned()),
                 Ok(()) => None,
             }),
@@ -164,7 +164,7 @@ impl Tasks {
     {
         self.track(
             START.into(),
-            start.map(|end| end.err().map(|error| chain(error.into().as_ref()))),
+            start.map(|end| end.err().map(|error| error_chain(error.into().as_ref()))),
         );
         // From here on, no task left means done.
         self.shared.workers.close();
