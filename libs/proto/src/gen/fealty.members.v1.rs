@@ -606,7 +606,7 @@ pub struct Profile {
     /// Up to 200 characters.
     #[prost(string, tag = "2")]
     pub family_name: ::prost::alloc::string::String,
-    /// How to address them, up to 200 characters. Empty means given name and family name.
+    /// How to address them, up to 200 characters. Left empty, it is read as given name and family name.
     #[prost(string, tag = "3")]
     pub display_name: ::prost::alloc::string::String,
     /// Between 1900 and today; the year may be left out.
@@ -720,7 +720,8 @@ pub struct ListMembersRequest {
     #[prost(message, optional, tag = "4")]
     pub enrolled_before_time: ::core::option::Option<::prost_types::Timestamp>,
 }
-/// A page of members.
+/// A page of members. It may have fewer than asked for, and still a next one: an answer stays within the 4 MiB that
+/// gRPC clients take.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ListMembersResponse {
     /// In the order of their enrolment.
@@ -1562,7 +1563,8 @@ pub struct Policy {
     /// 1 to 200 characters.
     #[prost(string, tag = "3")]
     pub title: ::prost::alloc::string::String,
-    /// The whole text as people see it, 1 to 100,000 characters.
+    /// The whole text as people see it, 1 to 100,000 characters. Empty in lists: a page of full texts would pass the
+    /// 4 MiB that gRPC clients take.
     #[prost(string, tag = "4")]
     pub text: ::prost::alloc::string::String,
     /// SHA-256 of the text's UTF-8 bytes, in hexadecimal: what an acceptance proves. Set by the service.
@@ -1610,7 +1612,7 @@ pub struct GetPolicyResponse {
 /// Asks for a page of versions.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ListPoliciesRequest {
-    /// 1 to 100; 0 asks for 20.
+    /// 1 to 1000; 0 asks for 50.
     #[prost(int32, tag = "1")]
     pub page_size: i32,
     /// `next_page_token` of the page before.
@@ -1620,7 +1622,7 @@ pub struct ListPoliciesRequest {
 /// A page of versions.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ListPoliciesResponse {
-    /// Newest first.
+    /// Newest first, without their texts.
     #[prost(message, repeated, tag = "1")]
     pub policies: ::prost::alloc::vec::Vec<Policy>,
     /// Empty on the last page.
@@ -1760,7 +1762,7 @@ pub mod policy_service_client {
                 .insert(GrpcMethod::new("fealty.members.v1.PolicyService", "GetPolicy"));
             self.inner.unary(req, path, codec).await
         }
-        /// All versions, newest first.
+        /// All versions, newest first, without their texts: GetPolicy has those.
         pub async fn list_policies(
             &mut self,
             request: impl tonic::IntoRequest<super::ListPoliciesRequest>,
@@ -1818,7 +1820,7 @@ pub mod policy_service_server {
             tonic::Response<super::GetPolicyResponse>,
             tonic::Status,
         >;
-        /// All versions, newest first.
+        /// All versions, newest first, without their texts: GetPolicy has those.
         async fn list_policies(
             &self,
             request: tonic::Request<super::ListPoliciesRequest>,
