@@ -83,6 +83,7 @@ impl Server {
     }
 
     pub async fn start_with(config: ServerConfig, nudge: impl FnOnce(Arc<Records>) -> Nudge) -> Self {
+        crate::log::listen();
         let records = Arc::new(Records::default());
         let clock = ManualClock::new(DateTime::UNIX_EPOCH + TimeDelta::days(20_000));
         let authenticator = Authenticator::new(
