@@ -43,7 +43,7 @@ pub use error::{Fault, StorageError, TransactError};
 pub use feed::{FeedPosition, FeedTokenError};
 pub use migrate::{AppliedMigration, SchemaError, check_schema, migrate};
 pub use pool::{PoolConfig, connect, connect_lazy};
-pub use provision::{RolePasswords, ServiceDatabase, ServiceUrls, provision};
+pub use provision::{Login, RolePasswords, ServiceDatabase, ServiceUrls, is_provisioned, provision};
 pub use sqlstate::Failure;
 pub use timeline::{DatabaseTimeline, database_timeline};
 pub use transact::{Scope, TransactOptions, in_tx, transact};

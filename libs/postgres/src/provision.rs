@@ -10,6 +10,7 @@
 //!
 //! None of them is a superuser, bypasses row-level security, or may make roles or databases.
 
+mod login;
 mod statements;
 mod urls;
 
@@ -18,6 +19,7 @@ use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor};
 
 use crate::error::StorageError;
+pub use login::Login;
 use statements::Role;
 pub(crate) use statements::{literal, quoted};
 
@@ -160,6 +162,17 @@ pub async fn provision(admin_url: &str, service: &ServiceDatabase) -> Result<Ser
     provisioned?;
     grant_schema(admin_url, service).await?;
     Ok(urls)
+}
+
+/// Whether the service's database is there already.
+pub async fn is_provisioned(admin_url: &str, service: &ServiceDatabase) -> Result<bool, StorageError> {
+    let mut admin = connect_admin(admin_url).await?;
+    let found = sqlx::query_scalar("SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1)")
+        .bind(&service.database)
+        .fetch_one(&mut admin)
+        .await?;
+    admin.close().await?;
+    Ok(found)
 }
 
 pub(crate) async fn connect_admin(admin_url: &str) -> Result<PgConnection, StorageError> {

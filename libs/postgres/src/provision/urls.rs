@@ -36,7 +36,7 @@ pub(super) fn derive(
     Ok(url.into())
 }
 
-fn refused(error: url::ParseError) -> StorageError {
+pub(super) fn refused(error: url::ParseError) -> StorageError {
     sqlx::Error::Configuration(Box::new(error)).into()
 }
 
