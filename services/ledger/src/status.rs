@@ -39,7 +39,7 @@ impl From<Refusal> for ApiError {
     }
 }
 
-/// What is well formed and, as things stand, not possible: FAILED_PRECONDITION.
+/// What is well formed and, as things stand, not possible: `FAILED_PRECONDITION`.
 fn precondition(refusal: Refusal) -> ApiError {
     match refusal {
         Refusal::CountExceeded { resource, count_max } => ApiError::refused(

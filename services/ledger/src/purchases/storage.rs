@@ -145,7 +145,7 @@ pub(super) async fn find_many_in_tx(
     program: ProgramId,
     purchase_ids: &[PurchaseId],
 ) -> Result<Vec<Purchase>, StorageError> {
-    let ids = column(purchase_ids, |purchase_id| purchase_id.as_uuid());
+    let ids = column(purchase_ids, PurchaseId::as_uuid);
     sqlx::query_as!(
         PurchaseRow,
         r#"SELECT purchase_id AS "purchase_id: _", owner_id AS "owner_id: _", version AS "version: _", source, receipt_id,

@@ -115,8 +115,9 @@ fn parse_new(v: &mut Violations, rule: &pb::EarningRule) -> Option<NewRule> {
         Some(Formula::Cashback(cashback)) => v.within("cashback", |v| parse_cashback(v, cashback)),
         None => v.check("cashback", Err(Problem::required())),
     };
-    let start = time(v, "start_time", rule.start_time.as_ref());
-    let end = time(v, "end_time", rule.end_time.as_ref());
+    let time = |time: Option<&prost_types::Timestamp>| fields::optional_timestamp(time, TimeRange::any());
+    let start = v.check("start_time", time(rule.start_time.as_ref()));
+    let end = v.check("end_time", time(rule.end_time.as_ref()));
     let span = Span {
         start: start.flatten(),
         end: end.flatten(),
@@ -128,14 +129,6 @@ fn parse_new(v: &mut Violations, rule: &pb::EarningRule) -> Option<NewRule> {
         cashback: cashback?,
         span,
     })
-}
-
-fn time(
-    v: &mut Violations,
-    field: &str,
-    time: Option<&prost_types::Timestamp>,
-) -> Option<Option<chrono::DateTime<chrono::Utc>>> {
-    v.check(field, fields::optional_timestamp(time, TimeRange::any()))
 }
 
 fn parse_cashback(v: &mut Violations, cashback: &pb::Cashback) -> Option<Cashback> {

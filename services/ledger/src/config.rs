@@ -1,0 +1,126 @@
+//! The settings of this service. Every field has a default that works on one machine; unknown fields are refused.
+
+use fealty_postgres::PoolConfig;
+use fealty_redis::BalanceCacheConfig;
+use fealty_rpc::server::ServerConfig;
+use fealty_runtime::config::{AdminConfig, GrpcListenConfig, Secret};
+use serde::Deserialize;
+
+/// Where the ledger listens for calls.
+pub const LEDGER_PORT: u16 = 7102;
+
+/// Where the ledger answers for its health and metrics.
+pub const LEDGER_ADMIN_PORT: u16 = 9102;
+
+/// Settings of the ledger. How the process ends and what it tells of itself is the process's, not the service's.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LedgerConfig {
+    /// Where it listens for calls.
+    pub grpc: GrpcListenConfig<LEDGER_PORT>,
+    /// Where it answers for its health and metrics.
+    pub admin: AdminConfig<LEDGER_ADMIN_PORT>,
+    /// Its database, by the role that serves calls and sees one program at a time.
+    pub database_url: Secret<String>,
+    /// Its database, by the role of what crosses programs.
+    pub jobs_database_url: Secret<String>,
+    /// The pool of the service's role.
+    pub pool: PoolConfig,
+    /// The pool of the jobs' role, which also answers who calls.
+    pub jobs_pool: PoolConfig,
+    /// Redis in front of the balances. Without a URL every balance is read from Postgres.
+    pub cache: BalanceCacheConfig,
+    /// Limits and deadlines of calls.
+    pub server: ServerConfig,
+    /// The members service, whose access records the ledger follows.
+    pub members: MembersConfig,
+}
+
+/// How to reach the members service.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct MembersConfig {
+    /// `http://host:port`, or `https://host:port` for TLS.
+    pub endpoint: String,
+    /// This service's own key: one of the whole suite with `SCOPE_ACCESS_FEED`. Empty until one has been planted
+    /// (`fealty keys create`); the ledger then knows the callers that it knew before.
+    pub service_key: Secret<String>,
+}
+
+impl Default for LedgerConfig {
+    fn default() -> Self {
+        Self {
+            grpc: GrpcListenConfig::default(),
+            admin: AdminConfig::default(),
+            database_url: Secret::new("postgres://fealty_ledger@127.0.0.1:5432/fealty_ledger".to_owned()),
+            jobs_database_url: Secret::new(
+                "postgres://fealty_ledger_jobs@127.0.0.1:5432/fealty_ledger".to_owned(),
+            ),
+            pool: PoolConfig::default(),
+            jobs_pool: PoolConfig::default(),
+            cache: BalanceCacheConfig::default(),
+            server: ServerConfig::default(),
+            members: MembersConfig::default(),
+        }
+    }
+}
+
+impl Default for MembersConfig {
+    fn default() -> Self {
+        Self {
+            endpoint: "http://127.0.0.1:7101".to_owned(),
+            service_key: Secret::default(),
+        }
+    }
+}
+
+impl LedgerConfig {
+    /// Everything that is wrong with the settings, one sentence each; empty when nothing is.
+    #[must_use]
+    pub fn violations(&self) -> Vec<String> {
+        let sections = [
+            ("pool", self.pool.violations()),
+            ("jobs_pool", self.jobs_pool.violations()),
+            ("cache", self.cache.violations()),
+            ("server", self.server.problems()),
+        ];
+        sections
+            .into_iter()
+            .flat_map(|(section, problems)| {
+                problems
+                    .into_iter()
+                    .map(move |problem| format!("{section}.{problem}"))
+            })
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_defaults_are_sound_and_an_empty_file_is_them() {
+        let config: LedgerConfig = serde_json::from_str("{}").unwrap();
+        assert_eq!(config, LedgerConfig::default());
+        assert_eq!(config.violations(), Vec::<String>::new());
+    }
+
+    #[test]
+    fn an_unknown_field_is_refused() {
+        let error = serde_json::from_str::<LedgerConfig>(r#"{"members": {"endpiont": ""}}"#).unwrap_err();
+        assert!(error.to_string().contains("endpiont"), "{error}");
+    }
+
+    #[test]
+    fn every_wrong_section_is_named() {
+        let mut config = LedgerConfig::default();
+        config.pool.size = 0;
+        config.server.connections_max = 0;
+        let violations = config.violations();
+        assert_eq!(violations.len(), 2);
+        assert!(
+            violations[0].starts_with("pool.size") && violations[1].starts_with("server.connections_max")
+        );
+    }
+}

@@ -1,0 +1,23 @@
+//! Notices a failover or a restore, after which what the cache holds may be of versions that never were.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use fealty_postgres::database_timeline;
+use fealty_redis::BalanceCache;
+use sqlx::postgres::PgPool;
+use tokio::time::sleep;
+
+/// How often: how long a balance of before the failover may still be shown.
+const INTERVAL: Duration = Duration::from_secs(1);
+
+/// Watches again and again; ends only by being dropped.
+pub(crate) async fn keep_watching_timeline(pool: PgPool, cache: Arc<BalanceCache>) {
+    loop {
+        sleep(INTERVAL).await;
+        // While Postgres is away, readiness says so; there is nothing to notice yet.
+        if let Ok(timeline) = database_timeline(&pool).await {
+            cache.use_timeline(&timeline.to_string());
+        }
+    }
+}
