@@ -36,7 +36,8 @@ where
 {
     let caller = Caller::from_request(&request)?.clone();
     let deadline = Deadline::from_request(&request);
-    let handled = handle(caller, request.into_inner());
+    // On the heap: what lies between here and the database is too much to carry around.
+    let handled = Box::pin(handle(caller, request.into_inner()));
     let made = match deadline {
         Some(deadline) => {
             fealty_postgres::Deadline::at(deadline.instant())

@@ -2,8 +2,7 @@
 
 use fealty_postgres::PoolConfig;
 use fealty_rpc::server::ServerConfig;
-use fealty_runtime::config::{AdminConfig, DrainConfig, GrpcListenConfig, Secret};
-use fealty_telemetry::TelemetryConfig;
+use fealty_runtime::config::{AdminConfig, GrpcListenConfig, Secret};
 use serde::Deserialize;
 
 /// Where members listens for calls.
@@ -12,7 +11,8 @@ pub const MEMBERS_PORT: u16 = 7101;
 /// Where members answers for its health and metrics.
 pub const MEMBERS_ADMIN_PORT: u16 = 9101;
 
-/// Settings of the members service.
+/// Settings of the members service. How the process ends and what it tells of itself is the process's, not the
+/// service's.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct MembersConfig {
@@ -32,10 +32,6 @@ pub struct MembersConfig {
     pub server: ServerConfig,
     /// The ledger that owners are opened in.
     pub ledger: LedgerConfig,
-    /// How the process ends.
-    pub drain: DrainConfig,
-    /// Traces, metrics and logs.
-    pub telemetry: TelemetryConfig,
 }
 
 /// How to reach the ledger.
@@ -44,7 +40,7 @@ pub struct MembersConfig {
 pub struct LedgerConfig {
     /// `http://host:port`, or `https://host:port` for TLS.
     pub endpoint: String,
-    /// This service's own key: one of the whole suite with SCOPE_OWNERS_WRITE. Empty until one has been planted
+    /// This service's own key: one of the whole suite with `SCOPE_OWNERS_WRITE`. Empty until one has been planted
     /// (`fealty keys create`); nobody can be enrolled before.
     pub service_key: Secret<String>,
 }
@@ -62,8 +58,6 @@ impl Default for MembersConfig {
             jobs_pool: PoolConfig::default(),
             server: ServerConfig::default(),
             ledger: LedgerConfig::default(),
-            drain: DrainConfig::default(),
-            telemetry: TelemetryConfig::default(),
         }
     }
 }
@@ -85,8 +79,6 @@ impl MembersConfig {
             ("pool", self.pool.violations()),
             ("jobs_pool", self.jobs_pool.violations()),
             ("server", self.server.problems()),
-            ("drain", self.drain.violations()),
-            ("telemetry", self.telemetry.violations()),
         ];
         sections
             .into_iter()

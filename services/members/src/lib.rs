@@ -43,7 +43,7 @@ pub mod status;
 use sqlx::migrate::Migrator;
 
 pub use config::MembersConfig;
-pub use serve::{ServeError, Serving, serve};
+pub use serve::{ServeError, Serving, serve, serve_on};
 
 /// The name of this service's database and roles: `fealty_members`, `fealty_members_owner`, `fealty_members_jobs`.
 pub const SERVICE_DATABASE: &str = "members";

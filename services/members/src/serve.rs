@@ -13,7 +13,7 @@ use fealty_proto::members::v1::staff_service_server::{SERVICE_NAME as STAFF, Sta
 use fealty_rpc::access::{Authenticator, Nudge};
 use fealty_rpc::limited;
 use fealty_rpc::server::{Server, ServerBuilder, ServerError};
-use fealty_runtime::{BindError, Health, Service, Tasks, bind};
+use fealty_runtime::{BindError, Health, Listeners, Service, Tasks};
 use fealty_types::SharedClock;
 use sqlx::postgres::PgPool;
 
@@ -73,8 +73,19 @@ struct Ground {
 /// It starts without Postgres, too: it is then alive and not ready, and its calls are UNAVAILABLE until Postgres
 /// answers; so it is again when Postgres goes away later. A database with another schema ends the process.
 pub async fn serve(config: &MembersConfig, clock: SharedClock, tasks: &Tasks) -> Result<Serving, ServeError> {
-    let grpc = bind("calls of members", config.grpc.listen).await?;
-    let admin = bind("health and metrics of members", config.admin.listen).await?;
+    let listeners = Listeners::bind(NAME, config.grpc.listen, config.admin.listen).await?;
+    serve_on(config, listeners, clock, tasks)
+}
+
+/// The same on sockets that are bound already: whoever starts several services that call each other knows all their
+/// addresses before the first one runs.
+pub fn serve_on(
+    config: &MembersConfig,
+    listeners: Listeners,
+    clock: SharedClock,
+    tasks: &Tasks,
+) -> Result<Serving, ServeError> {
+    let Listeners { grpc, admin } = listeners;
     let ground = Ground {
         service: connect_lazy(config.database_url.expose(), NAME, &config.pool)?,
         jobs: connect_lazy(config.jobs_database_url.expose(), NAME, &config.jobs_pool)?,

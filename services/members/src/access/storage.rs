@@ -32,7 +32,7 @@ pub(crate) async fn note_change_in_tx(
 }
 
 /// A page of notes.
-pub(super) struct Notes {
+pub(super) struct NotePage {
     pub(super) notes: Vec<ChangeNote>,
     /// Of the last of them; None when there is none.
     pub(super) last: Option<FeedPosition>,
@@ -44,7 +44,7 @@ pub(super) async fn list_notes_in_tx(
     tx: &mut PgConnection,
     after: FeedPosition,
     count_max: usize,
-) -> Result<Notes, StorageError> {
+) -> Result<NotePage, StorageError> {
     let mut rows = sqlx::query!(
         r#"SELECT transaction_id::text::bigint AS "transaction_id!", sequence, record_kind, record_id
            FROM access_change
@@ -75,7 +75,7 @@ pub(super) async fn list_notes_in_tx(
             })
         })
         .collect::<Result<_, StorageError>>()?;
-    Ok(Notes { notes, last, more })
+    Ok(NotePage { notes, last, more })
 }
 
 /// The records that the notes are about, as they are now.

@@ -8,7 +8,7 @@ use sqlx::postgres::PgPool;
 use tokio::time::sleep;
 
 /// How often: what is 30 days old may well become 30 days and an hour.
-const INTERVAL: Duration = Duration::from_secs(3_600);
+const INTERVAL: Duration = Duration::from_hours(1);
 
 /// Purges again and again; ends only by being dropped. Replicas that purge at once do no harm.
 pub(crate) async fn keep_forgetting_requests(jobs: PgPool, clock: SharedClock) {

@@ -1,0 +1,279 @@
+//! A members service for one test, and what tests ask it.
+
+use std::fmt::Debug;
+use std::time::Duration;
+
+use fealty_members::api_keys::domain::{KeyScopes, NewApiKey};
+use fealty_members::display_name::DisplayName;
+use fealty_members::operator::Operator;
+use fealty_members::programs::domain::NewProgram;
+use fealty_members::{MIGRATOR, MembersConfig, SERVICE_DATABASE, Serving, serve};
+use fealty_postgres::ServiceDatabase;
+use fealty_postgres::testing::TestDatabase;
+use fealty_proto::access::v1::Scope;
+use fealty_proto::access::v1::access_feed_service_client::AccessFeedServiceClient;
+use fealty_proto::members::v1::api_key_service_client::ApiKeyServiceClient;
+use fealty_proto::members::v1::program_service_client::ProgramServiceClient;
+use fealty_proto::members::v1::staff_service_client::StaffServiceClient;
+use fealty_proto::r#type::v1::ErrorReason;
+use fealty_rpc::access::PROGRAM_HEADER;
+use fealty_rpc::errors::reason_of;
+use fealty_rpc::replayed::REPLAYED_HEADER;
+use fealty_runtime::Process;
+use fealty_runtime::config::{DrainConfig, Secret};
+use fealty_types::{ProgramId, SystemClock};
+use tonic::metadata::MetadataValue;
+use tonic::service::Interceptor;
+use tonic::service::interceptor::InterceptedService;
+use tonic::transport::{Channel, Endpoint};
+use tonic::{Code, Request, Response, Status};
+use tonic_types::StatusExt;
+use uuid::Uuid;
+
+/// How long anything may take that happens by itself. A loaded machine is slow; what takes longer is broken.
+pub const PATIENCE: Duration = Duration::from_secs(20);
+
+/// What tests look for again while they wait.
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
+
+/// A running service.
+pub struct World {
+    pub database: TestDatabase,
+    pub serving: Serving,
+    pub operator: Operator,
+    channel: Channel,
+    process: Process,
+}
+
+/// Who calls, and for which program.
+#[derive(Debug, Clone, Default)]
+pub struct Auth {
+    pub authorization: Option<String>,
+    pub program: Option<String>,
+}
+
+impl Auth {
+    pub fn key(text: &str) -> Self {
+        Self {
+            authorization: Some(format!("Bearer {text}")),
+            program: None,
+        }
+    }
+
+    pub fn of_program(mut self, program_id: &str) -> Self {
+        self.program = Some(program_id.to_owned());
+        self
+    }
+}
+
+impl Interceptor for Auth {
+    fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
+        let headers = [
+            ("authorization", &self.authorization),
+            (PROGRAM_HEADER, &self.program),
+        ];
+        for (name, value) in headers {
+            if let Some(value) = value {
+                let value = MetadataValue::try_from(value).expect("a header of ASCII");
+                request.metadata_mut().insert(name, value);
+            }
+        }
+        Ok(request)
+    }
+}
+
+type Authed = InterceptedService<Channel, Auth>;
+
+impl World {
+    pub async fn start() -> Self {
+        let database = database().await;
+        let (service, jobs) = (database.urls.service.clone(), database.urls.jobs.clone());
+        let world = Self::start_over(database, service, jobs).await;
+        assert!(
+            world.serving.health.wait_until_ready().await,
+            "the service is on its way out"
+        );
+        world
+    }
+
+    /// With other ways to the database than the straight one. Does not wait until it is ready.
+    pub async fn start_over(database: TestDatabase, service_url: String, jobs_url: String) -> Self {
+        let mut config = MembersConfig {
+            database_url: Secret::new(service_url),
+            jobs_database_url: Secret::new(jobs_url),
+            ..MembersConfig::default()
+        };
+        config.grpc.listen.set_port(0);
+        config.admin.listen.set_port(0);
+        let process = Process::new(&DrainConfig::default());
+        let serving = serve(&config, SystemClock::shared(), &process.tasks())
+            .await
+            .expect("the service starts");
+        let channel = Endpoint::from_shared(format!("http://{}", serving.grpc))
+            .expect("an address")
+            .connect_lazy();
+        let operator = Operator::new(database.jobs.clone(), SystemClock::shared());
+        Self {
+            database,
+            serving,
+            operator,
+            channel,
+            process,
+        }
+    }
+
+    pub fn channel(&self) -> Channel {
+        self.channel.clone()
+    }
+
+    pub fn programs(&self, auth: &Auth) -> ProgramServiceClient<Authed> {
+        ProgramServiceClient::with_interceptor(self.channel(), auth.clone())
+    }
+
+    pub fn api_keys(&self, auth: &Auth) -> ApiKeyServiceClient<Authed> {
+        ApiKeyServiceClient::with_interceptor(self.channel(), auth.clone())
+    }
+
+    pub fn staff(&self, auth: &Auth) -> StaffServiceClient<Authed> {
+        StaffServiceClient::with_interceptor(self.channel(), auth.clone())
+    }
+
+    pub fn access_feed(&self, auth: &Auth) -> AccessFeedServiceClient<Authed> {
+        AccessFeedServiceClient::with_interceptor(self.channel(), auth.clone())
+    }
+
+    /// A program, planted by the operator.
+    pub async fn program(&self) -> ProgramId {
+        let new = NewProgram {
+            display_name: name("Books"),
+            time_zone: chrono_tz::Europe::London,
+            currency_code: "GBP".parse().expect("a currency"),
+        };
+        let program = self.operator.create_program(new).await.expect("planted");
+        program.program_id
+    }
+
+    /// A key of a program with these scopes, planted by the operator.
+    pub async fn key_of(&self, program_id: ProgramId, scopes: &[Scope]) -> Auth {
+        let scopes = KeyScopes::of_program(scopes.to_vec()).expect("scopes of a program");
+        self.plant(Some(program_id), scopes).await
+    }
+
+    /// A key of the whole suite with these scopes, planted by the operator.
+    pub async fn suite_key(&self, scopes: &[Scope]) -> Auth {
+        let scopes = KeyScopes::of_suite(scopes.to_vec()).expect("scopes");
+        self.plant(None, scopes).await
+    }
+
+    async fn plant(&self, program_id: Option<ProgramId>, scopes: KeyScopes) -> Auth {
+        let new = NewApiKey {
+            display_name: name("planted"),
+            scopes,
+            staff_id: None,
+            expire_time: None,
+        };
+        let created = self.operator.create_key(program_id, new).await.expect("planted");
+        Auth::key(created.secret.expect("made just now").expose())
+    }
+
+    /// Everything in the database, as one text per table: equal if nothing changed.
+    pub async fn contents(&self) -> Vec<(String, Option<String>)> {
+        let tables: Vec<String> = sqlx::query_scalar(
+            "SELECT table_name::text FROM information_schema.tables \
+             WHERE table_schema = 'public' AND table_name NOT LIKE '\\_sqlx%' ORDER BY 1",
+        )
+        .fetch_all(&self.database.owner)
+        .await
+        .expect("a list of tables");
+        let mut contents = Vec::new();
+        for table in tables {
+            let statement =
+                format!("SELECT string_agg(t::text, chr(10) ORDER BY t::text) FROM \"{table}\" t");
+            let rows = sqlx::query_scalar(sqlx::AssertSqlSafe(statement))
+                .fetch_one(&self.database.owner)
+                .await
+                .expect("the table's rows");
+            contents.push((table, rows));
+        }
+        contents
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        self.process.tasks().shut_down();
+    }
+}
+
+pub async fn database() -> TestDatabase {
+    let servers = fealty_testing::servers().await;
+    let service = ServiceDatabase::new(SERVICE_DATABASE);
+    TestDatabase::create(servers.postgres_admin_url(), &service, &MIGRATOR)
+        .await
+        .expect("a database")
+}
+
+pub fn name(text: &str) -> DisplayName {
+    DisplayName::try_new(text).expect("a name")
+}
+
+pub fn request_id() -> String {
+    Uuid::new_v4().to_string()
+}
+
+/// An id that nothing has.
+pub fn nobodys_id() -> String {
+    Uuid::now_v7().to_string()
+}
+
+pub fn is_replayed<T>(response: &Response<T>) -> bool {
+    response.metadata().get(REPLAYED_HEADER).is_some()
+}
+
+/// Asserts that a call was refused exactly so.
+#[track_caller]
+pub fn assert_refused<T: Debug>(
+    label: &str,
+    result: Result<T, Status>,
+    code: Code,
+    reason: ErrorReason,
+) -> Status {
+    let status = match result {
+        Ok(answer) => panic!("{label}: answered {answer:?}"),
+        Err(status) => status,
+    };
+    assert_eq!(
+        (status.code(), reason_of(&status)),
+        (code, Some(reason)),
+        "{label}: {status:?}"
+    );
+    status
+}
+
+/// Asserts that a call was refused as malformed, for exactly these fields.
+#[track_caller]
+pub fn assert_invalid<T: Debug>(label: &str, result: Result<T, Status>, fields: &[&str]) {
+    let status = assert_refused(label, result, Code::InvalidArgument, ErrorReason::InvalidFields);
+    let details = status.get_details_bad_request().expect("BadRequest");
+    let named: Vec<&str> = details
+        .field_violations
+        .iter()
+        .map(|violation| violation.field.as_str())
+        .collect();
+    assert_eq!(named, fields, "{label}: {details:?}");
+}
+
+/// Waits for what happens by itself.
+pub async fn eventually<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
+    let end = tokio::time::Instant::now() + PATIENCE;
+    loop {
+        if let Some(seen) = look().await {
+            return seen;
+        }
+        assert!(
+            tokio::time::Instant::now() < end,
+            "{what} did not happen within {PATIENCE:?}"
+        );
+        tokio::time::sleep(LOOK_AGAIN).await;
+    }
+}
