@@ -1,7 +1,7 @@
 //! Postgres for the services of Fealty: pools, named transactions fenced by program, roles, migrations and the
 //! positions of feeds.
 //!
-//! A service has a database of its own and three roles ([`provision`]): the owner runs migrations, the service's role
+//! A service has a database of its own and three roles ([`mod@provision`]): the owner runs migrations, the service's role
 //! serves calls and sees one program at a time, the jobs' role does what crosses programs. All work goes through
 //! [`transact`](fn@transact), which sets the program in the round trip that begins; row-level security compares with
 //! it, and [`fences`] checks that no table was forgotten.

@@ -4,6 +4,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use serde::Deserialize;
+use sqlx::Connection;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 
 use crate::error::StorageError;
@@ -24,6 +25,10 @@ const LOCK_TIMEOUT_DEFAULT_MS: u64 = 1_500;
 
 /// Longest silence of a client within a transaction: a frozen process loses its locks after that.
 const IDLE_IN_TRANSACTION_TIMEOUT_DEFAULT_MS: u64 = 3_000;
+
+/// A connection that has lain idle for longer is asked whether it is alive before it is given out. One that was in use
+/// a moment ago is not: that would be a round trip per transaction, and a transaction whose beginning fails runs again.
+const IDLE_UNCHECKED_MAX: Duration = Duration::from_secs(1);
 
 /// How long a connection lives: after a failover or a change of certificates all are new within that time.
 const CONNECTION_LIFETIME_DEFAULT_S: u64 = 1_800;
@@ -87,6 +92,15 @@ impl PoolConfig {
             .max_connections(self.size)
             .acquire_timeout(Duration::from_millis(self.acquire_timeout_ms))
             .max_lifetime(Duration::from_secs(self.connection_lifetime_s))
+            .test_before_acquire(false)
+            .before_acquire(|connection, metadata| {
+                Box::pin(async move {
+                    if metadata.idle_for > IDLE_UNCHECKED_MAX {
+                        connection.ping().await?;
+                    }
+                    Ok(true)
+                })
+            })
     }
 
     fn connect_options(&self, url: &str, application: &str) -> Result<PgConnectOptions, StorageError> {

@@ -28,6 +28,9 @@ const BACKOFF_MAX_MS: u64 = 100;
 
 /// Runs `body` in one transaction and commits it when the body answers `Ok`; any error rolls it back.
 ///
+/// A body answers the first error of a statement, or runs what may fail in a savepoint of its own: Postgres has given up
+/// a transaction with a failed statement, and rolls it back even when it is asked to commit.
+///
 /// The program of the scope is set in the round trip that begins. A serialisation failure, a deadlock and a connection
 /// lost before COMMIT was sent run the body again, after a pause with jitter: nothing of the attempt is left, so the
 /// body needs to be repeatable in memory only. An unknown outcome of COMMIT is tried again only with
@@ -98,12 +101,16 @@ where
 fn worth_another<E: TransactError>(error: &E, phase: Phase, options: &TransactOptions) -> Option<Failure> {
     let storage = error.storage()?;
     let failure = storage.failure();
-    let again = match (&failure, phase) {
-        (failure, _) if failure.is_contention() => true,
-        (Failure::Connection, Phase::Commit) => options.retry == Retry::AlsoUnknownOutcome,
-        (Failure::Connection, Phase::Body) => true,
-        // The pool has made its own attempts to connect, up to its time limit.
-        _ => false,
+    // A failure to get a connection at all is final: the pool has made its own attempts, up to its time limit.
+    let again = match phase {
+        Phase::Acquire => false,
+        // The server ended the connection while it lay idle (it was restarted): another one may do.
+        Phase::Begin => matches!(failure, Failure::Connection | Failure::Resources),
+        Phase::Body => failure.is_contention() || failure == Failure::Connection,
+        Phase::Commit => {
+            let is_unknown = failure == Failure::Connection;
+            failure.is_contention() || (is_unknown && options.retry == Retry::AlsoUnknownOutcome)
+        }
     };
     again.then_some(failure)
 }

@@ -18,6 +18,10 @@ use crate::sqlstate::{Failure, classify};
 /// How far an attempt had come when it failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Phase {
+    /// No connection was given out.
+    Acquire,
+    /// BEGIN was not answered.
+    Begin,
     /// COMMIT was not sent: nothing took effect.
     Body,
     /// COMMIT was sent.
@@ -65,17 +69,17 @@ impl<'a> Attempt<'a> {
         E: TransactError,
         F: for<'tx> FnMut(&'tx mut PgConnection) -> Body<'env, 'tx, T, E>,
     {
-        let in_body = |error: StorageError| (E::from(error), Phase::Body);
+        let no_connection = |error: StorageError| (E::from(error), Phase::Acquire);
         // The wait for a connection has the pool's limit and the caller's; the transaction's own limit counts from its
         // beginning, since only from there on it holds anything.
         let connection = self
             .by_deadline(self.pool.acquire())
             .await
-            .map_err(in_body)?
-            .map_err(|error| in_body(error.into()))?;
+            .map_err(no_connection)?
+            .map_err(|error| no_connection(error.into()))?;
 
         let end = self.end_after(self.options.duration_max);
-        let mut phase = Phase::Body;
+        let mut phase = Phase::Begin;
         match timeout_at(end, self.run_on(connection, end, &mut phase, body)).await {
             Ok(result) => result.map_err(|error| (error, phase)),
             Err(_) => Err((E::from(self.deadline_exceeded()), phase)),
@@ -102,6 +106,7 @@ impl<'a> Attempt<'a> {
             .await
             .map_err(StorageError::from)?;
         begun.store(true, Ordering::Relaxed);
+        *phase = Phase::Body;
         match body(&mut transaction).await {
             Ok(value) => {
                 *phase = Phase::Commit;

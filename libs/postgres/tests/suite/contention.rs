@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use fealty_postgres::testing::TestDatabase;
 use fealty_postgres::transact::Isolation;
 use fealty_postgres::{
     Failure, Fault, PoolConfig, Scope, StorageError, TransactOptions, connect, in_tx, transact,
@@ -11,10 +12,10 @@ use fealty_testing::Proxy;
 use fealty_types::ProgramId;
 use futures::future::join_all;
 use sqlx::PgConnection;
-use sqlx::postgres::PgPool;
+use sqlx::postgres::{PgConnectOptions, PgPool};
 use tokio::sync::Barrier;
 
-use crate::probe::{database, insert, names, program};
+use crate::probe::{admin_url, database, insert, names, program};
 
 /// Reads, then writes what it read plus one: two at once lose a count unless they are kept apart.
 async fn count_up_in_tx(tx: &mut PgConnection, name: &str) -> Result<(), StorageError> {
@@ -237,4 +238,28 @@ async fn a_server_that_is_gone_is_unavailable_and_comes_back_by_itself() {
     proxy.restore();
     let (result, _) = insert_counting_runs(&pool, program, TransactOptions::default()).await;
     result.unwrap();
+}
+
+#[tokio::test]
+async fn connections_that_the_server_ended_are_replaced_unnoticed() {
+    let database = database().await;
+    let program = program();
+    insert(&database.service, program, "before").await.unwrap();
+    let ended: i64 = sqlx::query_scalar(
+        "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity \
+         WHERE datname = current_database() AND application_name = 'test-service'",
+    )
+    .fetch_one(&admin_pool(&database).await)
+    .await
+    .unwrap();
+    assert!(ended > 0);
+    insert(&database.service, program, "after").await.unwrap();
+}
+
+/// A server's administrator, connected to the test's database.
+async fn admin_pool(database: &TestDatabase) -> PgPool {
+    let options: PgConnectOptions = admin_url().await.parse().unwrap();
+    PgPool::connect_with(options.database(database.database_name()))
+        .await
+        .unwrap()
 }

@@ -1,9 +1,10 @@
 //! Roles and databases come about once, however many processes make them, and are as narrow as they are meant to be.
 
 use fealty_postgres::testing::{TestDatabase, test_passwords};
-use fealty_postgres::{ServiceDatabase, provision};
+use fealty_postgres::{ServiceDatabase, migrate, provision};
 use futures::future::join_all;
 use sqlx::migrate::Migrator;
+use sqlx::postgres::PgConnectOptions;
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 use uuid::Uuid;
 
@@ -119,4 +120,41 @@ async fn databases_of_tests_are_made_at_once_and_are_gone_afterwards() {
         .await
         .unwrap();
     assert_eq!(left, 0);
+}
+
+/// As managed Postgres gives one: may make roles and databases, and is no superuser.
+async fn modest_admin_url() -> String {
+    let mut admin = PgConnection::connect(admin_url().await).await.unwrap();
+    admin
+        .execute("CREATE ROLE fealty_test_modest LOGIN CREATEROLE CREATEDB PASSWORD 'only-for-tests'")
+        .await
+        .unwrap();
+    let options: PgConnectOptions = admin_url().await.parse().unwrap();
+    format!(
+        "postgres://fealty_test_modest:only-for-tests@{}:{}/postgres",
+        options.get_host(),
+        options.get_port()
+    )
+}
+
+#[tokio::test]
+async fn an_administrator_need_not_be_a_superuser() {
+    let modest_url = modest_admin_url().await;
+    let service = ServiceDatabase::new("modest")
+        .in_database(&format!("fealty_test_modest_{}", Uuid::now_v7().simple()))
+        .with_passwords(test_passwords());
+    for _ in 0..2 {
+        provision(&modest_url, &service).await.unwrap();
+    }
+    let urls = service.urls(&modest_url).unwrap();
+    let migrator = Migrator::with_migrations(vec![migration(1, "CREATE TABLE a (n bigint)")]);
+    migrate(&urls.owner, &migrator).await.unwrap();
+    let mut connection = PgConnection::connect(&urls.service).await.unwrap();
+    connection.execute("INSERT INTO a VALUES (1)").await.unwrap();
+
+    let mut admin = PgConnection::connect(admin_url().await).await.unwrap();
+    let statement = format!("DROP DATABASE {} WITH (FORCE)", service.database);
+    admin.execute(AssertSqlSafe(statement)).await.unwrap();
+    let roles = "DROP ROLE fealty_modest, fealty_modest_jobs, fealty_modest_owner, fealty_test_modest";
+    admin.execute(roles).await.unwrap();
 }

@@ -20,7 +20,8 @@ end
 return {redis.call('GET', KEYS[2])}
 ";
 
-/// Writes the value unless it is not newer; kills the lease in any case. Answers 'stored', 'not_newer' or 'lease_lost'.
+/// Writes the value unless it is not newer; kills the lease in any case. Answers `stored`, `not_newer` or
+/// `lease_lost`.
 ///
 /// KEYS: value, lease. ARGV: version, `true_until` in ms, payload, time to live in ms, token of the lease or ''.
 ///
