@@ -75,7 +75,8 @@ where
     let result = async {
         let mut attempts_made: u32 = 0;
         loop {
-            let (error, phase) = match attempt.run(&mut body).await {
+            // Boxed, because the driver's futures are large and every caller's would contain them.
+            let (error, phase) = match Box::pin(attempt.run(&mut body)).await {
                 Ok(value) => return Ok(value),
                 Err(failed) => failed,
             };

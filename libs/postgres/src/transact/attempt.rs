@@ -70,6 +70,10 @@ impl<'a> Attempt<'a> {
         F: for<'tx> FnMut(&'tx mut PgConnection) -> Body<'env, 'tx, T, E>,
     {
         let no_connection = |error: StorageError| (E::from(error), Phase::Acquire);
+        // A connection that is free at once would be given out even now.
+        if self.is_over() {
+            return Err(no_connection(self.deadline_exceeded()));
+        }
         // The wait for a connection has the pool's limit and the caller's; the transaction's own limit counts from its
         // beginning, since only from there on it holds anything.
         let connection = self
