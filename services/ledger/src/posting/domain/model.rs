@@ -8,11 +8,14 @@ use fealty_types::UnitCode;
 
 use super::{Command, TransactionKind};
 
+/// By end, those that never end last: how much is left.
+pub type Grains = BTreeMap<(bool, Option<DateTime<Utc>>), i128>;
+
 /// What an owner has, told in the plainest way: grains of one end each, and a number for the debt.
 #[derive(Debug, Clone, Default)]
 pub struct Model {
-    /// By unit, then by end (never last): how much is left.
-    pub grains: BTreeMap<UnitCode, BTreeMap<(bool, Option<DateTime<Utc>>), i128>>,
+    /// By unit: what is there.
+    pub grains: BTreeMap<UnitCode, Grains>,
     /// By unit: what is owed.
     pub debt: BTreeMap<UnitCode, i128>,
     /// Changes so far.

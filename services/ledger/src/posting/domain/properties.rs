@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use proptest::sample::Index;
 use uuid::Uuid;
 
-use super::model::Model;
+use super::model::{Grains, Model};
 use super::*;
 
 const UNITS: [&str; 3] = ["points", "stamps", "roubles"];
@@ -257,8 +257,8 @@ fn agrees(history: &History, model: &Model) -> Result<(), TestCaseError> {
 }
 
 /// Lots by end, as the model tells them.
-fn grains(history: &History, place: usize) -> BTreeMap<(bool, Option<DateTime<Utc>>), i128> {
-    let mut grains = BTreeMap::new();
+fn grains(history: &History, place: usize) -> Grains {
+    let mut grains = Grains::new();
     for lot in history
         .state
         .accounts
@@ -282,7 +282,9 @@ fn run(steps: &[Step], named_lots: bool) -> Result<History, TestCaseError> {
         }
         let mut command = history.command(step).expect("all others are commands");
         if let (Command::Refund(all), false) = (&mut command, named_lots) {
-            all.iter_mut().for_each(|back| back.lots_first.clear());
+            for back in all.iter_mut() {
+                back.lots_first.clear();
+            }
         }
         history.sweep();
         model.sweep(history.at);
