@@ -144,10 +144,12 @@ impl<'a> Attempt<'a> {
         let limit_ms = end.saturating_duration_since(Instant::now()).as_millis().max(1);
         let mut statement =
             format!("BEGIN ISOLATION LEVEL {isolation} {access}; SET LOCAL statement_timeout = {limit_ms}");
-        if let Scope::Program(program) = self.scope {
-            // SET LOCAL, not set_config(): a distributed Postgres hands the former on to its shards.
-            let _ = write!(statement, "; SET LOCAL app.program = '{program}'");
-        }
+        // SET LOCAL, not set_config(): a distributed Postgres hands the former on to its shards. An empty program is none:
+        // whatever the connection was used for before, a policy that reads it fails.
+        let _ = match self.scope {
+            Scope::Program(program) => write!(statement, "; SET LOCAL app.program = '{program}'"),
+            Scope::Suite => write!(statement, "; SET LOCAL app.program = ''"),
+        };
         statement
     }
 

@@ -20,7 +20,7 @@ pub enum Scope {
     /// The rows of one program: `app.program` is set, and the policies of row-level security compare with it.
     Program(ProgramId),
     /// What belongs to no program, and for a role with policies of its own (jobs) all programs. With the service's
-    /// role every fenced table fails: the setting that its policy reads is absent.
+    /// role every fenced table fails: the setting that its policy reads is empty.
     Suite,
 }
 
