@@ -2,6 +2,7 @@
 
 mod rooms {
     mod balances;
+    mod faults;
     mod idempotency;
     mod owners;
     mod postings;

@@ -9,18 +9,14 @@ use tonic::Code;
 
 use super::support::{Ledger, Redis, Setting, credit, days, new_id, of_unit, refused, timestamp};
 
-fn needs(requirement: Requirement) -> Option<Consistency> {
-    Some(Consistency {
-        requirement: Some(requirement),
-    })
-}
-
 fn at_least(version: i64) -> Option<Consistency> {
-    needs(Requirement::AtLeastVersion(version))
+    let requirement = Some(Requirement::AtLeastVersion(version));
+    Some(Consistency { requirement })
 }
 
 fn strong() -> Option<Consistency> {
-    needs(Requirement::Strong(true))
+    let requirement = Some(Requirement::Strong(true));
+    Some(Consistency { requirement })
 }
 
 async fn available(ledger: &Ledger, owner: &str, consistency: Option<Consistency>) -> (i64, i64) {
@@ -31,7 +27,7 @@ async fn available(ledger: &Ledger, owner: &str, consistency: Option<Consistency
 #[tokio::test(flavor = "multi_thread")]
 async fn one_reads_ones_own_writes_through_every_replica() {
     let ledger = Ledger::start().await;
-    let replica = ledger.replica().await;
+    let replica = ledger.replica();
     let owner = ledger.open_owner().await;
     for value in 1..=20 {
         let version = ledger.give(&owner, 1).await;
@@ -135,7 +131,7 @@ async fn forget(ledger: &Ledger) -> usize {
 #[tokio::test(flavor = "multi_thread")]
 async fn readers_never_see_an_owners_versions_go_back_below_what_they_asked_for() {
     let ledger = Ledger::start().await;
-    let replica = ledger.replica().await;
+    let replica = ledger.replica();
     let owner = ledger.open_owner().await;
     let newest = std::sync::atomic::AtomicI64::new(ledger.give(&owner, 1).await);
     let write = async {

@@ -128,7 +128,7 @@ async fn what_was_malformed_or_not_there_yet_is_not_remembered() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_hundred_callers_with_one_request_id_credit_once() {
     let ledger = Ledger::start().await;
-    let replica = ledger.replica().await;
+    let replica = ledger.replica();
     let owner = ledger.open_owner().await;
     let request = credit(&owner, "points", 50);
     let calls = (0..100).map(|place| if place % 2 == 0 { &ledger } else { &replica }.credit(request.clone()));

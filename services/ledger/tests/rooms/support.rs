@@ -8,8 +8,8 @@ use fealty_ledger::owners::Owners;
 use fealty_ledger::posting::{Posting, TimeSource};
 use fealty_ledger::transactions::Transactions;
 use fealty_ledger::units::Units;
-use fealty_postgres::ServiceDatabase;
 use fealty_postgres::testing::TestDatabase;
+use fealty_postgres::{PoolConfig, ServiceDatabase};
 use fealty_proto::ledger::v1 as pb;
 use fealty_proto::ledger::v1::balance_service_client::BalanceServiceClient;
 use fealty_proto::ledger::v1::balance_service_server::BalanceServiceServer;
@@ -24,6 +24,7 @@ use fealty_redis::{BalanceCache, BalanceCacheConfig};
 use fealty_rpc::access::{Caller, CallerKey, ProgramContext};
 use fealty_rpc::errors::reason_of;
 use fealty_types::{ApiKeyId, Clock, ManualClock, OwnerId, ProgramId, SharedClock, SystemClock};
+use sqlx::PgPool;
 use tokio::task::JoinSet;
 use tonic::transport::server::TcpIncoming;
 use tonic::transport::{Channel, Server};
@@ -98,24 +99,40 @@ impl Ledger {
             ..BalanceCacheConfig::default()
         };
         let timeline = Uuid::now_v7().simple().to_string();
-        let mut ledger = Self::serve(database, cache_config, timeline, setting.clock).await;
+        let pool = database.service.clone();
+        let mut ledger = Self::serve(database, pool, (cache_config, timeline), setting.clock);
         ledger.program = ledger.plant_program("UTC", "GBP").await;
         ledger.define_units(ledger.program).await;
         ledger
     }
 
     /// Another replica on the same database and Redis.
-    pub async fn replica(&self) -> Self {
+    pub fn replica(&self) -> Self {
+        self.replica_on(self.database.service.clone(), self.cache_config.clone())
+    }
+
+    /// Another replica, which reaches Postgres some other way.
+    pub async fn replica_by_postgres(&self, url: &str) -> Self {
+        let pool = fealty_postgres::connect(url, "test-replica", &PoolConfig::default()).await;
+        self.replica_on(pool.expect("a pool"), self.cache_config.clone())
+    }
+
+    /// Another replica, which reaches Redis some other way.
+    pub fn replica_by_redis(&self, url: &str) -> Self {
+        self.replica_on(self.database.service.clone(), BalanceCacheConfig::with_url(url))
+    }
+
+    fn replica_on(&self, pool: PgPool, cache_config: BalanceCacheConfig) -> Self {
         let database = Arc::clone(&self.database);
-        let mut replica = Self::serve(database, self.cache_config.clone(), self.timeline.clone(), None).await;
+        let mut replica = Self::serve(database, pool, (cache_config, self.timeline.clone()), None);
         replica.program = self.program;
         replica
     }
 
-    async fn serve(
+    fn serve(
         database: Arc<TestDatabase>,
-        cache_config: BalanceCacheConfig,
-        timeline: String,
+        pool: PgPool,
+        (cache_config, timeline): (BalanceCacheConfig, String),
         manual: Option<ManualClock>,
     ) -> Self {
         let (clock, time): (SharedClock, TimeSource) = match manual {
@@ -123,7 +140,6 @@ impl Ledger {
             None => (SystemClock::shared(), TimeSource::Postgres),
         };
         let cache = Arc::new(BalanceCache::try_new(&cache_config, &timeline).expect("a cache"));
-        let pool = database.service.clone();
         let balances = Balances::new(pool.clone(), cache, clock.clone());
         let posting = Posting::new(pool.clone(), time, balances.clone());
         let transactions = Transactions::new(pool.clone(), posting, clock.clone());
@@ -296,7 +312,6 @@ impl Ledger {
 }
 
 /// What the access layer does: the caller of a request. Here anybody who names a program is let in.
-#[expect(clippy::result_large_err, reason = "tonic's own form of an interceptor")]
 fn admit(mut request: Request<()>) -> Result<Request<()>, Status> {
     let header = request
         .metadata()
