@@ -1,39 +1,28 @@
-//! A running ledger with a database of its own, and callers.
+//! A ledger whose time, replicas, Postgres and Redis a test controls, and what tests of balances ask of it.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use fealty_ledger::balances::Balances;
-use fealty_ledger::owners::Owners;
-use fealty_ledger::posting::{Posting, TimeSource};
-use fealty_ledger::transactions::Transactions;
-use fealty_ledger::units::Units;
+use fealty_ledger::posting::TimeSource;
+use fealty_ledger::{LedgerConfig, ServeError, Times, serve};
 use fealty_postgres::testing::TestDatabase;
-use fealty_postgres::{PoolConfig, ServiceDatabase};
 use fealty_proto::ledger::v1 as pb;
 use fealty_proto::ledger::v1::balance_service_client::BalanceServiceClient;
-use fealty_proto::ledger::v1::balance_service_server::BalanceServiceServer;
 use fealty_proto::ledger::v1::owner_service_client::OwnerServiceClient;
-use fealty_proto::ledger::v1::owner_service_server::OwnerServiceServer;
 use fealty_proto::ledger::v1::transaction_service_client::TransactionServiceClient;
-use fealty_proto::ledger::v1::transaction_service_server::TransactionServiceServer;
 use fealty_proto::ledger::v1::unit_service_client::UnitServiceClient;
-use fealty_proto::ledger::v1::unit_service_server::UnitServiceServer;
 use fealty_proto::types::v1::{Amount, Consistency, ErrorReason};
-use fealty_redis::{BalanceCache, BalanceCacheConfig};
-use fealty_rpc::access::{Caller, CallerKey, ProgramContext};
 use fealty_rpc::errors::reason_of;
-use fealty_types::{ApiKeyId, Clock, ManualClock, OwnerId, ProgramId, SharedClock, SystemClock};
-use sqlx::PgPool;
+use fealty_runtime::config::{DrainConfig, Secret};
+use fealty_runtime::{Outcome, Process};
+use fealty_types::{Clock, ManualClock, SystemClock};
 use tokio::task::JoinSet;
-use tonic::transport::server::TcpIncoming;
-use tonic::transport::{Channel, Server};
+use tonic::transport::Channel;
 use tonic::{Code, Request, Response, Status};
 use tonic_types::StatusExt;
-use uuid::Uuid;
 
-/// Names the program of a call, as keys of the whole suite do.
-const PROGRAM_HEADER: &str = "fealty-program-id";
+use super::harness::{self, Caller, new_id};
 
 /// What a test's ledger stands on.
 #[derive(Debug, Clone, Default)]
@@ -55,17 +44,16 @@ pub enum Redis {
     At(String),
 }
 
-/// A ledger that serves on a port of its own.
+/// A ledger that serves on ports of its own.
 pub struct Ledger {
-    pub program: ProgramId,
     pub database: Arc<TestDatabase>,
-    pub channel: Channel,
-    pub cache_config: BalanceCacheConfig,
-    /// Part of the cache's keys: the tests share one Redis.
-    pub timeline: String,
-    clock: SharedClock,
+    /// A program with a key for everything.
+    pub shop: Caller,
+    pub config: LedgerConfig,
+    channel: Channel,
+    times: Times,
     /// Ends with the ledger.
-    _server: JoinSet<()>,
+    _process: JoinSet<Outcome>,
 }
 
 impl Ledger {
@@ -85,106 +73,92 @@ impl Ledger {
     }
 
     pub async fn start_in(setting: Setting) -> Self {
-        let servers = fealty_testing::servers().await;
-        let service = ServiceDatabase::new("ledger");
-        let database = TestDatabase::create(servers.postgres_admin_url(), &service, &fealty_ledger::MIGRATOR);
-        let database = Arc::new(database.await.expect("a database"));
-        let url = match &setting.redis {
-            Redis::Running => Some(servers.redis_url().to_owned()),
+        let database = Arc::new(harness::database().await);
+        let mut config = harness::config(&database).await;
+        // A machine that runs all tests at once is slow.
+        config.pool.acquire_timeout_ms = 20_000;
+        config.cache.url = match setting.redis {
+            Redis::Running => config.cache.url,
             Redis::Absent => None,
-            Redis::At(url) => Some(url.clone()),
+            Redis::At(url) => Some(url),
         };
-        let cache_config = BalanceCacheConfig {
-            url,
-            ..BalanceCacheConfig::default()
+        let times = match setting.clock {
+            None => Times::real(SystemClock::shared()),
+            Some(clock) => {
+                let clock: Arc<ManualClock> = Arc::new(clock);
+                Times {
+                    clock: clock.clone(),
+                    posting: TimeSource::Clock(clock),
+                }
+            }
         };
-        let timeline = Uuid::now_v7().simple().to_string();
-        let pool = database.service.clone();
-        let mut ledger = Self::serve(database, pool, (cache_config, timeline), setting.clock);
-        ledger.program = ledger.plant_program("UTC", "GBP").await;
-        ledger.define_units(ledger.program).await;
+        let shop = harness::plant_program(&database, "UTC", "GBP").await;
+        let ledger = Self::serve(database, config, times, shop).await;
+        ledger.define_units().await;
         ledger
     }
 
     /// Another replica on the same database and Redis.
-    pub fn replica(&self) -> Self {
-        self.replica_on(self.database.service.clone(), self.cache_config.clone())
+    pub async fn replica(&self) -> Self {
+        self.replica_on(self.config.clone()).await
     }
 
     /// Another replica, which reaches Postgres some other way.
     pub async fn replica_by_postgres(&self, url: &str) -> Self {
-        let pool = fealty_postgres::connect(url, "test-replica", &PoolConfig::default()).await;
-        self.replica_on(pool.expect("a pool"), self.cache_config.clone())
+        let database_url = Secret::new(url.to_owned());
+        self.replica_on(LedgerConfig {
+            database_url,
+            ..self.config.clone()
+        })
+        .await
     }
 
     /// Another replica, which reaches Redis some other way.
-    pub fn replica_by_redis(&self, url: &str) -> Self {
-        self.replica_on(self.database.service.clone(), BalanceCacheConfig::with_url(url))
+    pub async fn replica_by_redis(&self, url: &str) -> Self {
+        let mut config = self.config.clone();
+        config.cache.url = Some(url.to_owned());
+        self.replica_on(config).await
     }
 
-    fn replica_on(&self, pool: PgPool, cache_config: BalanceCacheConfig) -> Self {
-        let database = Arc::clone(&self.database);
-        let mut replica = Self::serve(database, pool, (cache_config, self.timeline.clone()), None);
-        replica.program = self.program;
-        replica
+    async fn replica_on(&self, config: LedgerConfig) -> Self {
+        Self::serve(
+            Arc::clone(&self.database),
+            config,
+            self.times.clone(),
+            self.shop.clone(),
+        )
+        .await
     }
 
-    fn serve(
-        database: Arc<TestDatabase>,
-        pool: PgPool,
-        (cache_config, timeline): (BalanceCacheConfig, String),
-        manual: Option<ManualClock>,
-    ) -> Self {
-        let (clock, time): (SharedClock, TimeSource) = match manual {
-            Some(clock) => (Arc::new(clock.clone()), TimeSource::Clock(Arc::new(clock))),
-            None => (SystemClock::shared(), TimeSource::Postgres),
+    async fn serve(database: Arc<TestDatabase>, config: LedgerConfig, times: Times, shop: Caller) -> Self {
+        let drain = DrainConfig {
+            not_serving_pause_ms: 0,
+            ..DrainConfig::default()
         };
-        let cache = Arc::new(BalanceCache::try_new(&cache_config, &timeline).expect("a cache"));
-        let balances = Balances::new(pool.clone(), cache, clock.clone());
-        let posting = Posting::new(pool.clone(), time, balances.clone());
-        let transactions = Transactions::new(pool.clone(), posting, clock.clone());
-        let owners = Owners::new(pool.clone(), clock.clone());
-        let units = Units::new(pool, clock.clone());
-        let router = Server::builder()
-            .add_service(TransactionServiceServer::with_interceptor(transactions, admit))
-            .add_service(BalanceServiceServer::with_interceptor(balances, admit))
-            .add_service(OwnerServiceServer::with_interceptor(owners, admit))
-            .add_service(UnitServiceServer::with_interceptor(units, admit));
-        let incoming = TcpIncoming::bind("127.0.0.1:0".parse().expect("an address")).expect("a port");
-        let address = incoming.local_addr().expect("bound");
-        let mut server = JoinSet::new();
-        server.spawn(async move { router.serve_with_incoming(incoming).await.expect("serves") });
-        let channel = Channel::from_shared(format!("http://{address}"))
-            .expect("a URL")
-            .connect_lazy();
-        let program = ProgramId::generate(&clock);
+        let (started, serving) = tokio::sync::oneshot::channel();
+        let mut process = JoinSet::new();
+        process.spawn({
+            let (config, times) = (config.clone(), times.clone());
+            Process::new(&drain).run(async move |tasks| {
+                let _ = started.send(serve(&config, times, &tasks).await?);
+                Ok::<_, ServeError>(())
+            })
+        });
+        let serving = serving.await.expect("it starts");
+        assert!(serving.health.wait_until_ready().await);
+        let url = format!("http://{}", serving.grpc);
+        let channel = Channel::from_shared(url).expect("a URL").connect_lazy();
         Self {
-            program,
             database,
+            shop,
+            config,
             channel,
-            cache_config,
-            timeline,
-            clock,
-            _server: server,
+            times,
+            _process: process,
         }
     }
 
-    /// A program, as the access feed would bring it.
-    pub async fn plant_program(&self, time_zone: &str, currency_code: &str) -> ProgramId {
-        let program = ProgramId::generate(&self.clock);
-        sqlx::query(
-            "INSERT INTO program (program, time_zone, currency_code, active, sequence) VALUES ($1, $2, $3, true, 1)",
-        )
-        .bind(program.as_uuid())
-        .bind(time_zone)
-        .bind(currency_code)
-        .execute(&self.database.jobs)
-        .await
-        .expect("a program");
-        program
-    }
-
-    pub async fn define_units(&self, program: ProgramId) {
+    async fn define_units(&self) {
         for (unit_code, lot_life_days, policy, debt_max) in [
             ("points", 0, pb::ShortfallPolicy::Debt, 1_000_000),
             ("stamps", 10, pb::ShortfallPolicy::Waive, 0),
@@ -202,14 +176,14 @@ impl Ledger {
                 unit: Some(unit),
             };
             self.units()
-                .create_unit(self.of(program, request))
+                .create_unit(self.call(request))
                 .await
                 .expect("a unit");
         }
     }
 
     pub async fn open_owner(&self) -> String {
-        let owner_id = OwnerId::generate(&self.clock).to_string();
+        let owner_id = new_id();
         let request = pb::OpenOwnerRequest {
             request_id: new_id(),
             owner_id: owner_id.clone(),
@@ -223,21 +197,12 @@ impl Ledger {
     }
 
     pub fn now(&self) -> DateTime<Utc> {
-        self.clock.now()
+        self.times.clock.now()
     }
 
-    /// A call in the ledger's program.
+    /// A call by the shop.
     pub fn call<T>(&self, message: T) -> Request<T> {
-        self.of(self.program, message)
-    }
-
-    /// A call in any program.
-    #[expect(clippy::unused_self, reason = "reads like the calls beside it")]
-    pub fn of<T>(&self, program: ProgramId, message: T) -> Request<T> {
-        let mut request = Request::new(message);
-        let program = program.to_string().parse().expect("a header");
-        request.metadata_mut().insert(PROGRAM_HEADER, program);
-        request
+        self.shop.call(message)
     }
 
     pub fn transactions(&self) -> TransactionServiceClient<Channel> {
@@ -311,35 +276,6 @@ impl Ledger {
     }
 }
 
-/// What the access layer does: the caller of a request. Here anybody who names a program is let in.
-fn admit(mut request: Request<()>) -> Result<Request<()>, Status> {
-    let header = request
-        .metadata()
-        .get(PROGRAM_HEADER)
-        .and_then(|value| value.to_str().ok());
-    let program_id: ProgramId = header
-        .and_then(|text| text.parse().ok())
-        .ok_or_else(|| Status::invalid_argument("no program"))?;
-    let key = CallerKey {
-        api_key_id: ApiKeyId::try_from(Uuid::from_u128(7)).expect("not nil"),
-        short_id: "test".to_owned(),
-        program_id: None,
-        staff_id: None,
-        scopes: Vec::new(),
-    };
-    let program = ProgramContext {
-        program_id,
-        time_zone: chrono_tz::UTC,
-        currency: "GBP".parse().expect("a currency"),
-    };
-    request.extensions_mut().insert(Caller::new(key, Some(program)));
-    Ok(request)
-}
-
-pub fn new_id() -> String {
-    Uuid::now_v7().to_string()
-}
-
 pub fn credit(owner_id: &str, unit_code: &str, value: i64) -> pb::CreditPointsRequest {
     pb::CreditPointsRequest {
         request_id: new_id(),
@@ -389,22 +325,11 @@ pub fn of_unit<'a>(balance: &'a pb::OwnerBalance, unit_code: &str) -> &'a pb::Un
 }
 
 /// Asserts code and reason of a refusal, and gives its metadata.
-pub fn refused(
-    status: &Status,
-    code: Code,
-    reason: ErrorReason,
-) -> std::collections::HashMap<String, String> {
+pub fn refused(status: &Status, code: Code, reason: ErrorReason) -> HashMap<String, String> {
     assert_eq!(
         (status.code(), reason_of(status)),
         (code, Some(reason)),
         "{status:?}"
     );
     status.get_details_error_info().expect("ErrorInfo").metadata
-}
-
-pub fn is_replayed<T>(response: &Response<T>) -> bool {
-    response
-        .metadata()
-        .get(fealty_rpc::replayed::REPLAYED_HEADER)
-        .is_some()
 }

@@ -4,7 +4,8 @@ use fealty_proto::ledger::v1 as pb;
 use fealty_proto::types::v1::ErrorReason;
 use tonic::Code;
 
-use super::support::{Ledger, is_replayed, new_id, refused};
+use super::harness::{self, is_replayed, new_id};
+use super::support::{Ledger, refused};
 
 fn open(owner_id: &str, kind: pb::OwnerKind) -> pb::OpenOwnerRequest {
     pb::OpenOwnerRequest {
@@ -63,13 +64,10 @@ async fn a_hundred_callers_at_once_open_one_owner() {
 async fn another_programs_owner_is_not_there() {
     let ledger = Ledger::start().await;
     let owner_id = ledger.open_owner().await;
-    let stranger = ledger.plant_program("UTC", "EUR").await;
-    let request = ledger.of(
-        stranger,
-        pb::GetOwnerRequest {
-            owner_id: owner_id.clone(),
-        },
-    );
+    let stranger = harness::plant_program(&ledger.database, "UTC", "EUR").await;
+    let request = stranger.call(pb::GetOwnerRequest {
+        owner_id: owner_id.clone(),
+    });
     let status = ledger
         .owners()
         .get_owner(request)

@@ -7,7 +7,8 @@ use fealty_types::ManualClock;
 use futures::future::join_all;
 use tonic::Code;
 
-use super::support::{Ledger, Redis, Setting, credit, days, new_id, of_unit, refused, timestamp};
+use super::harness::new_id;
+use super::support::{Ledger, Redis, Setting, credit, days, of_unit, refused, timestamp};
 
 fn at_least(version: i64) -> Option<Consistency> {
     let requirement = Some(Requirement::AtLeastVersion(version));
@@ -27,7 +28,7 @@ async fn available(ledger: &Ledger, owner: &str, consistency: Option<Consistency
 #[tokio::test(flavor = "multi_thread")]
 async fn one_reads_ones_own_writes_through_every_replica() {
     let ledger = Ledger::start().await;
-    let replica = ledger.replica();
+    let replica = ledger.replica().await;
     let owner = ledger.open_owner().await;
     for value in 1..=20 {
         let version = ledger.give(&owner, 1).await;
@@ -105,13 +106,13 @@ async fn a_flushed_cache_is_filled_again_and_never_shows_less_than_asked_for() {
 
 /// Deletes what this test's ledger holds in the shared Redis; answers how many values there were.
 async fn forget(ledger: &Ledger) -> usize {
-    let url = ledger.cache_config.url.clone().expect("a Redis");
+    let url = ledger.config.cache.url.clone().expect("a Redis");
     let client = redis::Client::open(url).expect("a URL");
     let mut connection = client
         .get_multiplexed_async_connection()
         .await
         .expect("a connection");
-    let pattern = format!("fealty:balance:{}:*", ledger.timeline);
+    let pattern = format!("fealty:balance:*{}*", ledger.shop.program);
     let keys: Vec<String> = redis::cmd("KEYS")
         .arg(pattern)
         .query_async(&mut connection)
@@ -131,7 +132,7 @@ async fn forget(ledger: &Ledger) -> usize {
 #[tokio::test(flavor = "multi_thread")]
 async fn readers_never_see_an_owners_versions_go_back_below_what_they_asked_for() {
     let ledger = Ledger::start().await;
-    let replica = ledger.replica();
+    let replica = ledger.replica().await;
     let owner = ledger.open_owner().await;
     let newest = std::sync::atomic::AtomicI64::new(ledger.give(&owner, 1).await);
     let write = async {

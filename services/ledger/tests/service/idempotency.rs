@@ -5,7 +5,8 @@ use fealty_proto::types::v1::{Amount, ErrorReason};
 use futures::future::join_all;
 use tonic::{Code, Response, Status};
 
-use super::support::{Ledger, credit, is_replayed, new_id, of_unit, refused, spend};
+use super::harness::{is_replayed, new_id};
+use super::support::{Ledger, credit, of_unit, refused, spend};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_same_request_is_answered_byte_for_byte_and_takes_effect_once() {
@@ -128,7 +129,7 @@ async fn what_was_malformed_or_not_there_yet_is_not_remembered() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_hundred_callers_with_one_request_id_credit_once() {
     let ledger = Ledger::start().await;
-    let replica = ledger.replica();
+    let replica = ledger.replica().await;
     let owner = ledger.open_owner().await;
     let request = credit(&owner, "points", 50);
     let calls = (0..100).map(|place| if place % 2 == 0 { &ledger } else { &replica }.credit(request.clone()));

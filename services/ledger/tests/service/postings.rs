@@ -9,7 +9,8 @@ use std::collections::BTreeMap;
 use tonic::Code;
 use tonic_types::StatusExt;
 
-use super::support::{Ledger, credit, days, new_id, of_unit, refused, spend, timestamp};
+use super::harness::new_id;
+use super::support::{Ledger, credit, days, of_unit, refused, spend, timestamp};
 
 fn clock() -> ManualClock {
     ManualClock::new("2026-03-01T12:00:00Z".parse().expect("a time"))
@@ -110,7 +111,7 @@ async fn fifty_are_credited_and_redeemed_and_the_books_are_even() {
 #[tokio::test(flavor = "multi_thread")]
 async fn spends_that_race_for_the_last_points_get_them_once() {
     let ledger = Ledger::start().await;
-    let replica = ledger.replica();
+    let replica = ledger.replica().await;
     let owner = ledger.open_owner().await;
     ledger.give(&owner, 100).await;
     let calls = (0..50).map(|place| {
@@ -136,7 +137,7 @@ async fn spends_that_race_for_the_last_points_get_them_once() {
 #[tokio::test(flavor = "multi_thread")]
 async fn many_callers_at_once_leave_even_books_and_versions_without_gaps() {
     let ledger = Ledger::start().await;
-    let replica = ledger.replica();
+    let replica = ledger.replica().await;
     let owner = ledger.open_owner().await;
     let calls = (0..80).map(|place: i64| {
         let ledger = if place % 2 == 0 { &ledger } else { &replica };

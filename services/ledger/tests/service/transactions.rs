@@ -4,7 +4,8 @@ use fealty_proto::ledger::v1 as pb;
 use fealty_proto::types::v1::ErrorReason;
 use tonic::{Code, Status};
 
-use super::support::{Ledger, credit, days, new_id, refused, spend, timestamp};
+use super::harness::{self, new_id};
+use super::support::{Ledger, credit, days, refused, spend, timestamp};
 
 async fn page(
     ledger: &Ledger,
@@ -158,9 +159,9 @@ async fn what_is_not_there_is_not_found() {
         .await
         .expect("credited")
         .into_inner();
-    let stranger = ledger.plant_program("UTC", "GBP").await;
+    let stranger = harness::plant_program(&ledger.database, "UTC", "GBP").await;
     let transaction_id = credited.transaction.expect("a transaction").transaction_id;
-    let request = ledger.of(stranger, pb::GetTransactionRequest { transaction_id });
+    let request = stranger.call(pb::GetTransactionRequest { transaction_id });
     let status = ledger
         .transactions()
         .get_transaction(request)

@@ -7,7 +7,8 @@ use fealty_proto::types::v1::{Consistency, ErrorReason};
 use fealty_testing::Proxy;
 use tonic::Code;
 
-use super::support::{Ledger, credit, is_replayed, of_unit, refused, spend};
+use super::harness::is_replayed;
+use super::support::{Ledger, credit, of_unit, refused, spend};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_lost_answer_to_commit_is_no_second_effect_and_no_error() {
@@ -52,9 +53,9 @@ async fn a_call_that_finds_no_postgres_can_be_sent_again() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_redis_that_hangs_costs_little_and_a_late_one_shows_nothing_old() {
     let ledger = Ledger::start().await;
-    let redis_url = ledger.cache_config.url.clone().expect("a Redis");
+    let redis_url = ledger.config.cache.url.clone().expect("a Redis");
     let (proxy, url) = Proxy::in_front_of(&redis_url).await;
-    let replica = ledger.replica_by_redis(&url);
+    let replica = ledger.replica_by_redis(&url).await;
     let owner = ledger.open_owner().await;
     ledger.give(&owner, 1).await;
     proxy.freeze();
