@@ -1,0 +1,21 @@
+//! The ledger as a whole service, through all its layers, on real Postgres and Redis.
+
+mod service {
+    mod access;
+    mod access_feed;
+    mod balances;
+    mod faults;
+    mod fences;
+    mod harness;
+    mod idempotency;
+    mod outage;
+    mod owners;
+    mod postings;
+    mod purchases;
+    mod refunds;
+    mod rules;
+    mod sums;
+    mod support;
+    mod transactions;
+    mod units;
+}

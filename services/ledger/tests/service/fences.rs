@@ -1,0 +1,29 @@
+//! Row-level security: the second fence.
+
+use fealty_postgres::fences;
+use fealty_types::{ProgramId, SystemClock};
+
+use super::harness::{Ledger, purchase_of, unreferenced_refund};
+
+#[tokio::test]
+async fn every_table_that_carries_a_program_is_fenced_and_shows_a_stranger_nothing() {
+    let ledger = Ledger::start().await;
+    let database = &ledger.database;
+    let violations = fences::violations(&database.owner, &database.service_database)
+        .await
+        .unwrap();
+    assert_eq!(violations, Vec::<String>::new());
+
+    ledger.define_points().await;
+    ledger.define_cashback("points", "0.01").await;
+    let owner_id = ledger.open_owner().await;
+    ledger.buy(purchase_of(&owner_id, 500_000)).await.unwrap();
+    ledger.refund(unreferenced_refund(&owner_id, 100)).await.unwrap();
+    let stranger = ProgramId::generate(&SystemClock);
+    let leaks = fences::leaks(&database.service, &database.jobs, stranger)
+        .await
+        .unwrap();
+    assert_eq!(leaks.seen, Vec::<String>::new());
+    // Nobody here is staff.
+    assert_eq!(leaks.untried, ["staff"]);
+}

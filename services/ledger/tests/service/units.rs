@@ -1,0 +1,340 @@
+//! `UnitService`.
+
+use fealty_proto::ledger::v1 as pb;
+use fealty_proto::types::v1::ErrorReason;
+use tonic::Code;
+
+use super::harness::{Ledger, is_replayed, new_id, plant_program, points, refusal};
+use crate::assert_refused;
+
+fn create(unit: pb::Unit) -> pb::CreateUnitRequest {
+    pb::CreateUnitRequest {
+        request_id: new_id(),
+        unit: Some(unit),
+    }
+}
+
+fn update(unit: pb::Unit, paths: &[&str]) -> pb::UpdateUnitRequest {
+    pb::UpdateUnitRequest {
+        unit: Some(unit),
+        update_mask: Some(prost_types::FieldMask {
+            paths: paths.iter().map(|path| (*path).to_owned()).collect(),
+        }),
+    }
+}
+
+fn get(unit_code: &str) -> pb::GetUnitRequest {
+    pb::GetUnitRequest {
+        unit_code: unit_code.to_owned(),
+    }
+}
+
+fn list(page_size: i32, page_token: &str) -> pb::ListUnitsRequest {
+    pb::ListUnitsRequest {
+        page_size,
+        page_token: page_token.to_owned(),
+    }
+}
+
+#[tokio::test]
+async fn a_unit_is_read_as_it_was_defined_and_the_same_request_defines_it_once() {
+    let ledger = Ledger::start().await;
+    let request = create(points());
+    let first = ledger
+        .units()
+        .create_unit(ledger.call(request.clone()))
+        .await
+        .unwrap();
+    let again = ledger.units().create_unit(ledger.call(request)).await.unwrap();
+    assert!(!is_replayed(&first) && is_replayed(&again));
+    let unit = first.into_inner().unit.unwrap();
+    assert_eq!(again.into_inner().unit.as_ref(), Some(&unit));
+    let read = ledger.units().get_unit(ledger.call(get("points"))).await.unwrap();
+    assert_eq!(read.into_inner().unit.as_ref(), Some(&unit));
+    assert_eq!(unit.create_time, unit.update_time);
+    let written = pb::Unit {
+        create_time: None,
+        update_time: None,
+        etag: String::new(),
+        ..unit
+    };
+    assert_eq!(written, points());
+    assert!(ledger.stop().await);
+}
+
+#[tokio::test]
+async fn a_request_id_of_another_command_and_a_code_that_is_taken_are_refused() {
+    let ledger = Ledger::start().await;
+    let request = create(points());
+    ledger
+        .units()
+        .create_unit(ledger.call(request.clone()))
+        .await
+        .unwrap();
+    let before = ledger.contents().await;
+
+    let mut other = request;
+    other.unit.as_mut().unwrap().debt_max = 5;
+    let reused = ledger.units().create_unit(ledger.call(other)).await;
+    assert_eq!(
+        refusal(reused),
+        (Code::AlreadyExists, ErrorReason::RequestIdReused)
+    );
+    let taken = ledger.units().create_unit(ledger.call(create(points()))).await;
+    assert_eq!(refusal(taken), (Code::AlreadyExists, ErrorReason::ResourceExists));
+    assert_eq!(ledger.contents().await, before);
+}
+
+#[tokio::test]
+async fn an_update_changes_what_its_mask_names_and_only_for_the_revision_it_was_meant_for() {
+    let ledger = Ledger::start().await;
+    ledger.define_points().await;
+    let read = ledger.units().get_unit(ledger.call(get("points"))).await.unwrap();
+    let unit = read.into_inner().unit.unwrap();
+
+    let wanted = pb::Unit {
+        display_name: "Ignored".to_owned(),
+        lot_life_days: 0,
+        shortfall_policy: pb::ShortfallPolicy::Waive.into(),
+        ..unit.clone()
+    };
+    let request = update(wanted.clone(), &["lot_life_days", "shortfall_policy"]);
+    let changed = ledger
+        .units()
+        .update_unit(ledger.call(request.clone()))
+        .await
+        .unwrap();
+    let changed = changed.into_inner().unit.unwrap();
+    assert_eq!(
+        (
+            changed.display_name.as_str(),
+            changed.lot_life_days,
+            changed.shortfall_policy
+        ),
+        ("Points", 0, i32::from(pb::ShortfallPolicy::Waive))
+    );
+    assert_ne!(changed.etag, unit.etag);
+
+    let stale = ledger.units().update_unit(ledger.call(request)).await;
+    assert_eq!(refusal(stale), (Code::Aborted, ErrorReason::EtagMismatch));
+    let mut blind = wanted;
+    blind.etag = String::new();
+    let overwritten = ledger
+        .units()
+        .update_unit(ledger.call(update(blind, &["display_name"])))
+        .await;
+    assert_eq!(
+        overwritten.unwrap().into_inner().unit.unwrap().display_name,
+        "Ignored"
+    );
+}
+
+#[tokio::test]
+async fn units_are_listed_by_code_page_by_page_and_no_other_programs_are_among_them() {
+    let ledger = Ledger::start().await;
+    for code in ["c", "a", "b_1"] {
+        ledger
+            .define(pb::Unit {
+                unit_code: code.to_owned(),
+                ..points()
+            })
+            .await;
+    }
+    let mut codes = Vec::new();
+    let mut token = String::new();
+    loop {
+        let page = ledger
+            .units()
+            .list_units(ledger.call(list(2, &token)))
+            .await
+            .unwrap()
+            .into_inner();
+        codes.extend(page.units.into_iter().map(|unit| unit.unit_code));
+        token = page.next_page_token;
+        if token.is_empty() {
+            break;
+        }
+    }
+    assert_eq!(codes, ["a", "b_1", "c"]);
+    let stranger = plant_program(&ledger.database, "UTC", "EUR").await;
+    let page = ledger
+        .units()
+        .list_units(stranger.call(list(0, "")))
+        .await
+        .unwrap();
+    assert!(page.into_inner().units.is_empty());
+    let theirs = ledger.units().get_unit(stranger.call(get("a"))).await;
+    assert_eq!(refusal(theirs), (Code::NotFound, ErrorReason::ResourceNotFound));
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_a_unit_is_named_and_changes_nothing() {
+    let ledger = Ledger::start().await;
+    ledger.define_points().await;
+    let bad = pb::Unit {
+        unit_code: "Points".to_owned(),
+        display_name: "\u{7}".to_owned(),
+        scale: 7,
+        lot_life_days: 36_501,
+        shortfall_policy: 9,
+        debt_max: -1,
+        ..pb::Unit::default()
+    };
+    let all = [
+        "unit.unit_code",
+        "unit.display_name",
+        "unit.scale",
+        "unit.lot_life_days",
+        "unit.shortfall_policy",
+        "unit.debt_max",
+    ];
+    assert_refused!(
+        ledger,
+        units.create_unit,
+        [
+            (
+                "nothing",
+                pb::CreateUnitRequest::default(),
+                InvalidArgument,
+                InvalidFields,
+                ["request_id", "unit"]
+            ),
+            (
+                "all wrong",
+                create(bad.clone()),
+                InvalidArgument,
+                InvalidFields,
+                all
+            ),
+            (
+                "an id that is none",
+                pb::CreateUnitRequest {
+                    request_id: "7".to_owned(),
+                    unit: Some(points())
+                },
+                InvalidArgument,
+                InvalidFields,
+                ["request_id"]
+            ),
+            (
+                "policy missing",
+                create(pb::Unit {
+                    unit_code: "x".to_owned(),
+                    shortfall_policy: 0,
+                    ..points()
+                }),
+                InvalidArgument,
+                InvalidFields,
+                ["unit.shortfall_policy"]
+            ),
+        ]
+    );
+    assert_refused!(
+        ledger,
+        units.update_unit,
+        [
+            (
+                "nothing",
+                pb::UpdateUnitRequest::default(),
+                InvalidArgument,
+                InvalidFields,
+                ["update_mask", "unit"]
+            ),
+            (
+                "no mask",
+                update(points(), &[]),
+                InvalidArgument,
+                InvalidFields,
+                ["update_mask"]
+            ),
+            (
+                "fixed",
+                update(points(), &["scale", "debt_max"]),
+                InvalidArgument,
+                InvalidFields,
+                ["update_mask.paths[0]"]
+            ),
+            (
+                "named values wrong",
+                update(
+                    pb::Unit {
+                        unit_code: "points".to_owned(),
+                        ..bad
+                    },
+                    &["debt_max", "lot_life_days"]
+                ),
+                InvalidArgument,
+                InvalidFields,
+                ["unit.lot_life_days", "unit.debt_max"]
+            ),
+            (
+                "etag that is none",
+                update(
+                    pb::Unit {
+                        etag: "?".to_owned(),
+                        ..points()
+                    },
+                    &["debt_max"]
+                ),
+                InvalidArgument,
+                InvalidFields,
+                ["unit.etag"]
+            ),
+            (
+                "not there",
+                update(
+                    pb::Unit {
+                        unit_code: "stars".to_owned(),
+                        ..points()
+                    },
+                    &["debt_max"]
+                ),
+                NotFound,
+                ResourceNotFound,
+                []
+            ),
+        ]
+    );
+    assert_refused!(
+        ledger,
+        units.get_unit,
+        [
+            ("nothing", get(""), InvalidArgument, InvalidFields, ["unit_code"]),
+            (
+                "no code",
+                get("A B"),
+                InvalidArgument,
+                InvalidFields,
+                ["unit_code"]
+            ),
+            ("not there", get("stars"), NotFound, ResourceNotFound, []),
+        ]
+    );
+    assert_refused!(
+        ledger,
+        units.list_units,
+        [
+            (
+                "negative",
+                list(-1, ""),
+                InvalidArgument,
+                InvalidFields,
+                ["page_size"]
+            ),
+            (
+                "too large",
+                list(1_001, ""),
+                InvalidArgument,
+                InvalidFields,
+                ["page_size"]
+            ),
+            (
+                "made up token",
+                list(0, "AAAA"),
+                InvalidArgument,
+                PageTokenInvalid,
+                []
+            ),
+        ]
+    );
+}
