@@ -5,10 +5,11 @@ pub mod grpc;
 pub(crate) mod storage;
 
 use fealty_postgres::requests::Request;
-use fealty_postgres::{Scope, TransactOptions, in_tx, transact};
+use fealty_postgres::{Scope, StorageError, TransactOptions, in_tx, transact};
 use fealty_types::{ProgramId, SharedClock, Version};
 use sqlx::PgConnection;
 use sqlx::postgres::PgPool;
+use uuid::Uuid;
 
 use crate::access::domain::RecordKind;
 use crate::access::note_change_in_tx;
@@ -118,9 +119,9 @@ async fn note_in_tx(tx: &mut PgConnection, program_id: ProgramId) -> Result<(), 
     Ok(note_change_in_tx(tx, id, RecordKind::Program, id).await?)
 }
 
-async fn find_made_in_tx(tx: &mut PgConnection, made: uuid::Uuid) -> Result<Program, MembersError> {
-    let refusal = || Refusal::not_found(Resource::Program, made);
-    let program_id = ProgramId::try_from(made).map_err(|_| refusal())?;
+async fn find_made_in_tx(tx: &mut PgConnection, made: Uuid) -> Result<Program, MembersError> {
+    let program_id =
+        ProgramId::try_from(made).map_err(|error| StorageError::corrupt("request.resource_id", error))?;
     let found = storage::find_in_tx(tx, program_id).await?;
-    found.ok_or_else(|| refusal().into())
+    found.ok_or_else(|| Refusal::not_found(Resource::Program, program_id).into())
 }

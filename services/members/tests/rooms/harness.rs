@@ -7,6 +7,7 @@ use fealty_members::api_keys::domain::{KeyScopes, NewApiKey};
 use fealty_members::display_name::DisplayName;
 use fealty_members::operator::Operator;
 use fealty_members::programs::domain::NewProgram;
+use fealty_members::vault::MasterKey;
 use fealty_members::{MIGRATOR, MembersConfig, SERVICE_DATABASE, Serving, serve};
 use fealty_postgres::ServiceDatabase;
 use fealty_postgres::testing::TestDatabase;
@@ -19,8 +20,8 @@ use fealty_proto::r#type::v1::ErrorReason;
 use fealty_rpc::access::PROGRAM_HEADER;
 use fealty_rpc::errors::reason_of;
 use fealty_rpc::replayed::REPLAYED_HEADER;
-use fealty_runtime::Process;
 use fealty_runtime::config::{DrainConfig, Secret};
+use fealty_runtime::{Process, Tasks};
 use fealty_types::{ProgramId, SystemClock};
 use tonic::metadata::MetadataValue;
 use tonic::service::Interceptor;
@@ -103,6 +104,7 @@ impl World {
             jobs_database_url: Secret::new(jobs_url),
             ..MembersConfig::default()
         };
+        config.vault.master_key = Secret::new(MasterKey::generate_text().to_string());
         config.grpc.listen.set_port(0);
         config.admin.listen.set_port(0);
         let process = Process::new(&DrainConfig::default());
@@ -120,6 +122,10 @@ impl World {
             channel,
             process,
         }
+    }
+
+    pub fn tasks(&self) -> Tasks {
+        self.process.tasks()
     }
 
     pub fn channel(&self) -> Channel {

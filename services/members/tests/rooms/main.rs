@@ -6,6 +6,7 @@ mod access_feed;
 mod api_keys;
 mod fences;
 mod harness;
+mod operator;
 mod outages;
 mod programs;
 mod staff;

@@ -5,7 +5,7 @@ use fealty_proto::members::v1 as pb;
 use fealty_testing::Proxy;
 use tonic::{Code, Response, Status};
 
-use crate::harness::{Auth, World, database, eventually};
+use crate::harness::{Auth, PATIENCE, World, database, eventually};
 
 async fn behind_proxies() -> (World, [Proxy; 2]) {
     let database = database().await;
@@ -15,6 +15,20 @@ async fn behind_proxies() -> (World, [Proxy; 2]) {
     jobs_proxy.cut();
     let world = World::start_over(database, service_url, jobs_url).await;
     (world, [service_proxy, jobs_proxy])
+}
+
+#[tokio::test]
+async fn a_schema_of_another_version_ends_the_process() {
+    let database = database().await;
+    sqlx::query("DELETE FROM _sqlx_migrations WHERE version = 1")
+        .execute(&database.owner)
+        .await
+        .unwrap();
+    let (service, jobs) = (database.urls.service.clone(), database.urls.jobs.clone());
+    let world = World::start_over(database, service, jobs).await;
+    let ending = tokio::time::timeout(PATIENCE, world.tasks().soft_shutdown().cancelled_owned()).await;
+    assert!(ending.is_ok(), "the process goes on");
+    assert!(!world.serving.health.readiness().is_ready());
 }
 
 async fn list(world: &World, auth: &Auth) -> Result<Response<pb::ListApiKeysResponse>, Status> {
