@@ -1,0 +1,26 @@
+//! `fealty check-config`: every mistake at once, before anything starts.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use crate::config::Config;
+use crate::tool;
+
+/// Which file to check.
+#[derive(Debug, clap::Args)]
+#[command(after_help = crate::config::ENVIRONMENT)]
+pub struct Args {
+    /// The config file.
+    pub file: PathBuf,
+}
+
+/// Reads the file and the environment as a service does, and names every mistake.
+pub fn run(args: &Args) -> ExitCode {
+    tool::report(check(args))
+}
+
+fn check(args: &Args) -> anyhow::Result<bool> {
+    Config::load(Some(&args.file))?;
+    tool::print_line(&format!("{} is in order", args.file.display()))?;
+    Ok(true)
+}

@@ -1,0 +1,17 @@
+//! `fealty members`.
+
+use std::process::ExitCode;
+
+use fealty_members::{ServeError, serve};
+use fealty_types::SystemClock;
+
+use super::service;
+
+/// Runs the members service.
+pub fn run(args: service::Args) -> ExitCode {
+    service::run("fealty-members", args, async |config, tasks| {
+        let serving = serve(&config.members, SystemClock::shared(), &tasks).await?;
+        tracing::info!(grpc = %serving.grpc, admin = %serving.admin, "members listens");
+        Ok::<_, ServeError>(())
+    })
+}

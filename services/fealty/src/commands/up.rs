@@ -1,0 +1,191 @@
+//! `fealty up`: the whole suite on one machine, from nothing to a first call.
+//!
+//! In this order: the ports are taken; Postgres and Redis are started (or the given ones asked); roles, databases and
+//! schemas are made; keys are planted; the services start in this process and talk gRPC to each other as they would
+//! anywhere; the printed key is tried on each of them; then it says where everything is. What fails on the way ends it
+//! all, and leaves nothing behind.
+
+mod databases;
+mod plant;
+mod ports;
+mod ready;
+mod suite;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use anyhow::Context as _;
+use clap::builder::FalseyValueParser;
+use fealty_local::{DataDir, Durability, Install, LocalServers, Options, Report, default_data_dir};
+use fealty_runtime::config::DrainConfig;
+use fealty_runtime::{Outcome, Process, Tasks, launch};
+use fealty_telemetry::{Telemetry, TelemetryConfig};
+use tokio::runtime::Handle;
+use tokio::task::spawn_blocking;
+
+use self::ports::Ports;
+use super::service;
+use crate::kept::{FileOwner, Kept};
+
+/// How long services may take to end. Shorter than in production: whoever pressed Ctrl-C is waiting.
+const DRAIN_TIMEOUT_MS: u64 = 10_000;
+
+/// What to run, where.
+///
+/// Postgres and Redis are found on this machine, or installed when you allow it, and run privately below the data
+/// folder; given ones are used as they are. Ctrl-C ends everything; the next start goes on with the same data and the
+/// same key.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Args {
+    /// Folder of all data and of the secrets that must be kept. Default: /var/lib/fealty for root, else
+    /// ~/.local/share/fealty (or below $XDG_DATA_HOME).
+    #[arg(long, value_name = "DIR", env = "FEALTY_DATA_DIR")]
+    data_dir: Option<PathBuf>,
+    /// Keep nothing: a folder of its own that goes with the end.
+    #[arg(long, conflicts_with_all = ["data_dir", "postgres_url"])]
+    ephemeral: bool,
+    /// Install Postgres and Redis without asking, where they are missing.
+    #[arg(long, env = "FEALTY_INSTALL", value_parser = FalseyValueParser::new())]
+    install: bool,
+    #[command(flatten)]
+    ports: Ports,
+    /// Use this Postgres, by a role that may create roles and databases.
+    #[arg(long, value_name = "URL", env = "FEALTY_POSTGRES_URL", hide_env_values = true)]
+    postgres_url: Option<String>,
+    /// Use this Redis.
+    #[arg(long, value_name = "URL", env = "FEALTY_REDIS_URL", hide_env_values = true)]
+    redis_url: Option<String>,
+    /// Send traces, metrics and logs there by OTLP over gRPC, such as http://127.0.0.1:4317.
+    #[arg(long, value_name = "URL")]
+    otlp_endpoint: Option<String>,
+    /// What is logged to standard error, as tracing's `EnvFilter` has it: info, warn,fealty_ledger=debug.
+    #[arg(long, value_name = "FILTER", default_value = "warn")]
+    log: String,
+}
+
+/// Runs everything until asked to end.
+pub fn run(args: Args) -> ExitCode {
+    launch(async || {
+        let telemetry = TelemetryConfig {
+            log_filter: args.log.clone(),
+            otlp_endpoint: args.otlp_endpoint.clone(),
+            ..TelemetryConfig::default()
+        };
+        match Telemetry::try_init(&telemetry, service::identity("fealty-up")) {
+            Ok(telemetry) => run_process(args, telemetry).await,
+            Err(error) => Outcome::failed("telemetry", &error),
+        }
+    })
+}
+
+async fn run_process(args: Args, telemetry: Telemetry) -> Outcome {
+    let drain = DrainConfig {
+        // No load balancer looks at us.
+        not_serving_pause_ms: 0,
+        drain_timeout_ms: DRAIN_TIMEOUT_MS,
+    };
+    let servers = Servers::default();
+    let held = servers.clone();
+    let outcome = Process::new(&drain)
+        .with_telemetry(telemetry)
+        .run(move |tasks| start_unless_ending(args, held, tasks))
+        .await;
+    // Only now: services that drain still need them.
+    match servers.take() {
+        Some(servers) => match servers.stop().await {
+            Err(error) if outcome.is_clean() => Outcome::failed("stopping Postgres and Redis", &error),
+            _ => outcome,
+        },
+        None => outcome,
+    }
+}
+
+/// On a thread of its own: the compiler cannot tell that migrations are `Send`, and on one thread they need not be.
+async fn start_unless_ending(args: Args, held: Servers, tasks: Tasks) -> anyhow::Result<()> {
+    let runtime = Handle::current();
+    let starting = spawn_blocking(move || {
+        let started = tasks.unless_ending(start(&args, &held, &tasks));
+        runtime.block_on(started).unwrap_or(Ok(()))
+    });
+    starting.await.context("the start broke off")?
+}
+
+async fn start(args: &Args, held: &Servers, tasks: &Tasks) -> anyhow::Result<()> {
+    let sockets = args.ports.bind().await?;
+    let options = options(args);
+    let owner = match &options.data_dir {
+        DataDir::Kept(folder) => FileOwner::of(folder),
+        DataDir::Ephemeral => FileOwner::Us,
+    };
+    let servers = fealty_local::start(options).await?;
+    let (folder, redis_url) = (servers.data_dir().to_owned(), servers.redis_url().to_owned());
+    let admin_url = servers.postgres_admin_url().to_owned();
+    held.put(servers);
+
+    let kept = Kept::find(&folder)?;
+    databases::check_not_orphaned(&admin_url, kept.is_some(), &folder).await?;
+    let mut kept = kept.unwrap_or_else(Kept::generate);
+    kept.save(&folder, owner)?;
+    let urls = databases::prepare(&admin_url, &kept).await?;
+    kept.addresses = sockets.addresses(&urls.members.jobs);
+    let program = plant::plant(&urls.members.jobs, &mut kept).await?;
+    kept.save(&folder, owner)?;
+
+    held.record(&sockets)?;
+    let admins = sockets.admin_addresses();
+    let suite = suite::start(sockets, (&urls, &redis_url), &kept, tasks)?;
+    suite.wait_until_ready(tasks).await?;
+    plant::try_key(&kept, program.program_id).await?;
+    ready::print(&kept, &program, &admins, (&folder, args.ephemeral))
+}
+
+fn options(args: &Args) -> Options {
+    let data_dir = if args.ephemeral {
+        DataDir::Ephemeral
+    } else {
+        DataDir::Kept(args.data_dir.clone().unwrap_or_else(default_data_dir))
+    };
+    let (install, durability) = (
+        if args.install { Install::Yes } else { Install::Ask },
+        if args.ephemeral {
+            Durability::Fast
+        } else {
+            Durability::Durable
+        },
+    );
+    Options {
+        install,
+        durability,
+        postgres_url: args.postgres_url.clone(),
+        redis_url: args.redis_url.clone(),
+        report: Report::new(|sentence| eprintln!("{sentence}")),
+        ..Options::new(data_dir)
+    }
+}
+
+/// The servers, from their start in one task to their end after all others.
+#[derive(Debug, Clone, Default)]
+struct Servers(Arc<Mutex<Option<LocalServers>>>);
+
+impl Servers {
+    fn put(&self, servers: LocalServers) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(servers);
+    }
+
+    fn take(&self) -> Option<LocalServers> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// Tells a second start on the folder what runs here.
+    fn record(&self, sockets: &ports::Sockets) -> anyhow::Result<()> {
+        if let Some(servers) = &mut *self.0.lock().unwrap_or_else(PoisonError::into_inner) {
+            for (service, address) in sockets.named() {
+                servers
+                    .record_address(service, &address)
+                    .context("the lock file cannot be written")?;
+            }
+        }
+        Ok(())
+    }
+}

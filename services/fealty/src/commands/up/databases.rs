@@ -1,0 +1,71 @@
+//! Roles, databases, schemas.
+
+use std::path::Path;
+
+use anyhow::{Context as _, bail};
+use fealty_postgres::{ServiceDatabase, ServiceUrls, is_provisioned, migrate, provision};
+use sqlx::migrate::Migrator;
+
+use crate::kept::{Kept, Passwords};
+
+/// Where each service connects.
+pub(super) struct Urls {
+    pub members: ServiceUrls,
+    pub ledger: ServiceUrls,
+}
+
+/// Databases whose secrets are not in the folder are not touched: new ones would lock out whoever uses them, and what
+/// is encrypted in them could not be read anyway.
+pub(super) async fn check_not_orphaned(admin_url: &str, is_kept: bool, folder: &Path) -> anyhow::Result<()> {
+    if is_kept {
+        return Ok(());
+    }
+    for service in [fealty_members::SERVICE_DATABASE, fealty_ledger::SERVICE_DATABASE] {
+        let database = ServiceDatabase::new(service);
+        let there = is_provisioned(admin_url, &database)
+            .await
+            .context("the databases cannot be listed")?;
+        if there {
+            bail!(
+                "this Postgres has a database {} already, but {}, which holds its secrets, is missing: bring that file \
+                 back, or name another data folder or another Postgres",
+                database.database,
+                Kept::path(folder).display()
+            );
+        }
+    }
+    Ok(())
+}
+
+/// Makes everything that is missing.
+pub(super) async fn prepare(admin_url: &str, kept: &Kept) -> anyhow::Result<Urls> {
+    Ok(Urls {
+        members: prepare_service(
+            admin_url,
+            (fealty_members::SERVICE_DATABASE, &fealty_members::MIGRATOR),
+            &kept.members,
+        )
+        .await?,
+        ledger: prepare_service(
+            admin_url,
+            (fealty_ledger::SERVICE_DATABASE, &fealty_ledger::MIGRATOR),
+            &kept.ledger,
+        )
+        .await?,
+    })
+}
+
+async fn prepare_service(
+    admin_url: &str,
+    (name, migrator): (&str, &Migrator),
+    passwords: &Passwords,
+) -> anyhow::Result<ServiceUrls> {
+    let database = ServiceDatabase::new(name).with_passwords(passwords.of_roles());
+    let urls = provision(admin_url, &database)
+        .await
+        .with_context(|| format!("the database of {name} could not be made"))?;
+    migrate(&urls.owner, migrator)
+        .await
+        .with_context(|| format!("the schema of {name} could not be brought up to date"))?;
+    Ok(urls)
+}

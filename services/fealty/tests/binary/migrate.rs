@@ -1,0 +1,94 @@
+//! `fealty migrate`, and services that run from the same config.
+
+use std::fs;
+
+use fealty_local::{DataDir, Durability, Install, Options, start};
+use nix::sys::signal::Signal;
+use sqlx::{Connection as _, PgConnection};
+
+use crate::run::{Outcome, Running, fealty, output, printed, text, until};
+
+/// A database server of its own: the roles' names are the same on all, and their passwords are this test's.
+fn options() -> Options {
+    let install = if std::env::var_os("FEALTY_INSTALL").is_some_and(|value| value == "1") {
+        Install::Yes
+    } else {
+        Install::Never
+    };
+    Options {
+        install,
+        durability: Durability::Fast,
+        ..Options::new(DataDir::Ephemeral)
+    }
+}
+
+fn config(admin_url: &str, redis_url: &str) -> String {
+    let server = admin_url.rsplit('@').next().unwrap_or_default();
+    let server = server.split('/').next().unwrap_or_default();
+    let url = |role: &str, database: &str| format!("postgres://{role}:p%40ss-{role}@{server}/{database}");
+    let service = |name: &str| {
+        format!(
+            "[{name}]\ndatabase_url = \"{}\"\njobs_database_url = \"{}\"\n\
+             [{name}.grpc]\nlisten = \"127.0.0.1:0\"\n[{name}.admin]\nlisten = \"127.0.0.1:0\"\n",
+            url(&format!("fealty_{name}"), &format!("fealty_{name}")),
+            url(&format!("fealty_{name}_jobs"), &format!("fealty_{name}")),
+        )
+    };
+    format!(
+        "{}{}[ledger.cache]\nurl = \"{redis_url}\"\n[drain]\nnot_serving_pause_ms = 0\n\
+         [migrate]\nadmin_url = \"{admin_url}\"\nmembers_owner_url = \"{}\"\nledger_owner_url = \"{}\"\n",
+        service("members"),
+        service("ledger"),
+        url("fealty_members_owner", "fealty_members"),
+        url("fealty_ledger_owner", "fealty_ledger"),
+    )
+}
+
+#[tokio::test]
+async fn a_second_run_changes_nothing_services_start_and_a_newer_schema_is_refused() -> Outcome {
+    let servers = start(options()).await?;
+    let folder = tempfile::tempdir()?;
+    let file = folder.path().join("fealty.toml");
+    fs::write(&file, config(servers.postgres_admin_url(), servers.redis_url()))?;
+    let file = file.to_str().ok_or("no text")?;
+
+    let first = printed(fealty(["migrate", "--config", file]))?;
+    assert!(first.contains("members: applied 0001"), "{first}");
+    assert!(first.contains("ledger: applied 0001"), "{first}");
+    let second = printed(fealty(["migrate", "--config", file]))?;
+    assert!(!second.contains("applied"), "{second}");
+    assert_eq!(second.matches("up to date").count(), 2, "{second}");
+
+    for service in ["members", "ledger"] {
+        let mut running = Running::start(fealty([service, "--config", file]))?;
+        until("it says that it is healthy", || {
+            running.errors().contains("all health checks pass")
+        })?;
+        running.signal(Signal::SIGTERM)?;
+        assert_eq!(running.wait()?.code(), Some(0), "{}", running.errors());
+    }
+
+    let mut admin = PgConnection::connect(&database_url(servers.postgres_admin_url())).await?;
+    sqlx::query(
+        "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) \
+         VALUES (999999, 'of a later version', true, '\\x00', 0)",
+    )
+    .execute(&mut admin)
+    .await?;
+    let refused = output(fealty(["migrate", "--config", file]))?;
+    let told = text(&refused.stderr);
+    assert_eq!(refused.status.code(), Some(1), "{told}");
+    assert!(told.contains("ledger") && told.contains("999999"), "{told}");
+    let mut ahead = Running::start(fealty(["ledger", "--config", file]))?;
+    assert_eq!(ahead.wait()?.code(), Some(1), "{}", ahead.errors());
+    assert!(ahead.errors().contains("999999"), "{}", ahead.errors());
+    Ok(servers.stop().await?)
+}
+
+/// The administrator's URL with the ledger's database.
+fn database_url(admin_url: &str) -> String {
+    match admin_url.rsplit_once('/') {
+        Some((server, _)) => format!("{server}/fealty_ledger"),
+        None => admin_url.to_owned(),
+    }
+}
