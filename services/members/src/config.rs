@@ -1,9 +1,13 @@
 //! The settings of this service. Every field has a default that works on one machine; unknown fields are refused.
 
+use std::path::PathBuf;
+
 use fealty_postgres::PoolConfig;
 use fealty_rpc::server::ServerConfig;
 use fealty_runtime::config::{AdminConfig, GrpcListenConfig, Secret};
 use serde::Deserialize;
+
+use crate::vault::{MasterKey, MasterKeyError};
 
 /// Where members listens for calls.
 pub const MEMBERS_PORT: u16 = 7101;
@@ -32,6 +36,35 @@ pub struct MembersConfig {
     pub server: ServerConfig,
     /// The ledger that owners are opened in.
     pub ledger: LedgerConfig,
+    /// What personal data is encrypted under.
+    pub vault: VaultConfig,
+}
+
+/// What personal data is encrypted under.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct VaultConfig {
+    /// 32 bytes in base64, as `openssl rand -base64 32` makes them. There is no default, and no service without one: it
+    /// is the one thing that a copy of the database must not come with. Keep a copy of it apart from the backups, for
+    /// without it nobody can read the personal data again.
+    pub master_key: Secret<String>,
+}
+
+impl VaultConfig {
+    /// The key itself.
+    pub fn master_key(&self) -> Result<MasterKey, MasterKeyError> {
+        MasterKey::parse(self.master_key.expose())
+    }
+
+    /// Everything that is wrong with the settings.
+    #[must_use]
+    pub fn violations(&self) -> Vec<String> {
+        let key = self.master_key();
+        key.err()
+            .map(|error| format!("master_key {error}"))
+            .into_iter()
+            .collect()
+    }
 }
 
 /// How to reach the ledger.
@@ -43,6 +76,8 @@ pub struct LedgerConfig {
     /// This service's own key: one of the whole suite with `SCOPE_OWNERS_WRITE`. Empty until one has been planted
     /// (`fealty keys create`); nobody can be enrolled before.
     pub service_key: Secret<String>,
+    /// PEM file of the authority that signed the ledger's certificate, when it is none of the system's.
+    pub certificate_authority_file: Option<PathBuf>,
 }
 
 impl Default for MembersConfig {
@@ -58,6 +93,7 @@ impl Default for MembersConfig {
             jobs_pool: PoolConfig::default(),
             server: ServerConfig::default(),
             ledger: LedgerConfig::default(),
+            vault: VaultConfig::default(),
         }
     }
 }
@@ -67,6 +103,7 @@ impl Default for LedgerConfig {
         Self {
             endpoint: "http://127.0.0.1:7102".to_owned(),
             service_key: Secret::default(),
+            certificate_authority_file: None,
         }
     }
 }
@@ -79,6 +116,7 @@ impl MembersConfig {
             ("pool", self.pool.violations()),
             ("jobs_pool", self.jobs_pool.violations()),
             ("server", self.server.problems()),
+            ("vault", self.vault.violations()),
         ];
         sections
             .into_iter()
@@ -95,14 +133,26 @@ impl MembersConfig {
 mod tests {
     use super::*;
 
+    fn config() -> MembersConfig {
+        let mut config = MembersConfig::default();
+        config.vault.master_key = Secret::new(MasterKey::generate_text().to_string());
+        config
+    }
+
     #[test]
-    fn the_defaults_are_sound() {
-        assert_eq!(MembersConfig::default().violations(), Vec::<String>::new());
+    fn the_defaults_lack_nothing_but_the_master_key() {
+        assert_eq!(config().violations(), Vec::<String>::new());
+        let violations = MembersConfig::default().violations();
+        assert_eq!(violations.len(), 1);
+        assert!(
+            violations[0].starts_with("vault.master_key is required"),
+            "{violations:?}"
+        );
     }
 
     #[test]
     fn every_wrong_section_is_named() {
-        let mut config = MembersConfig::default();
+        let mut config = config();
         config.pool.size = 0;
         config.server.connections_max = 0;
         let violations = config.violations();

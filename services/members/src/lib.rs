@@ -19,6 +19,9 @@
 //! | [`programs`] | loyalty programs |
 //! | [`api_keys`] | callers' keys |
 //! | [`staff`] | the people who work with a program |
+//! | [`policies`] | the terms that people accept when they join |
+//! | [`people`] | members, their identifiers and their consent |
+//! | [`vault`] | the keys under which personal data is encrypted and found |
 //! | [`access`] | the feed of all three for the other services, and this service's own look-ups |
 //! | [`operator`] | the door for people who operate the suite, who need no key |
 //!
@@ -33,12 +36,15 @@ pub mod display_name;
 pub mod jobs;
 pub mod operator;
 mod page;
+pub mod people;
+pub mod policies;
 pub mod programs;
 pub mod refusal;
 mod schema;
 pub mod serve;
 pub mod staff;
 pub mod status;
+pub mod vault;
 
 use sqlx::migrate::Migrator;
 

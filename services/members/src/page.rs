@@ -13,6 +13,9 @@ pub(crate) const PAGE_SIZE_DEFAULT: i32 = 50;
 /// Most rows of a page: with a few hundred bytes each, well within one message.
 pub(crate) const PAGE_SIZE_MAX: i32 = 1_000;
 
+/// Bytes of a page's rows: gRPC clients take messages of 4 MiB unless told otherwise, and some of it is the rest.
+const PAGE_BYTES_MAX: usize = 3 * 1024 * 1024;
+
 /// The page that a caller asks for. `C` is where it begins: the key of the last row of the page before.
 #[derive(Debug)]
 pub(crate) struct PageRequest<C> {
@@ -53,13 +56,37 @@ impl<C: Serialize + DeserializeOwned + Copy> PageRequest<C> {
         mut rows: Vec<T>,
         cursor: impl Fn(&T) -> C,
     ) -> Result<(Vec<T>, String), ApiError> {
-        let more = rows.len() > self.size;
-        rows.truncate(self.size);
-        let next = match rows.last() {
-            Some(last) if more => self.tokens.token(&cursor(last))?,
-            _ => String::new(),
-        };
+        let size = rows.len().min(self.size);
+        let next = self.next_after(&rows, size, cursor)?;
+        rows.truncate(size);
         Ok((rows, next))
+    }
+
+    /// The same for rows that may be large: the page ends early rather than become a message that no client takes.
+    pub(crate) fn cut_within<T>(
+        &self,
+        mut rows: Vec<T>,
+        size_bytes: impl Fn(&T) -> usize,
+        cursor: impl Fn(&T) -> C,
+    ) -> Result<(Vec<T>, String), ApiError> {
+        let mut page_bytes = 0;
+        let fitting = rows.iter().take(self.size).take_while(|row| {
+            page_bytes += size_bytes(row);
+            page_bytes <= PAGE_BYTES_MAX
+        });
+        // A page has at least one row, or nobody would ever come past it.
+        let size = fitting.count().max(1).min(rows.len());
+        let next = self.next_after(&rows, size, cursor)?;
+        rows.truncate(size);
+        Ok((rows, next))
+    }
+
+    /// The token of the page after the first `size` rows; empty when there are no more.
+    fn next_after<T>(&self, rows: &[T], size: usize, cursor: impl Fn(&T) -> C) -> Result<String, ApiError> {
+        match rows[..size].last() {
+            Some(last) if rows.len() > size => self.tokens.token(&cursor(last)),
+            _ => Ok(String::new()),
+        }
     }
 }
 
@@ -88,5 +115,24 @@ mod tests {
         assert_eq!(rows, [7, 8]);
         let page = PageRequest::<u32>::parse(tokens(), 2, &next).unwrap();
         assert_eq!(page.after(), Some(8));
+    }
+
+    #[test]
+    fn a_page_of_large_rows_ends_early_and_never_empty() {
+        let page = PageRequest::<usize>::parse(tokens(), 3, "").unwrap();
+        let half = PAGE_BYTES_MAX / 2;
+        let (rows, next) = page
+            .cut_within(vec![half, half, half], |row| *row, |row| *row)
+            .unwrap();
+        assert_eq!((rows.len(), next.is_empty()), (2, false));
+        let huge = PAGE_BYTES_MAX * 2;
+        let (rows, next) = page.cut_within(vec![huge, 1], |row| *row, |row| *row).unwrap();
+        assert_eq!((rows, next.is_empty()), (vec![huge], false));
+        let (rows, next) = page.cut_within(vec![1, 2, 3], |row| *row, |row| *row).unwrap();
+        assert_eq!((rows, next), (vec![1, 2, 3], String::new()));
+        assert_eq!(
+            page.cut_within(vec![], |row| *row, |row| *row).unwrap(),
+            (vec![], String::new())
+        );
     }
 }

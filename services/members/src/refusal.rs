@@ -5,7 +5,9 @@ use std::fmt;
 
 use fealty_postgres::{StorageError, TransactError};
 use fealty_proto::access::v1::Scope;
-use fealty_types::{RequestId, StaffId};
+use fealty_types::{IdentifierId, PolicyId, RequestId, StaffId};
+
+use crate::policies::domain::PolicyVersion;
 
 /// The things of this service, as callers name them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,6 +18,12 @@ pub enum Resource {
     ApiKey,
     /// Somebody who works with a program.
     StaffMember,
+    /// A version of a program's policy.
+    Policy,
+    /// A person in a program.
+    Member,
+    /// Something by which a person is recognised.
+    Identifier,
 }
 
 impl Resource {
@@ -26,6 +34,9 @@ impl Resource {
             Self::Program => "program",
             Self::ApiKey => "api_key",
             Self::StaffMember => "staff_member",
+            Self::Policy => "policy",
+            Self::Member => "member",
+            Self::Identifier => "identifier",
         }
     }
 }
@@ -69,6 +80,45 @@ pub enum Refusal {
     },
     /// A place in a list or feed that is not of this list or feed.
     PositionInvalid,
+    /// The program has no policy in force, so nobody can consent to it.
+    PolicyMissing,
+    /// Nobody is enrolled without having accepted the policy in force.
+    ConsentRequired {
+        /// The one in force.
+        policy_id: PolicyId,
+        /// Its version.
+        policy_version: PolicyVersion,
+    },
+    /// What was accepted is not the policy in force.
+    PolicyVersionOutdated {
+        /// The one in force.
+        policy_id: PolicyId,
+        /// Its version.
+        policy_version: PolicyVersion,
+    },
+    /// One resource has as many of something as it may have.
+    CountExceeded {
+        /// Of what.
+        resource: &'static str,
+        /// How many it may have.
+        count_max: usize,
+    },
+    /// An identifier belongs to somebody already. The value is personal, so it is not repeated.
+    IdentifierTaken {
+        /// Which identifier has the value.
+        identifier_id: IdentifierId,
+        /// Its kind.
+        kind: &'static str,
+        /// Which one of several that were sent.
+        index: Option<usize>,
+    },
+    /// Nobody bears that identifier. The value is personal, so it is not repeated.
+    NobodyBears {
+        /// Its kind.
+        kind: &'static str,
+    },
+    /// Others kept taking and leaving the same thing meanwhile.
+    Contended,
 }
 
 impl Refusal {
@@ -106,6 +156,9 @@ pub enum MembersError {
     /// The database, or the way to it.
     #[error(transparent)]
     Storage(#[from] StorageError),
+    /// The ledger does not answer as it should. What was stored stays, and is finished by a retry or by itself.
+    #[error("the ledger does not answer as it should")]
+    LedgerAway,
 }
 
 impl From<Refusal> for MembersError {
@@ -124,7 +177,7 @@ impl TransactError for MembersError {
     fn storage(&self) -> Option<&StorageError> {
         match self {
             Self::Storage(error) => Some(error),
-            Self::Refused(_) => None,
+            Self::Refused(_) | Self::LedgerAway => None,
         }
     }
 }

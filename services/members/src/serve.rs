@@ -3,11 +3,14 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use fealty_client::ConnectError;
 use fealty_postgres::{StorageError, connect_lazy};
 use fealty_proto::access::v1::access_feed_service_server::{
     AccessFeedServiceServer, SERVICE_NAME as ACCESS_FEED,
 };
 use fealty_proto::members::v1::api_key_service_server::{ApiKeyServiceServer, SERVICE_NAME as API_KEYS};
+use fealty_proto::members::v1::member_service_server::{MemberServiceServer, SERVICE_NAME as MEMBERS};
+use fealty_proto::members::v1::policy_service_server::{PolicyServiceServer, SERVICE_NAME as POLICIES};
 use fealty_proto::members::v1::program_service_server::{ProgramServiceServer, SERVICE_NAME as PROGRAMS};
 use fealty_proto::members::v1::staff_service_server::{SERVICE_NAME as STAFF, StaffServiceServer};
 use fealty_rpc::access::{Authenticator, Nudge};
@@ -23,11 +26,16 @@ use crate::api_keys::ApiKeys;
 use crate::api_keys::grpc::ApiKeyGrpc;
 use crate::config::MembersConfig;
 use crate::jobs;
+use crate::people::grpc::MemberGrpc;
+use crate::people::{Enrolments, LedgerDoor, People};
+use crate::policies::Policies;
+use crate::policies::grpc::PolicyGrpc;
 use crate::programs::Programs;
 use crate::programs::grpc::ProgramGrpc;
-use crate::schema::SchemaGate;
+use crate::schema::{GateError, SchemaGate};
 use crate::staff::Staff;
 use crate::staff::grpc::StaffGrpc;
+use crate::vault::{MasterKeyError, Vault};
 
 /// The service in logs, and what Postgres shows of its connections.
 const NAME: &str = "members";
@@ -58,6 +66,12 @@ pub enum ServeError {
     /// The server's settings, or its services, are at fault.
     #[error(transparent)]
     Server(#[from] ServerError),
+    /// Personal data cannot be encrypted.
+    #[error("vault.master_key {0}")]
+    MasterKey(#[from] MasterKeyError),
+    /// The settings of the ledger are at fault.
+    #[error("ledger: {0}")]
+    Ledger(#[from] ConnectError),
 }
 
 /// What the rooms are built on.
@@ -66,6 +80,20 @@ struct Ground {
     jobs: PgPool,
     clock: SharedClock,
     gate: SchemaGate,
+    vault: Vault,
+    ledger: LedgerDoor,
+}
+
+impl Ground {
+    fn enrolments(&self) -> Enrolments {
+        Enrolments::new(
+            self.service.clone(),
+            self.jobs.clone(),
+            self.vault.clone(),
+            self.ledger.clone(),
+            self.clock.clone(),
+        )
+    }
 }
 
 /// Starts the service as tasks of the process.
@@ -91,6 +119,8 @@ pub fn serve_on(
         jobs: connect_lazy(config.jobs_database_url.expose(), NAME, &config.jobs_pool)?,
         clock,
         gate: SchemaGate::default(),
+        vault: Vault::new(config.vault.master_key()?),
+        ledger: LedgerDoor::try_new(&config.ledger)?,
     };
     let health = health_of(&ground);
     let server = server_of(config, &ground, &health)?;
@@ -114,7 +144,7 @@ pub fn serve_on(
 }
 
 fn health_of(ground: &Ground) -> Health {
-    let health = Health::new([ACCESS_FEED, API_KEYS, PROGRAMS, STAFF]);
+    let health = Health::new([ACCESS_FEED, API_KEYS, MEMBERS, POLICIES, PROGRAMS, STAFF]);
     let (service, gate) = (ground.service.clone(), ground.gate.clone());
     health.register_check("postgres", move || {
         let (service, gate) = (service.clone(), gate.clone());
@@ -142,6 +172,9 @@ fn server_of(config: &MembersConfig, ground: &Ground, health: &Health) -> Result
     let api_keys = ApiKeys::new(ground.service.clone(), ground.clock.clone());
     let staff = Staff::new(ground.service.clone(), ground.clock.clone());
     let feed = AccessFeed::new(ground.jobs.clone());
+    let policies = Policies::new(ground.service.clone(), ground.clock.clone());
+    let people = People::new(ground.service.clone(), ground.vault.clone(), ground.clock.clone());
+    let members = MemberGrpc::new(people, ground.enrolments(), ground.clock.clone());
 
     let limits = &config.server;
     ServerBuilder::new(limits.clone(), Arc::new(authenticator))
@@ -158,6 +191,11 @@ fn server_of(config: &MembersConfig, ground: &Ground, health: &Health) -> Result
             limits,
             AccessFeedServiceServer::new(AccessFeedGrpc::new(feed))
         ))
+        .add_service(limited!(
+            limits,
+            PolicyServiceServer::new(PolicyGrpc::new(policies))
+        ))
+        .add_service(limited!(limits, MemberServiceServer::new(members)))
         .add_health(health.grpc_service())
         .build()
 }
@@ -166,16 +204,21 @@ fn server_of(config: &MembersConfig, ground: &Ground, health: &Health) -> Result
 fn spawn_jobs(ground: &Ground, tasks: &Tasks) {
     let (jobs, clock, gate) = (ground.jobs.clone(), ground.clock.clone(), ground.gate.clone());
     let checks = ground.service.clone();
+    let (vault, enrolments) = (ground.vault.clone(), ground.enrolments());
     let ending = tasks.soft_shutdown();
     tasks.spawn_critical("members jobs", async move {
         let work = async {
-            gate.open_when_checked(&checks).await?;
-            jobs::keep_forgetting_requests(jobs, clock).await;
+            gate.open_when_checked(&checks, vault.master_key_id(), &clock)
+                .await?;
+            tokio::join!(
+                jobs::keep_forgetting_requests(jobs, clock),
+                jobs::keep_finishing_enrolments(enrolments),
+            );
             Ok(())
         };
         tokio::select! {
             biased;
-            () = ending.cancelled() => Ok::<_, fealty_postgres::SchemaError>(()),
+            () = ending.cancelled() => Ok::<_, GateError>(()),
             end = work => end,
         }
     });

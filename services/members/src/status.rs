@@ -3,10 +3,13 @@
 use std::time::Duration;
 
 use fealty_postgres::{Fault, StorageError};
+use fealty_proto::types::v1::ErrorReason;
 use fealty_rpc::errors::ApiError;
 use fealty_rpc::violations::Violations;
+use fealty_types::IdentifierId;
+use tonic::Code;
 
-use crate::refusal::{MembersError, Refusal};
+use crate::refusal::{MembersError, Refusal, Resource};
 
 /// When those who lost against neighbours may try again: a few commits later.
 const RETRY_AFTER: Duration = Duration::from_millis(100);
@@ -22,7 +25,57 @@ impl From<Refusal> for ApiError {
             Refusal::StaffInactive(staff_id) => Self::staff_inactive(staff_id),
             Refusal::FieldInvalid { field, description } => field_invalid(field, description),
             Refusal::PositionInvalid => Self::page_token_invalid(),
+            Refusal::PolicyMissing => Self::refused(
+                ErrorReason::PolicyMissing,
+                "The program has no policy in force, so nobody can consent to it yet.",
+            ),
+            Refusal::ConsentRequired {
+                policy_id,
+                policy_version,
+            } => Self::refused(
+                ErrorReason::ConsentRequired,
+                "Nobody is enrolled without having accepted version {policy_version} of the policy.",
+            )
+            .with("policy_id", policy_id)
+            .with("policy_version", policy_version),
+            Refusal::PolicyVersionOutdated {
+                policy_id,
+                policy_version,
+            } => Self::refused(
+                ErrorReason::PolicyVersionOutdated,
+                "The accepted policy version is not the one in force, which is {policy_version}.",
+            )
+            .with("policy_id", policy_id)
+            .with("policy_version", policy_version),
+            Refusal::CountExceeded { resource, count_max } => Self::refused(
+                ErrorReason::CountExceeded,
+                "A member has at most {count_max} of {resource}.",
+            )
+            .with("resource", resource)
+            .with("count_max", count_max),
+            Refusal::IdentifierTaken {
+                identifier_id,
+                kind,
+                index,
+            } => identifier_taken(identifier_id, kind, index),
+            Refusal::NobodyBears { kind } => Self::new(
+                Code::NotFound,
+                ErrorReason::ResourceNotFound,
+                "There is no {resource} with that {kind}.",
+            )
+            .with("resource", Resource::Member.as_str())
+            .with("kind", kind),
+            Refusal::Contended => Self::contention(RETRY_AFTER),
         }
+    }
+}
+
+/// The value itself is personal: it is named by its kind, and by its place in the request.
+fn identifier_taken(identifier_id: IdentifierId, kind: &'static str, index: Option<usize>) -> ApiError {
+    let taken = ApiError::already_exists(Resource::Identifier.as_str(), identifier_id).with("kind", kind);
+    match index {
+        Some(index) => taken.with("index", index),
+        None => taken,
     }
 }
 
@@ -50,6 +103,7 @@ impl From<MembersError> for ApiError {
         match error {
             MembersError::Refused(refusal) => refusal.into(),
             MembersError::Storage(error) => storage_status(&error),
+            MembersError::LedgerAway => Self::dependency_unavailable("ledger"),
         }
     }
 }

@@ -1,0 +1,184 @@
+//! The people of a program: enrolled with their consent, known by what they chose to tell, found by their identifiers.
+//!
+//! Who is enrolled is known to the ledger first, and to nobody before ([`Enrolments`]).
+
+pub mod domain;
+mod enrol;
+pub mod grpc;
+mod identifiers;
+mod ledger;
+mod seal;
+mod storage;
+
+use chrono::{DateTime, Utc};
+use fealty_postgres::{Scope, StorageError, TransactOptions, in_tx, transact};
+use fealty_types::{MemberId, ProgramId, SharedClock, Version};
+use sqlx::PgConnection;
+use sqlx::postgres::PgPool;
+
+pub use enrol::Enrolments;
+pub use ledger::LedgerDoor;
+
+use crate::refusal::{MembersError, Refusal, Resource};
+use crate::vault::{DataKey, Vault};
+use domain::{IdentifierValue, Member, ProfileChange};
+use storage::{ListAfter, ListRange};
+
+/// What can be done with the people of a program, but for enrolling them.
+#[derive(Debug, Clone)]
+pub struct People {
+    service: PgPool,
+    vault: Vault,
+    clock: SharedClock,
+}
+
+/// Which members a list has: those enrolled from one time on, before another.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct EnrolledWithin {
+    /// None for the first of them on.
+    pub from_time: Option<DateTime<Utc>>,
+    /// None for the last of them, too.
+    pub before_time: Option<DateTime<Utc>>,
+}
+
+impl People {
+    /// Over the pool of the service's role.
+    #[must_use]
+    pub const fn new(service: PgPool, vault: Vault, clock: SharedClock) -> Self {
+        Self {
+            service,
+            vault,
+            clock,
+        }
+    }
+
+    /// A member.
+    pub async fn get(&self, program_id: ProgramId, member_id: MemberId) -> Result<Member, MembersError> {
+        let scope = Scope::Program(program_id);
+        let options = TransactOptions::read_only();
+        transact(&self.service, "get_member", scope, options, |tx| {
+            in_tx(async move {
+                let found = find_in_tx(tx, &self.vault, program_id, member_id).await?;
+                Ok(found.ok_or_else(|| not_found(member_id))?.0)
+            })
+        })
+        .await
+    }
+
+    /// The member who bears an identifier.
+    pub async fn lookup(
+        &self,
+        program_id: ProgramId,
+        value: &IdentifierValue,
+    ) -> Result<Member, MembersError> {
+        let value_hash = seal::lookup_hash(&self.vault, program_id, value);
+        let scope = Scope::Program(program_id);
+        let options = TransactOptions::read_only();
+        let found = transact(&self.service, "lookup_member", scope, options, |tx| {
+            in_tx(async move {
+                match storage::find_bearer_in_tx(&mut *tx, program_id, value_hash).await? {
+                    Some(member_id) => find_in_tx(tx, &self.vault, program_id, member_id).await,
+                    None => Ok(None),
+                }
+            })
+        })
+        .await?;
+        let nobody = || Refusal::NobodyBears {
+            kind: value.kind().field(),
+        };
+        Ok(found.ok_or_else(nobody)?.0)
+    }
+
+    /// Changes a member's profile, if they still are at the revision that the change is meant for.
+    pub async fn update(
+        &self,
+        program_id: ProgramId,
+        member_id: MemberId,
+        meant_for: Option<Version>,
+        change: &ProfileChange,
+    ) -> Result<Member, MembersError> {
+        let now = self.clock.now();
+        let scope = Scope::Program(program_id);
+        let options = TransactOptions::default();
+        transact(&self.service, "update_member", scope, options, |tx| {
+            in_tx(async move {
+                let (current, key) = lock_in_tx(&mut *tx, &self.vault, program_id, member_id).await?;
+                if meant_for.is_some_and(|revision| revision != current.revision) {
+                    return Err(Refusal::etag_mismatch(Resource::Member, member_id).into());
+                }
+                let Some(changed) = current.changed(change, now) else {
+                    return Ok(current);
+                };
+                let profile = seal::seal_profile(&key, &changed.profile);
+                storage::update_profile_in_tx(tx, program_id, &changed, &profile).await?;
+                Ok(changed)
+            })
+        })
+        .await
+    }
+
+    /// The members after one of them, in the order of their enrolment.
+    pub async fn list(
+        &self,
+        program_id: ProgramId,
+        within: EnrolledWithin,
+        after: Option<(DateTime<Utc>, MemberId)>,
+        count_max: i64,
+    ) -> Result<Vec<Member>, MembersError> {
+        let range = ListRange {
+            enrolled_from_time: within.from_time.unwrap_or(DateTime::UNIX_EPOCH),
+            // Whoever is enrolled while the page is read may be on it or not.
+            enrolled_before_time: within.before_time.unwrap_or(DateTime::<Utc>::MAX_UTC),
+        };
+        let after = after.map(|(create_time, member_id)| ListAfter {
+            create_time,
+            member_id: member_id.as_uuid(),
+        });
+        let scope = Scope::Program(program_id);
+        let options = TransactOptions::read_only();
+        let sealed = transact(&self.service, "list_members", scope, options, |tx| {
+            in_tx(async move {
+                let ids = storage::list_ids_in_tx(&mut *tx, program_id, range, after, count_max).await?;
+                Ok::<_, MembersError>(storage::load_in_tx(tx, program_id, &ids).await?)
+            })
+        })
+        .await?;
+        // Opened when nobody waits for the transaction any more.
+        let open = |sealed| Ok(seal::open(&self.vault, program_id, sealed)?.0);
+        sealed.into_iter().map(open).collect()
+    }
+}
+
+fn not_found(member_id: MemberId) -> Refusal {
+    Refusal::not_found(Resource::Member, member_id)
+}
+
+/// The member, if their enrolment is finished, and their key.
+async fn find_in_tx(
+    tx: &mut PgConnection,
+    vault: &Vault,
+    program_id: ProgramId,
+    member_id: MemberId,
+) -> Result<Option<(Member, DataKey)>, MembersError> {
+    let sealed = storage::find_in_tx(tx, program_id, member_id).await?;
+    let finished = sealed.filter(|sealed| sealed.ledger_confirmed);
+    let opened: Result<_, StorageError> = finished
+        .map(|sealed| seal::open(vault, program_id, sealed))
+        .transpose();
+    Ok(opened?)
+}
+
+/// The same, kept from changes by anybody else; they must exist.
+async fn lock_in_tx(
+    tx: &mut PgConnection,
+    vault: &Vault,
+    program_id: ProgramId,
+    member_id: MemberId,
+) -> Result<(Member, DataKey), MembersError> {
+    if !storage::lock_in_tx(&mut *tx, program_id, member_id).await? {
+        return Err(not_found(member_id).into());
+    }
+    // Read after the lock: what another one changed while we waited is seen.
+    let found = find_in_tx(tx, vault, program_id, member_id).await?;
+    found.ok_or_else(|| not_found(member_id).into())
+}

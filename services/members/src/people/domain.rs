@@ -1,0 +1,113 @@
+//! What a member is, how one is enrolled and how one changes. Pure.
+
+mod consent;
+mod identifier;
+mod profile;
+
+use chrono::{DateTime, Utc};
+use fealty_types::{IdentifierId, MemberId, Version};
+
+pub use consent::{Acceptance, GivenAcceptance, accept};
+pub use identifier::{
+    EXTERNAL_IDS_MAX, IDENTIFIERS_MAX, Identifier, IdentifierError, IdentifierKind, IdentifierValue,
+    check_counts,
+};
+pub use profile::{
+    BirthDate, BirthDateError, Change, LanguageTag, LanguageTagError, PROFILE_TEXT_LENGTH_MAX, Profile,
+    ProfileChange,
+};
+
+/// A person in a program.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Member {
+    /// Their id, which their owner in the ledger bears too.
+    pub member_id: MemberId,
+    /// Who they are.
+    pub profile: Profile,
+    /// By what they are recognised, oldest first.
+    pub identifiers: Vec<Identifier>,
+    /// The consent given at enrolment.
+    pub acceptance: Acceptance,
+    /// Counts the changes: what an etag names.
+    pub revision: Version,
+    /// When they were enrolled.
+    pub create_time: DateTime<Utc>,
+    /// When they last changed.
+    pub update_time: DateTime<Utc>,
+}
+
+/// Somebody to be enrolled.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewMember {
+    /// Who they are.
+    pub profile: Profile,
+    /// By what they are recognised.
+    pub identifiers: Vec<IdentifierValue>,
+    /// Their consent; None when they gave none.
+    pub acceptance: Option<GivenAcceptance>,
+}
+
+impl NewMember {
+    /// The member as they start, with their consent judged.
+    #[must_use]
+    pub fn start(&self, member_id: MemberId, acceptance: Acceptance, now: DateTime<Utc>) -> Member {
+        let identifier = |value: &IdentifierValue| Identifier {
+            identifier_id: IdentifierId::generate_at(now),
+            value: value.clone(),
+            create_time: now,
+        };
+        Member {
+            member_id,
+            profile: self.profile.clone(),
+            identifiers: self.identifiers.iter().map(identifier).collect(),
+            acceptance,
+            revision: Version::ZERO,
+            create_time: now,
+            update_time: now,
+        }
+    }
+}
+
+impl Member {
+    /// The member after a change of the profile; None when it would change nothing.
+    #[must_use]
+    pub fn changed(&self, change: &ProfileChange, now: DateTime<Utc>) -> Option<Self> {
+        let profile = self.profile.changed(change);
+        if profile == self.profile {
+            return None;
+        }
+        let mut changed = self.revised(now)?;
+        changed.profile = profile;
+        Some(changed)
+    }
+
+    /// The member with one more identifier; None after 2^63 changes.
+    #[must_use]
+    pub fn with_identifier(&self, identifier: Identifier, now: DateTime<Utc>) -> Option<Self> {
+        let mut changed = self.revised(now)?;
+        changed.identifiers.push(identifier);
+        Some(changed)
+    }
+
+    /// The member without an identifier; None when they have no such one.
+    #[must_use]
+    pub fn without_identifier(&self, identifier_id: IdentifierId, now: DateTime<Utc>) -> Option<Self> {
+        let mut changed = self.revised(now)?;
+        changed
+            .identifiers
+            .retain(|identifier| identifier.identifier_id != identifier_id);
+        (changed.identifiers.len() < self.identifiers.len()).then_some(changed)
+    }
+
+    fn revised(&self, now: DateTime<Utc>) -> Option<Self> {
+        Some(Self {
+            revision: self.revision.next()?,
+            // A clock that was set back must not make a change older than the one before.
+            update_time: now.max(self.update_time),
+            ..self.clone()
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;

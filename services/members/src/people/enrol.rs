@@ -1,0 +1,193 @@
+//! Enrolment: stored here, opened in the ledger, confirmed here, and only then answered.
+//!
+//! Between those steps the person is nobody's member yet: no call shows them. Whatever goes wrong in between, the retry
+//! with the same request id goes on where the first attempt stopped; and should nobody retry, a job does the rest.
+
+use chrono::TimeDelta;
+use fealty_postgres::requests::Request;
+use fealty_postgres::{Scope, StorageError, TransactOptions, in_tx, transact};
+use fealty_types::{MemberId, ProgramId, SharedClock};
+use sqlx::PgConnection;
+use sqlx::postgres::PgPool;
+
+use super::domain::{IdentifierValue, Member, NewMember, accept, check_counts};
+use super::identifiers::{ATTEMPTS_MAX, Taken, find_taken};
+use super::{LedgerDoor, seal, storage};
+use crate::attempts::{Made, claim_in_tx};
+use crate::policies;
+use crate::refusal::{MembersError, Refusal};
+use crate::vault::Vault;
+
+/// How long an enrolment is left to the call that makes it and to its caller's retries, before the job takes it on.
+/// Longer than a call waits for the ledger, and no longer than a person would wait for their card to work.
+const FINISH_AFTER: TimeDelta = TimeDelta::seconds(30);
+
+/// Enrols people.
+#[derive(Debug, Clone)]
+pub struct Enrolments {
+    service: PgPool,
+    jobs: PgPool,
+    vault: Vault,
+    ledger: LedgerDoor,
+    clock: SharedClock,
+}
+
+/// What the first step left.
+#[derive(Debug, Clone)]
+struct Enrolled {
+    member: Member,
+    /// An earlier attempt stored them.
+    replayed: bool,
+    /// The ledger knows them.
+    confirmed: bool,
+}
+
+impl Enrolments {
+    /// Over the pools of the service's role and of the jobs' role.
+    #[must_use]
+    pub const fn new(
+        service: PgPool,
+        jobs: PgPool,
+        vault: Vault,
+        ledger: LedgerDoor,
+        clock: SharedClock,
+    ) -> Self {
+        Self {
+            service,
+            jobs,
+            vault,
+            ledger,
+            clock,
+        }
+    }
+
+    /// Enrols a person.
+    pub async fn enrol(
+        &self,
+        program_id: ProgramId,
+        request: &Request,
+        new: &NewMember,
+    ) -> Result<Made<Member>, MembersError> {
+        let enrolled = self.store(program_id, request, new).await?;
+        if !enrolled.confirmed {
+            self.finish(program_id, enrolled.member.member_id).await?;
+        }
+        Ok(Made {
+            resource: enrolled.member,
+            replayed: enrolled.replayed,
+        })
+    }
+
+    /// Finishes enrolments that were left half-made, at most so many of them. Answers how many it took on and how many
+    /// of those are finished.
+    pub(crate) async fn finish_leftovers(&self, count_max: i64) -> Result<(usize, usize), MembersError> {
+        let now = self.clock.now();
+        let options = TransactOptions::default();
+        let claimed =
+            transact(
+                &self.jobs,
+                "claim_unfinished_members",
+                Scope::Suite,
+                options,
+                |tx| {
+                    in_tx(async move {
+                        storage::claim_unfinished_in_tx(tx, now, now + FINISH_AFTER, count_max).await
+                    })
+                },
+            )
+            .await?;
+        let finishing = claimed
+            .iter()
+            .map(|(program_id, member_id)| self.finish(*program_id, *member_id));
+        let ends = futures::future::join_all(finishing).await;
+        let finished_count = ends.iter().filter(|end| end.is_ok()).count();
+        Ok((claimed.len(), finished_count))
+    }
+
+    /// Stores a person whom nobody sees yet, or finds what an earlier attempt stored.
+    async fn store(
+        &self,
+        program_id: ProgramId,
+        request: &Request,
+        new: &NewMember,
+    ) -> Result<Enrolled, MembersError> {
+        for _ in 0..ATTEMPTS_MAX {
+            let stored = self.try_store(program_id, request, new).await;
+            match find_taken(&self.service, &self.vault, program_id, &new.identifiers, stored).await? {
+                Taken::Not(enrolled) => return Ok(enrolled),
+                Taken::By { identifier_id, index } => {
+                    return Err(Refusal::IdentifierTaken {
+                        identifier_id,
+                        kind: new.identifiers[index].kind().field(),
+                        index: Some(index),
+                    }
+                    .into());
+                }
+                Taken::NoLonger => {}
+            }
+        }
+        Err(Refusal::Contended.into())
+    }
+
+    async fn try_store(
+        &self,
+        program_id: ProgramId,
+        request: &Request,
+        new: &NewMember,
+    ) -> Result<Enrolled, MembersError> {
+        let now = self.clock.now();
+        let member_id = MemberId::generate_at(now);
+        let scope = Scope::Program(program_id);
+        let options = TransactOptions::default().repeatable();
+        transact(&self.service, "enrol_member", scope, options, |tx| {
+            in_tx(async move {
+                if let Some(made) = claim_in_tx(&mut *tx, request, member_id.as_uuid(), now).await? {
+                    return self.find_enrolled_in_tx(tx, program_id, made).await;
+                }
+                let in_force = policies::find_in_force_in_tx(&mut *tx, program_id, now).await?;
+                let acceptance = accept(new.acceptance.as_ref(), in_force.as_ref(), now)?;
+                check_counts(new.identifiers.iter().map(IdentifierValue::kind))?;
+                let member = new.start(member_id, acceptance, now);
+                let sealed = seal::seal_new(&self.vault, program_id, &member);
+                storage::insert_in_tx(tx, program_id, &sealed, now + FINISH_AFTER).await?;
+                Ok(Enrolled {
+                    member,
+                    replayed: false,
+                    confirmed: false,
+                })
+            })
+        })
+        .await
+    }
+
+    async fn find_enrolled_in_tx(
+        &self,
+        tx: &mut PgConnection,
+        program_id: ProgramId,
+        made: uuid::Uuid,
+    ) -> Result<Enrolled, MembersError> {
+        let corrupt = |reason: &str| StorageError::corrupt("request.resource_id", reason);
+        let member_id = MemberId::try_from(made).map_err(|_| corrupt("is no member's id"))?;
+        let sealed = storage::find_in_tx(tx, program_id, member_id)
+            .await?
+            .ok_or_else(|| corrupt("names no member"))?;
+        let confirmed = sealed.ledger_confirmed;
+        let (member, _) = seal::open(&self.vault, program_id, sealed)?;
+        Ok(Enrolled {
+            member,
+            replayed: true,
+            confirmed,
+        })
+    }
+
+    /// Has the ledger open the member's owner, and remembers it. Doing it again changes nothing.
+    async fn finish(&self, program_id: ProgramId, member_id: MemberId) -> Result<(), MembersError> {
+        self.ledger.open_owner(program_id, member_id).await?;
+        let scope = Scope::Program(program_id);
+        let options = TransactOptions::default().repeatable();
+        transact(&self.service, "confirm_member", scope, options, |tx| {
+            in_tx(async move { Ok(storage::confirm_in_tx(tx, program_id, member_id).await?) })
+        })
+        .await
+    }
+}

@@ -1,0 +1,172 @@
+//! `fealty.members.v1.MemberService`.
+
+mod parse;
+mod present;
+
+use fealty_proto::members::v1 as pb;
+use fealty_proto::members::v1::member_service_server::MemberService;
+use fealty_rpc::page_token::PageTokens;
+use fealty_types::SharedClock;
+use prost::Message;
+use tonic::{Request, Response, Status};
+
+use super::{Enrolments, People};
+use crate::call::{serve, serve_making};
+use crate::page::PageRequest;
+use parse::ListCursor;
+
+const LIST: &str = "/fealty.members.v1.MemberService/ListMembers";
+
+/// The rpcs of members.
+#[derive(Debug, Clone)]
+pub struct MemberGrpc {
+    people: People,
+    enrolments: Enrolments,
+    clock: SharedClock,
+}
+
+impl MemberGrpc {
+    /// Over the use cases.
+    #[must_use]
+    pub const fn new(people: People, enrolments: Enrolments, clock: SharedClock) -> Self {
+        Self {
+            people,
+            enrolments,
+            clock,
+        }
+    }
+}
+
+#[tonic::async_trait]
+impl MemberService for MemberGrpc {
+    async fn enrol_member(
+        &self,
+        request: Request<pb::EnrolMemberRequest>,
+    ) -> Result<Response<pb::EnrolMemberResponse>, Status> {
+        serve_making(request, async |caller, message| {
+            let program = *caller.program()?;
+            let (attempt, new) = parse::enrol(&program, self.clock.now(), message)?;
+            let made = self.enrolments.enrol(program.program_id, &attempt, &new).await?;
+            Ok(made.map(|member| pb::EnrolMemberResponse {
+                member: Some(present::member(&member)),
+            }))
+        })
+        .await
+    }
+
+    async fn get_member(
+        &self,
+        request: Request<pb::GetMemberRequest>,
+    ) -> Result<Response<pb::GetMemberResponse>, Status> {
+        serve(request, async |caller, message| {
+            let member_id = parse::member_id(&message.member_id)?;
+            let member = self.people.get(caller.program_id()?, member_id).await?;
+            Ok(pb::GetMemberResponse {
+                member: Some(present::member(&member)),
+            })
+        })
+        .await
+    }
+
+    async fn lookup_member(
+        &self,
+        request: Request<pb::LookupMemberRequest>,
+    ) -> Result<Response<pb::LookupMemberResponse>, Status> {
+        serve(request, async |caller, message| {
+            let value = parse::lookup(message)?;
+            let member = self.people.lookup(caller.program_id()?, &value).await?;
+            Ok(pb::LookupMemberResponse {
+                member: Some(present::member(&member)),
+            })
+        })
+        .await
+    }
+
+    async fn update_member(
+        &self,
+        request: Request<pb::UpdateMemberRequest>,
+    ) -> Result<Response<pb::UpdateMemberResponse>, Status> {
+        serve(request, async |caller, message| {
+            let program = *caller.program()?;
+            let update = parse::update(&program, self.clock.now(), message)?;
+            let member = self
+                .people
+                .update(
+                    program.program_id,
+                    update.member_id,
+                    update.meant_for,
+                    &update.change,
+                )
+                .await?;
+            Ok(pb::UpdateMemberResponse {
+                member: Some(present::member(&member)),
+            })
+        })
+        .await
+    }
+
+    async fn list_members(
+        &self,
+        request: Request<pb::ListMembersRequest>,
+    ) -> Result<Response<pb::ListMembersResponse>, Status> {
+        serve(request, async |caller, message| {
+            let program_id = caller.program_id()?;
+            let within = parse::enrolled_within(&message)?;
+            let filter = (within.from_time, within.before_time);
+            let tokens = PageTokens::try_new(LIST, Some(program_id), &filter)?;
+            let page = PageRequest::<ListCursor>::parse(tokens, message.page_size, &message.page_token)?;
+            let members = self
+                .people
+                .list(program_id, within, page.after(), page.count_max())
+                .await?;
+            // Where each of them lies is kept beside what is answered of them.
+            let rows: Vec<(ListCursor, pb::Member)> = members
+                .iter()
+                .map(|member| ((member.create_time, member.member_id), present::member(member)))
+                .collect();
+            let (rows, next_page_token) =
+                page.cut_within(rows, |(_, member)| member.encoded_len(), |(cursor, _)| *cursor)?;
+            Ok(pb::ListMembersResponse {
+                members: rows.into_iter().map(|(_, member)| member).collect(),
+                next_page_token,
+            })
+        })
+        .await
+    }
+
+    async fn add_identifier(
+        &self,
+        request: Request<pb::AddIdentifierRequest>,
+    ) -> Result<Response<pb::AddIdentifierResponse>, Status> {
+        serve_making(request, async |caller, message| {
+            let program_id = caller.program_id()?;
+            let (attempt, member_id, value) = parse::add_identifier(program_id, message)?;
+            let made = self
+                .people
+                .add_identifier(program_id, &attempt, member_id, &value)
+                .await?;
+            Ok(made.map(|(member, identifier)| pb::AddIdentifierResponse {
+                member: Some(present::member(&member)),
+                identifier: Some(present::identifier(&identifier)),
+            }))
+        })
+        .await
+    }
+
+    async fn remove_identifier(
+        &self,
+        request: Request<pb::RemoveIdentifierRequest>,
+    ) -> Result<Response<pb::RemoveIdentifierResponse>, Status> {
+        serve(request, async |caller, message| {
+            let (member_id, identifier_id) = parse::remove_identifier(&message)?;
+            let member = self
+                .people
+                .remove_identifier(caller.program_id()?, member_id, identifier_id)
+                .await?;
+            Ok(pb::RemoveIdentifierResponse {
+                member: Some(present::member(&member)),
+            })
+        })
+        .await
+    }
+}

@@ -1,0 +1,72 @@
+//! Members as messages.
+
+use fealty_proto::members::v1 as pb;
+use fealty_proto::members::v1::identifier::Value;
+use fealty_proto::types::v1::Date;
+use fealty_rpc::etag::Etag;
+
+use crate::call::timestamp;
+use crate::people::domain::{
+    Acceptance, BirthDate, Identifier, IdentifierKind, LanguageTag, Member, Profile,
+};
+use crate::vault::Personal;
+
+pub(super) fn member(member: &Member) -> pb::Member {
+    pb::Member {
+        member_id: member.member_id.to_string(),
+        profile: Some(profile(&member.profile)),
+        identifiers: member.identifiers.iter().map(identifier).collect(),
+        policy_acceptance: Some(acceptance(&member.acceptance)),
+        create_time: Some(timestamp(member.create_time)),
+        update_time: Some(timestamp(member.update_time)),
+        etag: Etag::new(member.revision.get()).to_string(),
+    }
+}
+
+pub(super) fn identifier(identifier: &Identifier) -> pb::Identifier {
+    let text = shown(Some(identifier.value.text()));
+    let value = match identifier.value.kind() {
+        IdentifierKind::ExternalId => Value::ExternalId(text),
+        IdentifierKind::CardNumber => Value::CardNumber(text),
+        IdentifierKind::PhoneNumber => Value::PhoneNumber(text),
+        IdentifierKind::EmailAddress => Value::EmailAddress(text),
+    };
+    pb::Identifier {
+        identifier_id: identifier.identifier_id.to_string(),
+        create_time: Some(timestamp(identifier.create_time)),
+        value: Some(value),
+    }
+}
+
+fn profile(profile: &Profile) -> pb::Profile {
+    pb::Profile {
+        given_name: shown(profile.given_name.as_ref()),
+        family_name: shown(profile.family_name.as_ref()),
+        display_name: shown(profile.address().as_ref()),
+        birth_date: profile.birth_date.as_ref().map(date),
+        language_code: shown(profile.language.as_ref().map(LanguageTag::as_personal)),
+        place: shown(profile.place.as_ref()),
+    }
+}
+
+fn acceptance(acceptance: &Acceptance) -> pb::PolicyAcceptance {
+    pb::PolicyAcceptance {
+        policy_version: acceptance.version.get(),
+        channel: acceptance.channel.clone(),
+        accept_time: Some(timestamp(acceptance.accept_time)),
+        text_sha256: acceptance.text_hash.to_string(),
+    }
+}
+
+fn date(birth_date: &BirthDate) -> Date {
+    Date {
+        year: birth_date.year().unwrap_or(0),
+        // 1 to 12 and 1 to 31.
+        month: birth_date.month().cast_signed(),
+        day: birth_date.day().cast_signed(),
+    }
+}
+
+fn shown(text: Option<&Personal>) -> String {
+    text.map(|text| text.expose().to_owned()).unwrap_or_default()
+}

@@ -1,0 +1,168 @@
+//! Identifiers that members get and lose after their enrolment.
+
+use fealty_postgres::requests::Request;
+use fealty_postgres::{Scope, TransactOptions, in_tx, transact};
+use fealty_types::{IdentifierId, MemberId, ProgramId};
+use sqlx::postgres::PgPool;
+
+use super::domain::{Identifier, IdentifierValue, Member, check_counts};
+use super::{People, lock_in_tx, seal, storage};
+use crate::attempts::{Made, claim_in_tx};
+use crate::refusal::{MembersError, Refusal, Resource};
+use crate::vault::{LookupHash, Vault};
+
+/// Attempts to store a value that turns out to be taken and then is not: whoever loses three times against others who
+/// come and go is better told so.
+pub(super) const ATTEMPTS_MAX: u32 = 3;
+
+/// Whether a write came to nothing because somebody has one of its values.
+#[derive(Debug)]
+pub(super) enum Taken<T> {
+    /// Nobody has.
+    Not(T),
+    /// Somebody has the value at that place.
+    By {
+        /// Which identifier has it.
+        identifier_id: IdentifierId,
+        /// Which value.
+        index: usize,
+    },
+    /// Somebody had, a moment ago.
+    NoLonger,
+}
+
+impl People {
+    /// Gives a member one more identifier.
+    pub async fn add_identifier(
+        &self,
+        program_id: ProgramId,
+        request: &Request,
+        member_id: MemberId,
+        value: &IdentifierValue,
+    ) -> Result<Made<(Member, Identifier)>, MembersError> {
+        for _ in 0..ATTEMPTS_MAX {
+            let added = self
+                .try_add_identifier(program_id, request, member_id, value)
+                .await;
+            let values = std::slice::from_ref(value);
+            match find_taken(&self.service, &self.vault, program_id, values, added).await? {
+                Taken::Not(added) => return Ok(added),
+                Taken::By { identifier_id, .. } => {
+                    return Err(Refusal::IdentifierTaken {
+                        identifier_id,
+                        kind: value.kind().field(),
+                        index: None,
+                    }
+                    .into());
+                }
+                Taken::NoLonger => {}
+            }
+        }
+        Err(Refusal::Contended.into())
+    }
+
+    async fn try_add_identifier(
+        &self,
+        program_id: ProgramId,
+        request: &Request,
+        member_id: MemberId,
+        value: &IdentifierValue,
+    ) -> Result<Made<(Member, Identifier)>, MembersError> {
+        let now = self.clock.now();
+        let identifier = &Identifier {
+            identifier_id: IdentifierId::generate_at(now),
+            value: value.clone(),
+            create_time: now,
+        };
+        let scope = Scope::Program(program_id);
+        let options = TransactOptions::default().repeatable();
+        transact(&self.service, "add_identifier", scope, options, |tx| {
+            in_tx(async move {
+                let made = identifier.identifier_id.as_uuid();
+                let claimed = claim_in_tx(&mut *tx, request, made, now).await?;
+                let (current, key) = lock_in_tx(&mut *tx, &self.vault, program_id, member_id).await?;
+                if let Some(made) = claimed {
+                    return find_added(current, made).map(Made::before);
+                }
+                let kinds = current.identifiers.iter().map(|one| one.value.kind());
+                check_counts(kinds.chain([value.kind()]))?;
+                let sealed = seal::seal_identifier(&self.vault, &key, program_id, identifier);
+                storage::insert_identifiers_in_tx(&mut *tx, program_id, member_id, &[sealed]).await?;
+                let changed = current
+                    .with_identifier(identifier.clone(), now)
+                    .ok_or(Refusal::Contended)?;
+                storage::update_revision_in_tx(tx, program_id, &changed).await?;
+                Ok(Made::now((changed, identifier.clone())))
+            })
+        })
+        .await
+    }
+
+    /// Takes an identifier away from a member. One that is not there stays away.
+    pub async fn remove_identifier(
+        &self,
+        program_id: ProgramId,
+        member_id: MemberId,
+        identifier_id: IdentifierId,
+    ) -> Result<Member, MembersError> {
+        let now = self.clock.now();
+        let scope = Scope::Program(program_id);
+        let options = TransactOptions::default().repeatable();
+        transact(&self.service, "remove_identifier", scope, options, |tx| {
+            in_tx(async move {
+                let (current, _) = lock_in_tx(&mut *tx, &self.vault, program_id, member_id).await?;
+                let Some(changed) = current.without_identifier(identifier_id, now) else {
+                    return Ok(current);
+                };
+                storage::delete_identifier_in_tx(&mut *tx, program_id, member_id, identifier_id).await?;
+                storage::update_revision_in_tx(tx, program_id, &changed).await?;
+                Ok(changed)
+            })
+        })
+        .await
+    }
+}
+
+/// What an earlier attempt added, unless it was taken away since.
+fn find_added(member: Member, made: uuid::Uuid) -> Result<(Member, Identifier), MembersError> {
+    let identifier = member
+        .identifiers
+        .iter()
+        .find(|identifier| identifier.identifier_id.as_uuid() == made)
+        .cloned()
+        .ok_or_else(|| Refusal::not_found(Resource::Identifier, made))?;
+    Ok((member, identifier))
+}
+
+/// Says who has the value that a write broke on. Asked in a transaction of its own, since the one that broke is over.
+pub(super) async fn find_taken<T>(
+    service: &PgPool,
+    vault: &Vault,
+    program_id: ProgramId,
+    values: &[IdentifierValue],
+    written: Result<T, MembersError>,
+) -> Result<Taken<T>, MembersError> {
+    let error = match written {
+        Ok(written) => return Ok(Taken::Not(written)),
+        Err(MembersError::Storage(error)) => error,
+        Err(error) => return Err(error),
+    };
+    if error.unique_violation().as_deref() != Some(storage::VALUE_CONSTRAINT) {
+        return Err(error.into());
+    }
+    let hashes: Vec<LookupHash> = values
+        .iter()
+        .map(|value| seal::lookup_hash(vault, program_id, value))
+        .collect();
+    let hashes = hashes.as_slice();
+    let scope = Scope::Program(program_id);
+    let options = TransactOptions::read_only();
+    let taken = transact(service, "find_taken_identifier", scope, options, |tx| {
+        in_tx(async move { storage::find_taken_in_tx(tx, program_id, hashes).await })
+    })
+    .await?;
+    Ok(taken.map_or(Taken::NoLonger, |(index, identifier_id)| Taken::By {
+        identifier_id,
+        index,
+    }))
+}

@@ -1,0 +1,307 @@
+//! Members in the database: rows of ciphertexts.
+
+mod identifiers;
+
+use std::collections::HashMap;
+
+use chrono::{DateTime, Utc};
+use fealty_postgres::StorageError;
+use fealty_types::{MemberId, PolicyId, ProgramId, Version};
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use super::domain::{Acceptance, Member};
+use super::seal::{SealedMember, SealedProfile};
+use crate::policies::storage::{parse_text_hash, parse_version};
+use crate::vault::{MasterKeyId, SealedKey};
+
+pub(super) use identifiers::{
+    VALUE_CONSTRAINT, delete_identifier_in_tx, find_bearer_in_tx, find_taken_in_tx, insert_identifiers_in_tx,
+};
+
+/// Where a list of members goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct ListAfter {
+    pub create_time: DateTime<Utc>,
+    pub member_id: Uuid,
+}
+
+/// Which members a list has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct ListRange {
+    pub enrolled_from_time: DateTime<Utc>,
+    pub enrolled_before_time: DateTime<Utc>,
+}
+
+/// Stores a member whom the ledger does not know yet. From `finish_after` on the job may finish what the call that
+/// enrols them did not.
+pub(super) async fn insert_in_tx(
+    tx: &mut PgConnection,
+    program_id: ProgramId,
+    member: &SealedMember,
+    finish_after: DateTime<Utc>,
+) -> Result<(), StorageError> {
+    let (profile, acceptance) = (&member.profile, &member.acceptance);
+    sqlx::query!(
+        "INSERT INTO member \
+         (program, member_id, data_key, master_key_id, given_name, family_name, display_name, birth_date, \
+          language_code, place, policy_id, policy_version, policy_text_sha256, accept_channel, accept_time, \
+          ledger_confirmed, finish_after, revision, create_time, update_time) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, false, $16, $17, $18, $18)",
+        program_id.as_uuid(),
+        member.member_id.as_uuid(),
+        member.key.bytes.as_slice(),
+        member.key.master_key_id.as_str(),
+        profile.given_name.as_deref(),
+        profile.family_name.as_deref(),
+        profile.display_name.as_deref(),
+        profile.birth_date.as_deref(),
+        profile.language_code.as_deref(),
+        profile.place.as_deref(),
+        acceptance.policy_id.as_uuid(),
+        acceptance.version.get(),
+        acceptance.text_hash.as_bytes().as_slice(),
+        acceptance.channel,
+        acceptance.accept_time,
+        finish_after,
+        member.revision.get(),
+        member.create_time,
+    )
+    .execute(&mut *tx)
+    .await?;
+    insert_identifiers_in_tx(tx, program_id, member.member_id, &member.identifiers).await
+}
+
+/// Says that the ledger has opened the member's owner. Saying it again changes nothing.
+pub(super) async fn confirm_in_tx(
+    tx: &mut PgConnection,
+    program_id: ProgramId,
+    member_id: MemberId,
+) -> Result<(), StorageError> {
+    sqlx::query!(
+        "UPDATE member SET ledger_confirmed = true, finish_after = NULL \
+         WHERE program = $1 AND member_id = $2 AND NOT ledger_confirmed",
+        program_id.as_uuid(),
+        member_id.as_uuid(),
+    )
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+/// Takes members whose enrolment nobody has finished by now, the longest waiting first, and keeps others from them until
+/// `finish_after`. Across programs: needs the jobs' role.
+pub(super) async fn claim_unfinished_in_tx(
+    tx: &mut PgConnection,
+    now: DateTime<Utc>,
+    finish_after: DateTime<Utc>,
+    count_max: i64,
+) -> Result<Vec<(ProgramId, MemberId)>, StorageError> {
+    let rows = sqlx::query!(
+        r#"UPDATE member SET finish_after = $2
+           WHERE (program, member_id) IN (
+               SELECT program, member_id FROM member WHERE NOT ledger_confirmed AND finish_after <= $1
+               ORDER BY finish_after LIMIT $3 FOR UPDATE SKIP LOCKED)
+           RETURNING program AS "program: ProgramId", member_id AS "member_id: MemberId""#,
+        now,
+        finish_after,
+        count_max,
+    )
+    .fetch_all(tx)
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.program, row.member_id)).collect())
+}
+
+/// Keeps everybody else from changing a member until the end of the transaction. False when the program has no such
+/// member, or none whose enrolment is finished.
+pub(super) async fn lock_in_tx(
+    tx: &mut PgConnection,
+    program_id: ProgramId,
+    member_id: MemberId,
+) -> Result<bool, StorageError> {
+    let locked = sqlx::query!(
+        "SELECT member_id FROM member WHERE program = $1 AND member_id = $2 AND ledger_confirmed \
+         FOR NO KEY UPDATE",
+        program_id.as_uuid(),
+        member_id.as_uuid(),
+    )
+    .fetch_optional(tx)
+    .await?;
+    Ok(locked.is_some())
+}
+
+/// Writes a changed profile.
+pub(super) async fn update_profile_in_tx(
+    tx: &mut PgConnection,
+    program_id: ProgramId,
+    member: &Member,
+    profile: &SealedProfile,
+) -> Result<(), StorageError> {
+    sqlx::query!(
+        "UPDATE member SET given_name = $3, family_name = $4, display_name = $5, birth_date = $6, \
+         language_code = $7, place = $8, revision = $9, update_time = $10 \
+         WHERE program = $1 AND member_id = $2",
+        program_id.as_uuid(),
+        member.member_id.as_uuid(),
+        profile.given_name.as_deref(),
+        profile.family_name.as_deref(),
+        profile.display_name.as_deref(),
+        profile.birth_date.as_deref(),
+        profile.language_code.as_deref(),
+        profile.place.as_deref(),
+        member.revision.get(),
+        member.update_time,
+    )
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+/// Notes a change of what belongs to a member.
+pub(super) async fn update_revision_in_tx(
+    tx: &mut PgConnection,
+    program_id: ProgramId,
+    member: &Member,
+) -> Result<(), StorageError> {
+    sqlx::query!(
+        "UPDATE member SET revision = $3, update_time = $4 WHERE program = $1 AND member_id = $2",
+        program_id.as_uuid(),
+        member.member_id.as_uuid(),
+        member.revision.get(),
+        member.update_time,
+    )
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+/// The ids of a page of members, in the order of their enrolment.
+pub(super) async fn list_ids_in_tx(
+    tx: &mut PgConnection,
+    program_id: ProgramId,
+    range: ListRange,
+    after: Option<ListAfter>,
+    count_max: i64,
+) -> Result<Vec<MemberId>, StorageError> {
+    // Nil lies before every id.
+    let after = after.unwrap_or(ListAfter {
+        create_time: DateTime::UNIX_EPOCH,
+        member_id: Uuid::nil(),
+    });
+    Ok(sqlx::query_scalar!(
+        r#"SELECT member_id AS "member_id: MemberId" FROM member
+           WHERE program = $1 AND ledger_confirmed AND create_time >= $2 AND create_time < $3
+             AND (create_time, member_id) > ($4, $5)
+           ORDER BY create_time, member_id LIMIT $6"#,
+        program_id.as_uuid(),
+        range.enrolled_from_time,
+        range.enrolled_before_time,
+        after.create_time,
+        after.member_id,
+        count_max,
+    )
+    .fetch_all(tx)
+    .await?)
+}
+
+/// A member with their identifiers, whether the ledger knows them yet or not.
+pub(super) async fn find_in_tx(
+    tx: &mut PgConnection,
+    program_id: ProgramId,
+    member_id: MemberId,
+) -> Result<Option<SealedMember>, StorageError> {
+    let found = load_in_tx(tx, program_id, &[member_id]).await?;
+    Ok(found.into_iter().next())
+}
+
+/// Members with their identifiers, in the order of their enrolment.
+pub(super) async fn load_in_tx(
+    tx: &mut PgConnection,
+    program_id: ProgramId,
+    member_ids: &[MemberId],
+) -> Result<Vec<SealedMember>, StorageError> {
+    let member_ids: Vec<Uuid> = member_ids.iter().map(MemberId::as_uuid).collect();
+    let rows = sqlx::query_as!(
+        MemberRow,
+        r#"SELECT member_id AS "member_id: MemberId", data_key, master_key_id, given_name, family_name,
+                  display_name, birth_date, language_code, place, policy_id AS "policy_id: PolicyId",
+                  policy_version, policy_text_sha256, accept_channel, accept_time, ledger_confirmed, revision,
+                  create_time, update_time
+           FROM member WHERE program = $1 AND member_id = ANY($2) ORDER BY create_time, member_id"#,
+        program_id.as_uuid(),
+        &member_ids,
+    )
+    .fetch_all(&mut *tx)
+    .await?;
+    let mut members: Vec<SealedMember> = rows
+        .into_iter()
+        .map(SealedMember::try_from)
+        .collect::<Result<_, _>>()?;
+    let places: HashMap<MemberId, usize> = members
+        .iter()
+        .enumerate()
+        .map(|(place, member)| (member.member_id, place))
+        .collect();
+    for (member_id, identifier) in identifiers::list_in_tx(tx, program_id, &member_ids).await? {
+        if let Some(place) = places.get(&member_id) {
+            members[*place].identifiers.push(identifier);
+        }
+    }
+    Ok(members)
+}
+
+struct MemberRow {
+    member_id: MemberId,
+    data_key: Vec<u8>,
+    master_key_id: String,
+    given_name: Option<Vec<u8>>,
+    family_name: Option<Vec<u8>>,
+    display_name: Option<Vec<u8>>,
+    birth_date: Option<Vec<u8>>,
+    language_code: Option<Vec<u8>>,
+    place: Option<Vec<u8>>,
+    policy_id: PolicyId,
+    policy_version: i64,
+    policy_text_sha256: Vec<u8>,
+    accept_channel: String,
+    accept_time: DateTime<Utc>,
+    ledger_confirmed: bool,
+    revision: i64,
+    create_time: DateTime<Utc>,
+    update_time: DateTime<Utc>,
+}
+
+impl TryFrom<MemberRow> for SealedMember {
+    type Error = StorageError;
+
+    fn try_from(row: MemberRow) -> Result<Self, StorageError> {
+        Ok(Self {
+            member_id: row.member_id,
+            key: SealedKey {
+                master_key_id: MasterKeyId::from_stored(row.master_key_id),
+                bytes: row.data_key,
+            },
+            profile: SealedProfile {
+                given_name: row.given_name,
+                family_name: row.family_name,
+                display_name: row.display_name,
+                birth_date: row.birth_date,
+                language_code: row.language_code,
+                place: row.place,
+            },
+            identifiers: Vec::new(),
+            acceptance: Acceptance {
+                policy_id: row.policy_id,
+                version: parse_version(row.policy_version)?,
+                text_hash: parse_text_hash(&row.policy_text_sha256)?,
+                channel: row.accept_channel,
+                accept_time: row.accept_time,
+            },
+            ledger_confirmed: row.ledger_confirmed,
+            revision: Version::try_new(row.revision)
+                .map_err(|error| StorageError::corrupt("member.revision", error))?,
+            create_time: row.create_time,
+            update_time: row.update_time,
+        })
+    }
+}

@@ -1,0 +1,156 @@
+//! Identifiers in the database: found by keyed hash, shown from ciphertext.
+
+use chrono::{DateTime, Utc};
+use fealty_postgres::StorageError;
+use fealty_types::{IdentifierId, MemberId, ProgramId};
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use crate::people::domain::IdentifierKind;
+use crate::people::seal::SealedIdentifier;
+use crate::vault::LookupHash;
+
+/// Broken when a value belongs to somebody already.
+pub(in crate::people) const VALUE_CONSTRAINT: &str = "identifier_value";
+
+/// Stores identifiers of a member.
+pub(in crate::people) async fn insert_identifiers_in_tx(
+    tx: &mut PgConnection,
+    program_id: ProgramId,
+    member_id: MemberId,
+    identifiers: &[SealedIdentifier],
+) -> Result<(), StorageError> {
+    if identifiers.is_empty() {
+        return Ok(());
+    }
+    // In the order of the index, so that two members who claim the same values wait for each other, and do not lock
+    // each other out.
+    let mut sorted: Vec<&SealedIdentifier> = identifiers.iter().collect();
+    sorted.sort_by_key(|identifier| identifier.value_hash);
+    let ids: Vec<Uuid> = sorted.iter().map(|one| one.identifier_id.as_uuid()).collect();
+    let kinds: Vec<String> = sorted.iter().map(|one| one.kind.as_str().to_owned()).collect();
+    let hashes: Vec<Vec<u8>> = sorted
+        .iter()
+        .map(|one| one.value_hash.as_bytes().to_vec())
+        .collect();
+    let values: Vec<Vec<u8>> = sorted.iter().map(|one| one.value.clone()).collect();
+    let create_times: Vec<DateTime<Utc>> = sorted.iter().map(|one| one.create_time).collect();
+    sqlx::query!(
+        "INSERT INTO identifier (program, identifier_id, member_id, kind, value_hash, value, create_time) \
+         SELECT p.program, u.identifier_id, $2, u.kind, u.value_hash, u.value, u.create_time \
+         FROM program p, \
+              unnest($3::uuid[], $4::text[], $5::bytea[], $6::bytea[], $7::timestamptz[]) \
+              AS u (identifier_id, kind, value_hash, value, create_time) \
+         WHERE p.program = $1 ORDER BY u.value_hash",
+        program_id.as_uuid(),
+        member_id.as_uuid(),
+        &ids,
+        &kinds,
+        &hashes,
+        &values,
+        &create_times,
+    )
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+/// Takes an identifier away from a member.
+pub(in crate::people) async fn delete_identifier_in_tx(
+    tx: &mut PgConnection,
+    program_id: ProgramId,
+    member_id: MemberId,
+    identifier_id: IdentifierId,
+) -> Result<(), StorageError> {
+    sqlx::query!(
+        "DELETE FROM identifier WHERE program = $1 AND member_id = $2 AND identifier_id = $3",
+        program_id.as_uuid(),
+        member_id.as_uuid(),
+        identifier_id.as_uuid(),
+    )
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+/// Who bears a value.
+pub(in crate::people) async fn find_bearer_in_tx(
+    tx: &mut PgConnection,
+    program_id: ProgramId,
+    value_hash: LookupHash,
+) -> Result<Option<MemberId>, StorageError> {
+    Ok(sqlx::query_scalar!(
+        r#"SELECT member_id AS "member_id: MemberId" FROM identifier WHERE program = $1 AND value_hash = $2"#,
+        program_id.as_uuid(),
+        value_hash.as_bytes().as_slice(),
+    )
+    .fetch_optional(tx)
+    .await?)
+}
+
+/// The first of these values that belongs to somebody: its place among them, and the identifier that has it.
+pub(in crate::people) async fn find_taken_in_tx(
+    tx: &mut PgConnection,
+    program_id: ProgramId,
+    value_hashes: &[LookupHash],
+) -> Result<Option<(usize, IdentifierId)>, StorageError> {
+    let hashes: Vec<Vec<u8>> = value_hashes.iter().map(|hash| hash.as_bytes().to_vec()).collect();
+    let taken = sqlx::query!(
+        r#"SELECT value_hash, identifier_id AS "identifier_id: IdentifierId"
+           FROM identifier WHERE program = $1 AND value_hash = ANY($2)"#,
+        program_id.as_uuid(),
+        &hashes,
+    )
+    .fetch_all(tx)
+    .await?;
+    let place_of = |stored: &[u8]| hashes.iter().position(|hash| hash == stored);
+    Ok(taken
+        .into_iter()
+        .filter_map(|row| Some((place_of(&row.value_hash)?, row.identifier_id)))
+        .min())
+}
+
+/// The identifiers of members, each member's oldest first.
+pub(super) async fn list_in_tx(
+    tx: &mut PgConnection,
+    program_id: ProgramId,
+    member_ids: &[Uuid],
+) -> Result<Vec<(MemberId, SealedIdentifier)>, StorageError> {
+    sqlx::query_as!(
+        IdentifierRow,
+        r#"SELECT member_id AS "member_id: MemberId", identifier_id AS "identifier_id: IdentifierId", kind,
+                  value_hash, value, create_time
+           FROM identifier WHERE program = $1 AND member_id = ANY($2) ORDER BY create_time, identifier_id"#,
+        program_id.as_uuid(),
+        member_ids,
+    )
+    .fetch_all(tx)
+    .await?
+    .into_iter()
+    .map(IdentifierRow::open)
+    .collect()
+}
+
+struct IdentifierRow {
+    member_id: MemberId,
+    identifier_id: IdentifierId,
+    kind: String,
+    value_hash: Vec<u8>,
+    value: Vec<u8>,
+    create_time: DateTime<Utc>,
+}
+
+impl IdentifierRow {
+    fn open(self) -> Result<(MemberId, SealedIdentifier), StorageError> {
+        let identifier = SealedIdentifier {
+            identifier_id: self.identifier_id,
+            kind: IdentifierKind::from_column(&self.kind)
+                .ok_or_else(|| StorageError::corrupt("identifier.kind", &self.kind))?,
+            value_hash: LookupHash::from_stored(&self.value_hash)
+                .ok_or_else(|| StorageError::corrupt("identifier.value_hash", "not of 32 bytes"))?,
+            value: self.value,
+            create_time: self.create_time,
+        };
+        Ok((self.member_id, identifier))
+    }
+}

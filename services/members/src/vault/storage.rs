@@ -1,0 +1,48 @@
+//! Which master key the database knows.
+
+use chrono::{DateTime, Utc};
+use fealty_postgres::{Scope, StorageError, TransactOptions, in_tx, transact};
+use sqlx::postgres::PgPool;
+
+use super::MasterKeyId;
+
+/// How the service's master key and the database's go together.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum MasterKeyCheck {
+    /// They are the same.
+    Same,
+    /// The database's personal data lies under that other one.
+    Other(MasterKeyId),
+}
+
+/// Asks the database under which master key its personal data lies. The first service that asks an empty database
+/// says so, for ever.
+pub(crate) async fn check_master_key(
+    service: &PgPool,
+    own: &MasterKeyId,
+    now: DateTime<Utc>,
+) -> Result<MasterKeyCheck, StorageError> {
+    let options = TransactOptions::default().repeatable();
+    let stored = transact(service, "check_master_key", Scope::Suite, options, |tx| {
+        in_tx(async move {
+            sqlx::query!(
+                "INSERT INTO vault_master_key (master_key_id, create_time) VALUES ($1, $2) \
+                 ON CONFLICT (only_row) DO NOTHING",
+                own.as_str(),
+                now,
+            )
+            .execute(&mut *tx)
+            .await?;
+            let stored = sqlx::query_scalar!("SELECT master_key_id FROM vault_master_key")
+                .fetch_one(&mut *tx)
+                .await?;
+            Ok::<_, StorageError>(MasterKeyId::from_stored(stored))
+        })
+    })
+    .await?;
+    Ok(if stored == *own {
+        MasterKeyCheck::Same
+    } else {
+        MasterKeyCheck::Other(stored)
+    })
+}
