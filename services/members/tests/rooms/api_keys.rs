@@ -26,11 +26,21 @@ pub async fn create(
     scopes: &[Scope],
     staff_id: &str,
 ) -> pb::CreateApiKeyResponse {
-    let created = try_create(world, auth, &request_id(), Some(new_key(scopes, staff_id))).await;
+    let created = send_create(world, auth, &request_id(), Some(new_key(scopes, staff_id))).await;
     created.expect("created").into_inner()
 }
 
-async fn try_create(
+/// Tries to create a machine's key.
+pub async fn try_create(
+    world: &World,
+    auth: &Auth,
+    request_id: &str,
+    scopes: &[Scope],
+) -> Result<Response<pb::CreateApiKeyResponse>, Status> {
+    send_create(world, auth, request_id, Some(new_key(scopes, ""))).await
+}
+
+async fn send_create(
     world: &World,
     auth: &Auth,
     request_id: &str,
@@ -64,7 +74,7 @@ async fn the_text_of_a_key_is_in_its_first_answer_only() {
     let auth = admin(&world).await;
     let id = request_id();
     let wanted = new_key(&[Scope::PurchasesWrite, Scope::AccessRead], "");
-    let first = try_create(&world, &auth, &id, Some(wanted.clone()))
+    let first = send_create(&world, &auth, &id, Some(wanted.clone()))
         .await
         .unwrap();
     assert!(!is_replayed(&first));
@@ -74,14 +84,14 @@ async fn the_text_of_a_key_is_in_its_first_answer_only() {
     assert_eq!(secret.short_id(), key.short_id);
 
     let before = world.contents().await;
-    let again = try_create(&world, &auth, &id, Some(wanted)).await.unwrap();
+    let again = send_create(&world, &auth, &id, Some(wanted)).await.unwrap();
     assert!(is_replayed(&again));
     let again = again.into_inner();
     assert_eq!(
         (again.key_text.as_str(), again.api_key.as_ref()),
         ("", Some(&key))
     );
-    let other = try_create(&world, &auth, &id, Some(new_key(&[Scope::AccessRead], ""))).await;
+    let other = send_create(&world, &auth, &id, Some(new_key(&[Scope::AccessRead], ""))).await;
     assert_refused(
         "another command",
         other,
@@ -130,7 +140,7 @@ async fn nobody_hands_out_what_they_lack() {
     let suite = suite.of_program(&program.to_string());
     let before = world.contents().await;
 
-    let lacking = try_create(
+    let lacking = send_create(
         &world,
         &auth,
         &request_id(),
@@ -145,7 +155,7 @@ async fn nobody_hands_out_what_they_lack() {
     );
     assert!(status.message().contains("SCOPE_LEDGER_WRITE"), "{status:?}");
     for scope in [Scope::ProgramsWrite, Scope::AccessFeed] {
-        let result = try_create(&world, &suite, &request_id(), Some(new_key(&[scope], ""))).await;
+        let result = send_create(&world, &suite, &request_id(), Some(new_key(&[scope], ""))).await;
         assert_invalid("a suite's scope", result, &["api_key.scopes[0]"]);
     }
     assert_eq!(world.contents().await, before);
@@ -170,7 +180,7 @@ async fn a_key_is_held_by_active_staff_of_the_program_only() {
     let before = world.contents().await;
 
     for staff_id in [stranger.staff_id, nobodys_id()] {
-        let result = try_create(
+        let result = send_create(
             &world,
             &auth,
             &request_id(),
@@ -184,7 +194,7 @@ async fn a_key_is_held_by_active_staff_of_the_program_only() {
             ErrorReason::ResourceNotFound,
         );
     }
-    let result = try_create(
+    let result = send_create(
         &world,
         &auth,
         &request_id(),
@@ -235,7 +245,7 @@ async fn a_key_past_its_end_is_refused() {
         ..new_key(&[Scope::AccessRead], "")
     };
     let id = request_id();
-    let created = try_create(&world, &auth, &id, Some(wanted.clone()))
+    let created = send_create(&world, &auth, &id, Some(wanted.clone()))
         .await
         .unwrap()
         .into_inner();
@@ -254,11 +264,11 @@ async fn a_key_past_its_end_is_refused() {
         Code::Unauthenticated,
         ErrorReason::KeyRevoked,
     );
-    let again = try_create(&world, &auth, &id, Some(wanted.clone()))
+    let again = send_create(&world, &auth, &id, Some(wanted.clone()))
         .await
         .unwrap();
     assert!(is_replayed(&again), "a retry finds the key, however late");
-    let late = try_create(&world, &auth, &request_id(), Some(wanted)).await;
+    let late = send_create(&world, &auth, &request_id(), Some(wanted)).await;
     assert_invalid("an end that has passed", late, &["api_key.expire_time"]);
 }
 
@@ -288,14 +298,14 @@ async fn malformed_calls_name_every_field_and_change_nothing() {
     let world = World::start().await;
     let auth = admin(&world).await;
     let before = world.contents().await;
-    let nothing = try_create(&world, &auth, "", None).await;
+    let nothing = send_create(&world, &auth, "", None).await;
     assert_invalid("nothing", nothing, &["request_id", "api_key"]);
-    let empty = try_create(&world, &auth, "x", Some(pb::ApiKey::default())).await;
+    let empty = send_create(&world, &auth, "x", Some(pb::ApiKey::default())).await;
     let all = ["request_id", "api_key.display_name", "api_key.scopes"];
     assert_invalid("all fields", empty, &all);
     for (field, key) in malformed() {
         let label = format!("{key:?}");
-        let result = try_create(&world, &auth, &request_id(), Some(key)).await;
+        let result = send_create(&world, &auth, &request_id(), Some(key)).await;
         assert_invalid(&label, result, &[&format!("api_key.{field}")]);
     }
     for api_key_id in ["", "17"] {
