@@ -151,6 +151,14 @@ mod tests {
     }
 
     #[test]
+    fn an_empty_file_is_the_defaults_and_an_unknown_field_is_refused() {
+        let config: MembersConfig = serde_json::from_str("{}").unwrap();
+        assert_eq!(config, MembersConfig::default());
+        let error = serde_json::from_str::<MembersConfig>(r#"{"ledger": {"endpiont": ""}}"#).unwrap_err();
+        assert!(error.to_string().contains("endpiont"), "{error}");
+    }
+
+    #[test]
     fn every_wrong_section_is_named() {
         let mut config = config();
         config.pool.size = 0;

@@ -14,6 +14,8 @@ use fealty_postgres::testing::TestDatabase;
 use fealty_proto::access::v1::Scope;
 use fealty_proto::access::v1::access_feed_service_client::AccessFeedServiceClient;
 use fealty_proto::members::v1::api_key_service_client::ApiKeyServiceClient;
+use fealty_proto::members::v1::member_service_client::MemberServiceClient;
+use fealty_proto::members::v1::policy_service_client::PolicyServiceClient;
 use fealty_proto::members::v1::program_service_client::ProgramServiceClient;
 use fealty_proto::members::v1::staff_service_client::StaffServiceClient;
 use fealty_proto::r#type::v1::ErrorReason;
@@ -22,7 +24,7 @@ use fealty_rpc::errors::reason_of;
 use fealty_rpc::replayed::REPLAYED_HEADER;
 use fealty_runtime::config::{DrainConfig, Secret};
 use fealty_runtime::{Process, Tasks};
-use fealty_types::{ProgramId, SystemClock};
+use fealty_types::{ProgramId, SharedClock, SystemClock};
 use tonic::metadata::MetadataValue;
 use tonic::service::Interceptor;
 use tonic::service::interceptor::InterceptedService;
@@ -30,6 +32,8 @@ use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Request, Response, Status};
 use tonic_types::StatusExt;
 use uuid::Uuid;
+
+use crate::ledger::{LEDGER_KEY, LedgerStandIn};
 
 /// How long anything may take that happens by itself. A loaded machine is slow; what takes longer is broken.
 pub const PATIENCE: Duration = Duration::from_secs(20);
@@ -97,18 +101,31 @@ impl World {
         world
     }
 
+    /// Beside a ledger, and with a clock of the test's own.
+    pub async fn start_beside(ledger: &LedgerStandIn, clock: SharedClock) -> Self {
+        let database = database().await;
+        let (service, jobs) = (database.urls.service.clone(), database.urls.jobs.clone());
+        let mut config = config(service, jobs);
+        config.ledger.endpoint = ledger.endpoint();
+        config.ledger.service_key = Secret::new(LEDGER_KEY.to_owned());
+        let world = Self::start_with(database, &config, clock).await;
+        assert!(
+            world.serving.health.wait_until_ready().await,
+            "the service is on its way out"
+        );
+        world
+    }
+
     /// With other ways to the database than the straight one. Does not wait until it is ready.
     pub async fn start_over(database: TestDatabase, service_url: String, jobs_url: String) -> Self {
-        let mut config = MembersConfig {
-            database_url: Secret::new(service_url),
-            jobs_database_url: Secret::new(jobs_url),
-            ..MembersConfig::default()
-        };
-        config.vault.master_key = Secret::new(MasterKey::generate_text().to_string());
-        config.grpc.listen.set_port(0);
-        config.admin.listen.set_port(0);
+        let config = config(service_url, jobs_url);
+        Self::start_with(database, &config, SystemClock::shared()).await
+    }
+
+    /// With these settings. Does not wait until it is ready.
+    pub async fn start_with(database: TestDatabase, config: &MembersConfig, clock: SharedClock) -> Self {
         let process = Process::new(&DrainConfig::default());
-        let serving = serve(&config, SystemClock::shared(), &process.tasks())
+        let serving = serve(config, clock, &process.tasks())
             .await
             .expect("the service starts");
         let channel = Endpoint::from_shared(format!("http://{}", serving.grpc))
@@ -142,6 +159,14 @@ impl World {
 
     pub fn staff(&self, auth: &Auth) -> StaffServiceClient<Authed> {
         StaffServiceClient::with_interceptor(self.channel(), auth.clone())
+    }
+
+    pub fn policies(&self, auth: &Auth) -> PolicyServiceClient<Authed> {
+        PolicyServiceClient::with_interceptor(self.channel(), auth.clone())
+    }
+
+    pub fn members(&self, auth: &Auth) -> MemberServiceClient<Authed> {
+        MemberServiceClient::with_interceptor(self.channel(), auth.clone())
     }
 
     pub fn access_feed(&self, auth: &Auth) -> AccessFeedServiceClient<Authed> {
@@ -209,6 +234,19 @@ impl Drop for World {
     fn drop(&mut self) {
         self.process.tasks().shut_down();
     }
+}
+
+/// Settings of a service on ports of its own.
+pub fn config(service_url: String, jobs_url: String) -> MembersConfig {
+    let mut config = MembersConfig {
+        database_url: Secret::new(service_url),
+        jobs_database_url: Secret::new(jobs_url),
+        ..MembersConfig::default()
+    };
+    config.vault.master_key = Secret::new(MasterKey::generate_text().to_string());
+    config.grpc.listen.set_port(0);
+    config.admin.listen.set_port(0);
+    config
 }
 
 pub async fn database() -> TestDatabase {

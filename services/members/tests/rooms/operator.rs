@@ -33,7 +33,7 @@ async fn keys_of_the_suite_and_of_a_program_are_listed_apart() {
     let suite = world.operator.create_key(None, new_key()).await.unwrap();
     assert_eq!(
         world.operator.list_keys(Some(program), None).await.unwrap(),
-        [own.api_key.clone()]
+        std::slice::from_ref(&own.api_key)
     );
     assert_eq!(
         world.operator.list_keys(None, None).await.unwrap(),
