@@ -112,7 +112,11 @@ impl PoolConfig {
             .options([(
                 "idle_in_transaction_session_timeout",
                 self.idle_in_transaction_timeout_ms,
-            )]))
+            )])
+            // A fresh database is planned for as if it were full: on small tables Postgres would choose to read all of
+            // them, and keep to it while they grow, until the first ANALYZE. Where there is no index it reads them all
+            // the same, at a cost on paper that would call the compiler: nothing here is worth compiling.
+            .options([("enable_seqscan", "off"), ("jit", "off")]))
     }
 }
 

@@ -10,11 +10,13 @@ CREATE TABLE lot (
     -- From this instant on it does not count; NULL for never.
     expire_time    timestamptz,
     create_time    timestamptz NOT NULL,
+    -- Has a column of its own for the index below: it changes once, so that all other updates stay on their page (HOT).
+    open           boolean     NOT NULL GENERATED ALWAYS AS (value_left > 0) STORED,
     PRIMARY KEY (program, owner_id, lot_id)
 ) WITH (fillfactor = 80);
 
 -- What postings and balances read: the open ones only, however many an owner has emptied.
-CREATE INDEX lot_open ON lot (program, owner_id) WHERE value_left > 0;
+CREATE INDEX lot_open ON lot (program, owner_id) WHERE open;
 
 ALTER TABLE lot ENABLE ROW LEVEL SECURITY;
 ALTER TABLE lot FORCE ROW LEVEL SECURITY;

@@ -21,7 +21,7 @@ pub(super) async fn list_lots_in_tx(
         r#"SELECT lot_id AS "lot_id: LotId", unit_code AS "unit_code: UnitCode", value_left AS "value_left: Points",
                   value_credited AS "value_credited: Points", expire_time, create_time
            FROM lot
-           WHERE program = $1 AND owner_id = $2 AND value_left > 0 AND (expire_time IS NULL OR expire_time > $3)
+           WHERE program = $1 AND owner_id = $2 AND open AND (expire_time IS NULL OR expire_time > $3)
                  AND ($4::text IS NULL OR unit_code = $4)
                  AND ($5::uuid IS NULL OR (coalesce(expire_time, 'infinity'), create_time, lot_id)
                                           > (coalesce($6::timestamptz, 'infinity'), $7::timestamptz, $5))

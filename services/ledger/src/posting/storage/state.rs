@@ -52,7 +52,7 @@ pub(crate) async fn find_states_in_tx(
            FROM owner o
            LEFT JOIN account a ON a.program = o.program AND a.owner_id = o.owner_id
            LEFT JOIN lot l ON l.program = a.program AND l.owner_id = a.owner_id AND l.unit_code = a.unit_code
-                              AND l.value_left > 0
+                              AND l.open
            WHERE o.program = $1 AND o.owner_id = ANY($2)
            ORDER BY o.owner_id, a.unit_code, l.expire_time NULLS LAST, l.create_time, l.lot_id"#,
         program.as_uuid(),
