@@ -167,16 +167,18 @@ impl Ground {
     }
 }
 
+/// Ready is who reaches Postgres by both roles: calls need the one, and who calls is looked up by the other.
 fn health_of(ground: &Ground) -> Health {
     let health = Health::new([BALANCES, OWNERS, PURCHASES, RULES, TRANSACTIONS, UNITS]);
-    let (service, gate) = (ground.service.clone(), ground.gate.clone());
+    let (service, jobs) = (ground.service.clone(), ground.jobs.clone());
+    let gate = ground.gate.clone();
     health.register_check("postgres", move || {
-        let (service, gate) = (service.clone(), gate.clone());
+        let (service, jobs, gate) = (service.clone(), jobs.clone(), gate.clone());
         async move {
-            sqlx::query("SELECT 1")
-                .execute(&service)
-                .await
-                .map_err(|error| error.to_string())?;
+            for pool in [&service, &jobs] {
+                let answer = sqlx::query("SELECT 1").execute(pool).await;
+                answer.map_err(|error| error.to_string())?;
+            }
             if gate.is_open() {
                 Ok(())
             } else {

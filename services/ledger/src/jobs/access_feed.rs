@@ -136,7 +136,8 @@ impl AccessFeed {
                 }
                 Err(error) => return Err(error.into()),
             };
-            let more = page.more;
+            // A page without changes moves nothing, so asking again would answer the same.
+            let more = page.more && !page.changes.is_empty();
             self.apply(page, &from).await?;
             if !more {
                 return Ok(());

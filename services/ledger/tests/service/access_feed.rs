@@ -36,8 +36,8 @@ struct State {
 
 impl Members {
     fn add(&self, record: Record) {
-        let mut state = self.state.lock().unwrap();
-        let sequence = i64::try_from(state.changes.len()).unwrap() + 1;
+        let mut state = self.state.lock().expect("no panic in it");
+        let sequence = i64::try_from(state.changes.len()).expect("a few") + 1;
         state.changes.push(pb::AccessChange {
             record: Some(record),
             sequence,
@@ -46,7 +46,7 @@ impl Members {
 
     /// As after a restore: other tokens, and fewer changes.
     fn restore(&self, changes: Vec<pb::AccessChange>) {
-        let mut state = self.state.lock().unwrap();
+        let mut state = self.state.lock().expect("no panic in it");
         state.restored_count += 1;
         state.changes = changes;
     }
@@ -58,13 +58,13 @@ impl AccessFeedService for Members {
         &self,
         request: Request<pb::ListAccessChangesRequest>,
     ) -> Result<Response<pb::ListAccessChangesResponse>, Status> {
-        let mut state = self.state.lock().unwrap();
+        let mut state = self.state.lock().expect("no panic in it");
         state.calls += 1;
         let token = &request.get_ref().resume_token;
         let prefix = format!("{}:", state.restored_count);
         let from = match token.strip_prefix(&prefix) {
             _ if token.is_empty() => 0,
-            Some(number) => number.parse().unwrap(),
+            Some(number) => number.parse().expect("our own token"),
             None => return Err(ApiError::page_token_invalid().into()),
         };
         // Two at a time, so that there are pages.
@@ -79,17 +79,17 @@ impl AccessFeedService for Members {
 }
 
 /// The feed on a port of its own.
-async fn serve(members: &Members) -> (String, JoinSet<()>) {
-    let incoming = TcpIncoming::bind("127.0.0.1:0".parse().unwrap()).unwrap();
-    let url = format!("http://{}", incoming.local_addr().unwrap());
+fn serve(members: &Members) -> (String, JoinSet<()>) {
+    let incoming = TcpIncoming::bind("127.0.0.1:0".parse().expect("an address")).expect("a port");
+    let url = format!("http://{}", incoming.local_addr().expect("bound"));
     let router = Server::builder().add_service(AccessFeedServiceServer::new(members.clone()));
     let mut server = JoinSet::new();
-    server.spawn(async move { router.serve_with_incoming(incoming).await.unwrap() });
+    server.spawn(async move { router.serve_with_incoming(incoming).await.expect("serves") });
     (url, server)
 }
 
 async fn following(members: &Members) -> (Ledger, JoinSet<()>) {
-    let (endpoint, server) = serve(members).await;
+    let (endpoint, server) = serve(members);
     let database = database().await;
     let mut config: LedgerConfig = config(&database).await;
     config.members.endpoint = endpoint;
@@ -202,7 +202,7 @@ async fn a_feed_that_was_restored_is_followed_from_its_beginning() {
 #[tokio::test]
 async fn two_replicas_follow_and_each_change_takes_effect() {
     let members = Members::default();
-    let (endpoint, _server) = serve(&members).await;
+    let (endpoint, _server) = serve(&members);
     let first_database = database().await;
     let mut settings = config(&first_database).await;
     settings.members.endpoint = endpoint;

@@ -416,25 +416,64 @@ pub async fn until<F: Future<Output = bool>>(what: &str, ask: impl Fn() -> F) {
     }
 }
 
-/// Makes each call of a table and holds it to its refusal; then nothing may have changed.
-///
-/// `assert_refused!(ledger, client.method, [ (name, request, Code, ErrorReason, [fields]), .. ])`
+/// What a bad call is answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Expected {
+    pub code: Code,
+    pub reason: ErrorReason,
+    pub fields: Vec<String>,
+}
+
+/// The request is malformed in these fields.
+pub fn bad(fields: &[&str]) -> Expected {
+    Expected {
+        code: Code::InvalidArgument,
+        reason: ErrorReason::InvalidFields,
+        fields: fields.iter().map(|field| (*field).to_owned()).collect(),
+    }
+}
+
+/// There is no such thing.
+pub const fn not_there() -> Expected {
+    Expected {
+        code: Code::NotFound,
+        reason: ErrorReason::ResourceNotFound,
+        fields: Vec::new(),
+    }
+}
+
+/// The page token belongs to no such list.
+pub const fn bad_token() -> Expected {
+    Expected {
+        code: Code::InvalidArgument,
+        reason: ErrorReason::PageTokenInvalid,
+        fields: Vec::new(),
+    }
+}
+
+/// What a call was answered, to be held against what was expected.
+pub fn as_expected(status: &Status) -> Expected {
+    Expected {
+        code: status.code(),
+        reason: reason_of(status).unwrap_or(ErrorReason::Unspecified),
+        fields: bad_fields(status),
+    }
+}
+
+/// Makes each call of a table of (name, message, what is expected); afterwards nothing may have changed.
 #[macro_export]
 macro_rules! assert_refused {
-    ($ledger:expr, $client:ident.$method:ident, [ $(($name:literal, $message:expr, $code:ident, $reason:ident, $fields:expr)),* $(,)? ]) => {{
+    ($ledger:expr, $client:ident.$method:ident, $table:expr) => {{
         let before = $ledger.contents().await;
-        $(
-            let fields: &[&str] = &$fields;
-            let answer = $ledger.$client().$method($ledger.call($message)).await;
-            let status = answer.expect_err($name);
-            assert_eq!(status.code(), tonic::Code::$code, "{}: {status:?}", $name);
+        for (name, message, expected) in $table {
+            let answer = $ledger.$client().$method($ledger.call(message)).await;
+            let status = answer.expect_err(name);
             assert_eq!(
-                fealty_rpc::errors::reason_of(&status),
-                Some(fealty_proto::types::v1::ErrorReason::$reason),
-                "{}: {status:?}", $name
+                $crate::service::harness::as_expected(&status),
+                expected,
+                "{name}: {status:?}"
             );
-            assert_eq!($crate::service::harness::bad_fields(&status), fields, "{}", $name);
-        )*
+        }
         assert_eq!($ledger.contents().await, before, "something changed");
     }};
 }

@@ -10,8 +10,8 @@ use prost_types::Timestamp;
 use tonic::{Code, Response};
 
 use super::harness::{
-    Ledger, cashback, holding, is_replayed, new_id, plant_program, points, pounds, purchase_of, refund_of,
-    refusal, value_of,
+    Ledger, bad, bad_token, cashback, holding, is_replayed, new_id, not_there, plant_program, points, pounds,
+    purchase_of, refund_of, refusal, value_of,
 };
 use crate::assert_refused;
 
@@ -32,7 +32,7 @@ async fn statement(ledger: &Ledger, owner_id: &str) -> Vec<pb::Transaction> {
         .transactions()
         .list_transactions(ledger.call(request))
         .await;
-    page.unwrap().into_inner().transactions
+    page.expect("a page").into_inner().transactions
 }
 
 fn list(owner_id: &str, page_size: i32, page_token: &str) -> pb::ListPurchasesRequest {
@@ -65,7 +65,7 @@ async fn c1_one_percent_of_5000_earns_50_which_are_redeemed_to_nothing() {
         (Code::AlreadyExists, ErrorReason::ReceiptAlreadyUsed)
     );
 
-    let spend = pb::SpendPointsRequest {
+    let redemption = pb::SpendPointsRequest {
         request_id: new_id(),
         owner_id: owner_id.clone(),
         amount: Some(Amount {
@@ -78,7 +78,7 @@ async fn c1_one_percent_of_5000_earns_50_which_are_redeemed_to_nothing() {
     };
     let spent = ledger
         .transactions()
-        .spend_points(ledger.call(spend))
+        .spend_points(ledger.call(redemption))
         .await
         .unwrap();
     assert_eq!(holding(spent.into_inner().balance.as_ref(), "points"), (0, 0));
@@ -282,141 +282,64 @@ async fn purchases_are_listed_latest_first_page_by_page() {
 async fn what_is_wrong_with_a_purchase_is_named_and_changes_nothing() {
     let (ledger, owner_id) = shop().await;
     let good = || purchase_of(&owner_id, 100);
-    let all = ["request_id", "owner_id", "source", "receipt_id", "money"];
-    let far = Timestamp {
-        seconds: 4_000_000_000,
-        nanos: 0,
+    let currency = pb::RecordPurchaseRequest {
+        money: Some(Money {
+            currency_code: "gbp".to_owned(),
+            amount_minor: 1,
+        }),
+        ..good()
     };
-    assert_refused!(
-        ledger,
-        purchases.record_purchase,
-        [
-            (
-                "nothing",
-                pb::RecordPurchaseRequest::default(),
-                InvalidArgument,
-                InvalidFields,
-                all
-            ),
-            (
-                "negative",
-                purchase_of(&owner_id, -1),
-                InvalidArgument,
-                InvalidFields,
-                ["money.amount_minor"]
-            ),
-            (
-                "no currency",
-                pb::RecordPurchaseRequest {
-                    money: Some(Money {
-                        currency_code: "gbp".to_owned(),
-                        amount_minor: 1
-                    }),
-                    ..good()
-                },
-                InvalidArgument,
-                InvalidFields,
-                ["money.currency_code"]
-            ),
-            (
-                "in the future",
-                pb::RecordPurchaseRequest {
-                    occur_time: Some(far),
-                    ..good()
-                },
-                InvalidArgument,
-                InvalidFields,
-                ["occur_time"]
-            ),
-            (
-                "long source",
-                pb::RecordPurchaseRequest {
-                    source: "x".repeat(65),
-                    ..good()
-                },
-                InvalidArgument,
-                InvalidFields,
-                ["source"]
-            ),
-            (
-                "long receipt",
-                pb::RecordPurchaseRequest {
-                    receipt_id: "x".repeat(129),
-                    ..good()
-                },
-                InvalidArgument,
-                InvalidFields,
-                ["receipt_id"]
-            ),
-            (
-                "control character",
-                pb::RecordPurchaseRequest {
-                    receipt_id: "a\0b".to_owned(),
-                    ..good()
-                },
-                InvalidArgument,
-                InvalidFields,
-                ["receipt_id"]
-            ),
-            (
-                "nil owner",
-                purchase_of("00000000-0000-0000-0000-000000000000", 1),
-                InvalidArgument,
-                InvalidFields,
-                ["owner_id"]
-            ),
-            (
-                "nobody",
-                purchase_of(&new_id(), 1),
-                NotFound,
-                ResourceNotFound,
-                []
-            ),
-        ]
-    );
-    assert_refused!(
-        ledger,
-        purchases.get_purchase,
-        [
-            (
-                "nothing",
-                pb::GetPurchaseRequest::default(),
-                InvalidArgument,
-                InvalidFields,
-                ["purchase_id"]
-            ),
-            (
-                "not there",
-                pb::GetPurchaseRequest {
-                    purchase_id: new_id()
-                },
-                NotFound,
-                ResourceNotFound,
-                []
-            ),
-        ]
-    );
-    assert_refused!(
-        ledger,
-        purchases.list_purchases,
-        [
-            (
-                "nothing",
-                pb::ListPurchasesRequest::default(),
-                InvalidArgument,
-                InvalidFields,
-                ["owner_id"]
-            ),
-            (
-                "too large",
-                list(&owner_id, 1_001, ""),
-                InvalidArgument,
-                InvalidFields,
-                ["page_size"]
-            ),
-            ("nobody", list(&new_id(), 0, ""), NotFound, ResourceNotFound, []),
-        ]
-    );
+    let future = pb::RecordPurchaseRequest {
+        occur_time: Some(Timestamp {
+            seconds: 4_000_000_000,
+            nanos: 0,
+        }),
+        ..good()
+    };
+    let source = pb::RecordPurchaseRequest {
+        source: "x".repeat(65),
+        ..good()
+    };
+    let receipt = |receipt_id: &str| pb::RecordPurchaseRequest {
+        receipt_id: receipt_id.to_owned(),
+        ..good()
+    };
+    let all = ["request_id", "owner_id", "source", "receipt_id", "money"];
+    let nil = "00000000-0000-0000-0000-000000000000";
+    let table = [
+        ("nothing", pb::RecordPurchaseRequest::default(), bad(&all)),
+        (
+            "negative",
+            purchase_of(&owner_id, -1),
+            bad(&["money.amount_minor"]),
+        ),
+        ("no currency", currency, bad(&["money.currency_code"])),
+        ("in the future", future, bad(&["occur_time"])),
+        ("a long source", source, bad(&["source"])),
+        ("a long receipt", receipt(&"x".repeat(129)), bad(&["receipt_id"])),
+        ("a control character", receipt("a\0b"), bad(&["receipt_id"])),
+        ("the nil owner", purchase_of(nil, 1), bad(&["owner_id"])),
+        ("nobody", purchase_of(&new_id(), 1), not_there()),
+    ];
+    assert_refused!(ledger, purchases.record_purchase, table);
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_a_question_about_purchases_is_named() {
+    let (ledger, owner_id) = shop().await;
+    let get = |purchase_id: String| pb::GetPurchaseRequest { purchase_id };
+    let table = [
+        ("nothing", get(String::new()), bad(&["purchase_id"])),
+        ("not there", get(new_id()), not_there()),
+    ];
+    assert_refused!(ledger, purchases.get_purchase, table);
+    let table = [
+        ("nothing", pb::ListPurchasesRequest::default(), bad(&["owner_id"])),
+        ("too large", list(&owner_id, 1_001, ""), bad(&["page_size"])),
+        ("nobody", list(&new_id(), 0, ""), not_there()),
+        ("a made up token", list(&owner_id, 0, "AAAA"), bad_token()),
+    ];
+    assert_refused!(ledger, purchases.list_purchases, table);
 }
 
 #[tokio::test]
@@ -430,26 +353,26 @@ async fn another_programs_owners_and_purchases_are_not_there() {
         .unwrap();
     let stranger = plant_program(&ledger.database, "UTC", "GBP").await;
     let before = ledger.contents().await;
-    let not_there = (Code::NotFound, ErrorReason::ResourceNotFound);
+    let hidden = (Code::NotFound, ErrorReason::ResourceNotFound);
     let get = pb::GetPurchaseRequest {
         purchase_id: purchase.purchase_id.clone(),
     };
     assert_eq!(
         refusal(ledger.purchases().get_purchase(stranger.call(get)).await),
-        not_there
+        hidden
     );
     let buy = purchase_of(&owner_id, 100);
     assert_eq!(
         refusal(ledger.purchases().record_purchase(stranger.call(buy)).await),
-        not_there
+        hidden
     );
     let refund = refund_of(&purchase.purchase_id, 100);
     assert_eq!(
         refusal(ledger.purchases().refund_purchase(stranger.call(refund)).await),
-        not_there
+        hidden
     );
     let list = list(&owner_id, 0, "");
     let listed = ledger.purchases().list_purchases(stranger.call(list)).await;
-    assert_eq!(refusal(listed.map(Response::into_inner)), not_there);
+    assert_eq!(refusal(listed.map(Response::into_inner)), hidden);
     assert_eq!(ledger.contents().await, before);
 }

@@ -1,11 +1,13 @@
 //! `PurchaseService`: refunds.
 
 use fealty_proto::ledger::v1 as pb;
+use fealty_proto::ledger::v1::refund_purchase_request::Target;
 use fealty_proto::types::v1::{Amount, ErrorReason, Money};
 use tonic::Code;
 
 use super::harness::{
-    Ledger, holding, new_id, points, pounds, purchase_of, refund_of, refusal, unreferenced_refund, value_of,
+    Ledger, bad, holding, new_id, not_there, points, pounds, purchase_of, refund_of, refusal,
+    unreferenced_refund, value_of,
 };
 use crate::assert_refused;
 
@@ -249,99 +251,49 @@ async fn what_is_wrong_with_a_refund_is_named_and_changes_nothing() {
         .unwrap()
         .purchase
         .unwrap();
+    let purchase_id = &purchase.purchase_id;
     let of_target = |target| pb::RefundPurchaseRequest {
         target,
-        ..refund_of(&purchase.purchase_id, 1)
+        ..refund_of(purchase_id, 1)
+    };
+    let no_purchase = Target::PurchaseId("7".to_owned());
+    let no_owner = Target::UnreferencedOwnerId(String::new());
+    let both = pb::RefundPurchaseRequest {
+        money: Some(Money {
+            currency_code: "GBPX".to_owned(),
+            amount_minor: 0,
+        }),
+        ..refund_of(purchase_id, 1)
+    };
+    let long = pb::RefundPurchaseRequest {
+        reason: "x".repeat(501),
+        ..refund_of(purchase_id, 1)
     };
     let all = ["request_id", "target", "source", "receipt_id", "money"];
-    let euros = Money {
-        currency_code: "GBPX".to_owned(),
-        amount_minor: 0,
-    };
-    let no_purchase = Some(pb::refund_purchase_request::Target::PurchaseId("7".to_owned()));
-    let no_owner = Some(pb::refund_purchase_request::Target::UnreferencedOwnerId(
-        String::new(),
-    ));
-    assert_refused!(
-        ledger,
-        purchases.refund_purchase,
-        [
-            (
-                "nothing",
-                pb::RefundPurchaseRequest::default(),
-                InvalidArgument,
-                InvalidFields,
-                all
-            ),
-            (
-                "of nothing",
-                of_target(None),
-                InvalidArgument,
-                InvalidFields,
-                ["target"]
-            ),
-            (
-                "no purchase's id",
-                of_target(no_purchase),
-                InvalidArgument,
-                InvalidFields,
-                ["purchase_id"]
-            ),
-            (
-                "no owner's id",
-                of_target(no_owner),
-                InvalidArgument,
-                InvalidFields,
-                ["unreferenced_owner_id"]
-            ),
-            (
-                "zero",
-                refund_of(&purchase.purchase_id, 0),
-                InvalidArgument,
-                InvalidFields,
-                ["money.amount_minor"]
-            ),
-            (
-                "negative",
-                unreferenced_refund(&owner_id, -5),
-                InvalidArgument,
-                InvalidFields,
-                ["money.amount_minor"]
-            ),
-            (
-                "both parts of the money",
-                pb::RefundPurchaseRequest {
-                    money: Some(euros),
-                    ..refund_of(&purchase.purchase_id, 1)
-                },
-                InvalidArgument,
-                InvalidFields,
-                ["money.amount_minor", "money.currency_code"]
-            ),
-            (
-                "long reason",
-                pb::RefundPurchaseRequest {
-                    reason: "x".repeat(501),
-                    ..refund_of(&purchase.purchase_id, 1)
-                },
-                InvalidArgument,
-                InvalidFields,
-                ["reason"]
-            ),
-            (
-                "no such purchase",
-                refund_of(&new_id(), 1),
-                NotFound,
-                ResourceNotFound,
-                []
-            ),
-            (
-                "nobody",
-                unreferenced_refund(&new_id(), 1),
-                NotFound,
-                ResourceNotFound,
-                []
-            ),
-        ]
-    );
+    let amount = || bad(&["money.amount_minor"]);
+    let table = [
+        ("nothing", pb::RefundPurchaseRequest::default(), bad(&all)),
+        ("of nothing", of_target(None), bad(&["target"])),
+        (
+            "no purchase's id",
+            of_target(Some(no_purchase)),
+            bad(&["purchase_id"]),
+        ),
+        (
+            "no owner's id",
+            of_target(Some(no_owner)),
+            bad(&["unreferenced_owner_id"]),
+        ),
+        ("zero", refund_of(purchase_id, 0), amount()),
+        ("negative", unreferenced_refund(&owner_id, -5), amount()),
+        (
+            "both parts",
+            both,
+            bad(&["money.amount_minor", "money.currency_code"]),
+        ),
+        ("a long reason", long, bad(&["reason"])),
+        ("no such purchase", refund_of(&new_id(), 1), not_there()),
+        ("nobody", unreferenced_refund(&new_id(), 1), not_there()),
+    ];
+    assert_refused!(ledger, purchases.refund_purchase, table);
 }

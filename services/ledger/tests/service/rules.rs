@@ -7,11 +7,13 @@ use futures::future::join_all;
 use prost_types::Timestamp;
 use tonic::{Code, Response, Status};
 
-use super::harness::{Ledger, cashback, is_replayed, new_id, plant_program, refusal, value_of};
+use super::harness::{
+    Ledger, bad, bad_token, cashback, is_replayed, new_id, not_there, plant_program, refusal, value_of,
+};
 use crate::assert_refused;
 
-fn at(seconds: i64) -> Option<Timestamp> {
-    Some(Timestamp { seconds, nanos: 0 })
+const fn at(seconds: i64) -> Timestamp {
+    Timestamp { seconds, nanos: 0 }
 }
 
 fn now() -> i64 {
@@ -20,8 +22,8 @@ fn now() -> i64 {
 
 fn between(start: Option<i64>, end: Option<i64>) -> pb::EarningRule {
     pb::EarningRule {
-        start_time: start.and_then(at),
-        end_time: end.and_then(at),
+        start_time: start.map(at),
+        end_time: end.map(at),
         ..cashback("points", "0.01")
     }
 }
@@ -138,10 +140,10 @@ async fn a_rule_ends_now_or_at_a_time_to_come_and_never_later_than_before() {
         let mut rules = ledger.rules();
         async move { rules.end_earning_rule(request).await.map(Response::into_inner) }
     };
-    let ended = ask(at(hour)).await.unwrap().earning_rule.unwrap();
-    assert_eq!(ended.end_time, at(hour));
-    for bad in [at(hour + 1), at(now() - 60)] {
-        let status = ask(bad).await.unwrap_err();
+    let ended = ask(Some(at(hour))).await.unwrap().earning_rule.unwrap();
+    assert_eq!(ended.end_time, Some(at(hour)));
+    for bad_end in [at(hour + 1), at(now() - 60)] {
+        let status = ask(Some(bad_end)).await.unwrap_err();
         assert_eq!(super::harness::bad_fields(&status), ["end_time"]);
     }
     let ended = ask(None).await.unwrap().earning_rule.unwrap();
@@ -181,158 +183,70 @@ async fn rules_are_listed_newest_first_page_by_page() {
 }
 
 #[tokio::test]
-async fn what_is_wrong_with_a_rule_is_named_and_changes_nothing() {
+async fn what_is_wrong_with_a_new_rule_is_named_and_changes_nothing() {
     let ledger = ledger_with_points().await;
-    let rule = make(&ledger, between(Some(100), Some(200))).await.unwrap();
     let rate = |rate: &str| {
         create(pb::EarningRule {
             formula: cashback("points", rate).formula,
             ..between(Some(300), None)
         })
     };
-    let rate_field = ["earning_rule.cashback.rate"];
-    let nothing = [
+    let bad_rate = || bad(&["earning_rule.cashback.rate"]);
+    let bad_end = || bad(&["earning_rule.end_time"]);
+    let empty = bad(&[
         "earning_rule.display_name",
         "earning_rule.unit_code",
         "earning_rule.cashback",
+    ]);
+    let nothing = bad(&["request_id", "earning_rule"]);
+    let table = [
+        ("nothing", pb::CreateEarningRuleRequest::default(), nothing),
+        ("an empty rule", create(pb::EarningRule::default()), empty),
+        ("no rate", rate(""), bad_rate()),
+        ("a rate of zero", rate("0"), bad_rate()),
+        ("a negative rate", rate("-0.01"), bad_rate()),
+        ("a rate that is no plain number", rate("1e3"), bad_rate()),
+        ("a rate too large", rate("1000000.1"), bad_rate()),
+        ("a rate too fine", rate("0.0000000001"), bad_rate()),
+        (
+            "ends before it begins",
+            create(between(Some(400), Some(300))),
+            bad_end(),
+        ),
+        ("never holds", create(between(Some(300), Some(300))), bad_end()),
+        ("no such unit", create(cashback("stars", "0.01")), not_there()),
     ];
-    assert_refused!(
-        ledger,
-        rules.create_earning_rule,
-        [
-            (
-                "nothing",
-                pb::CreateEarningRuleRequest::default(),
-                InvalidArgument,
-                InvalidFields,
-                ["request_id", "earning_rule"]
-            ),
-            (
-                "empty rule",
-                create(pb::EarningRule::default()),
-                InvalidArgument,
-                InvalidFields,
-                nothing
-            ),
-            (
-                "rate missing",
-                rate(""),
-                InvalidArgument,
-                InvalidFields,
-                rate_field
-            ),
-            ("rate zero", rate("0"), InvalidArgument, InvalidFields, rate_field),
-            (
-                "rate negative",
-                rate("-0.01"),
-                InvalidArgument,
-                InvalidFields,
-                rate_field
-            ),
-            (
-                "rate no number",
-                rate("1e3"),
-                InvalidArgument,
-                InvalidFields,
-                rate_field
-            ),
-            (
-                "rate too large",
-                rate("1000000.1"),
-                InvalidArgument,
-                InvalidFields,
-                rate_field
-            ),
-            (
-                "rate too fine",
-                rate("0.0000000001"),
-                InvalidArgument,
-                InvalidFields,
-                rate_field
-            ),
-            (
-                "ends before it begins",
-                create(between(Some(400), Some(300))),
-                InvalidArgument,
-                InvalidFields,
-                ["earning_rule.end_time"]
-            ),
-            (
-                "empty span",
-                create(between(Some(300), Some(300))),
-                InvalidArgument,
-                InvalidFields,
-                ["earning_rule.end_time"]
-            ),
-            (
-                "no such unit",
-                create(cashback("stars", "0.01")),
-                NotFound,
-                ResourceNotFound,
-                []
-            ),
-        ]
-    );
-    assert_refused!(
-        ledger,
-        rules.get_earning_rule,
-        [
-            ("nothing", get(""), InvalidArgument, InvalidFields, ["rule_id"]),
-            ("no id", get("7"), InvalidArgument, InvalidFields, ["rule_id"]),
-            ("not there", get(&new_id()), NotFound, ResourceNotFound, []),
-        ]
-    );
-    assert_refused!(
-        ledger,
-        rules.end_earning_rule,
-        [
-            (
-                "nothing",
-                pb::EndEarningRuleRequest::default(),
-                InvalidArgument,
-                InvalidFields,
-                ["rule_id"]
-            ),
-            (
-                "no time",
-                end(
-                    &rule.rule_id,
-                    Some(Timestamp {
-                        seconds: 0,
-                        nanos: -1
-                    })
-                ),
-                InvalidArgument,
-                InvalidFields,
-                ["end_time"]
-            ),
-            ("not there", end(&new_id(), None), NotFound, ResourceNotFound, []),
-        ]
-    );
-    assert_refused!(
-        ledger,
-        rules.list_earning_rules,
-        [
-            (
-                "negative",
-                list(-1, ""),
-                InvalidArgument,
-                InvalidFields,
-                ["page_size"]
-            ),
-            (
-                "made up token",
-                list(0, "AAAA"),
-                InvalidArgument,
-                PageTokenInvalid,
-                []
-            ),
-        ]
-    );
+    assert_refused!(ledger, rules.create_earning_rule, table);
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_a_question_about_rules_is_named_and_changes_nothing() {
+    let ledger = ledger_with_points().await;
+    let rule = make(&ledger, between(Some(100), Some(200))).await.unwrap();
+    let table = [
+        ("nothing", get(""), bad(&["rule_id"])),
+        ("no id", get("7"), bad(&["rule_id"])),
+        ("not there", get(&new_id()), not_there()),
+    ];
+    assert_refused!(ledger, rules.get_earning_rule, table);
+    let no_time = Some(Timestamp {
+        seconds: 0,
+        nanos: -1,
+    });
+    let table = [
+        ("nothing", pb::EndEarningRuleRequest::default(), bad(&["rule_id"])),
+        ("no time", end(&rule.rule_id, no_time), bad(&["end_time"])),
+        ("not there", end(&new_id(), None), not_there()),
+    ];
+    assert_refused!(ledger, rules.end_earning_rule, table);
+    let table = [
+        ("negative", list(-1, ""), bad(&["page_size"])),
+        ("a made up token", list(0, "AAAA"), bad_token()),
+    ];
+    assert_refused!(ledger, rules.list_earning_rules, table);
+
     let stranger = plant_program(&ledger.database, "UTC", "EUR").await;
-    let theirs = ledger
-        .rules()
-        .end_earning_rule(stranger.call(end(&rule.rule_id, None)))
-        .await;
+    let request = stranger.call(end(&rule.rule_id, None));
+    let theirs = ledger.rules().end_earning_rule(request).await;
     assert_eq!(refusal(theirs), (Code::NotFound, ErrorReason::ResourceNotFound));
 }

@@ -4,7 +4,9 @@ use fealty_proto::ledger::v1 as pb;
 use fealty_proto::types::v1::ErrorReason;
 use tonic::Code;
 
-use super::harness::{Ledger, is_replayed, new_id, plant_program, points, refusal};
+use super::harness::{
+    Ledger, bad, bad_token, is_replayed, new_id, not_there, plant_program, points, refusal,
+};
 use crate::assert_refused;
 
 fn create(unit: pb::Unit) -> pb::CreateUnitRequest {
@@ -167,11 +169,9 @@ async fn units_are_listed_by_code_page_by_page_and_no_other_programs_are_among_t
     assert_eq!(refusal(theirs), (Code::NotFound, ErrorReason::ResourceNotFound));
 }
 
-#[tokio::test]
-async fn what_is_wrong_with_a_unit_is_named_and_changes_nothing() {
-    let ledger = Ledger::start().await;
-    ledger.define_points().await;
-    let bad = pb::Unit {
+/// Wrong in every field.
+fn bad_unit() -> pb::Unit {
+    pb::Unit {
         unit_code: "Points".to_owned(),
         display_name: "\u{7}".to_owned(),
         scale: 7,
@@ -179,7 +179,13 @@ async fn what_is_wrong_with_a_unit_is_named_and_changes_nothing() {
         shortfall_policy: 9,
         debt_max: -1,
         ..pb::Unit::default()
-    };
+    }
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_a_new_unit_is_named_and_changes_nothing() {
+    let ledger = Ledger::start().await;
+    ledger.define_points().await;
     let all = [
         "unit.unit_code",
         "unit.display_name",
@@ -188,153 +194,82 @@ async fn what_is_wrong_with_a_unit_is_named_and_changes_nothing() {
         "unit.shortfall_policy",
         "unit.debt_max",
     ];
-    assert_refused!(
-        ledger,
-        units.create_unit,
-        [
-            (
-                "nothing",
-                pb::CreateUnitRequest::default(),
-                InvalidArgument,
-                InvalidFields,
-                ["request_id", "unit"]
-            ),
-            (
-                "all wrong",
-                create(bad.clone()),
-                InvalidArgument,
-                InvalidFields,
-                all
-            ),
-            (
-                "an id that is none",
-                pb::CreateUnitRequest {
-                    request_id: "7".to_owned(),
-                    unit: Some(points())
-                },
-                InvalidArgument,
-                InvalidFields,
-                ["request_id"]
-            ),
-            (
-                "policy missing",
-                create(pb::Unit {
-                    unit_code: "x".to_owned(),
-                    shortfall_policy: 0,
-                    ..points()
-                }),
-                InvalidArgument,
-                InvalidFields,
-                ["unit.shortfall_policy"]
-            ),
-        ]
-    );
-    assert_refused!(
-        ledger,
-        units.update_unit,
-        [
-            (
-                "nothing",
-                pb::UpdateUnitRequest::default(),
-                InvalidArgument,
-                InvalidFields,
-                ["update_mask", "unit"]
-            ),
-            (
-                "no mask",
-                update(points(), &[]),
-                InvalidArgument,
-                InvalidFields,
-                ["update_mask"]
-            ),
-            (
-                "fixed",
-                update(points(), &["scale", "debt_max"]),
-                InvalidArgument,
-                InvalidFields,
-                ["update_mask.paths[0]"]
-            ),
-            (
-                "named values wrong",
-                update(
-                    pb::Unit {
-                        unit_code: "points".to_owned(),
-                        ..bad
-                    },
-                    &["debt_max", "lot_life_days"]
-                ),
-                InvalidArgument,
-                InvalidFields,
-                ["unit.lot_life_days", "unit.debt_max"]
-            ),
-            (
-                "etag that is none",
-                update(
-                    pb::Unit {
-                        etag: "?".to_owned(),
-                        ..points()
-                    },
-                    &["debt_max"]
-                ),
-                InvalidArgument,
-                InvalidFields,
-                ["unit.etag"]
-            ),
-            (
-                "not there",
-                update(
-                    pb::Unit {
-                        unit_code: "stars".to_owned(),
-                        ..points()
-                    },
-                    &["debt_max"]
-                ),
-                NotFound,
-                ResourceNotFound,
-                []
-            ),
-        ]
-    );
-    assert_refused!(
-        ledger,
-        units.get_unit,
-        [
-            ("nothing", get(""), InvalidArgument, InvalidFields, ["unit_code"]),
-            (
-                "no code",
-                get("A B"),
-                InvalidArgument,
-                InvalidFields,
-                ["unit_code"]
-            ),
-            ("not there", get("stars"), NotFound, ResourceNotFound, []),
-        ]
-    );
-    assert_refused!(
-        ledger,
-        units.list_units,
-        [
-            (
-                "negative",
-                list(-1, ""),
-                InvalidArgument,
-                InvalidFields,
-                ["page_size"]
-            ),
-            (
-                "too large",
-                list(1_001, ""),
-                InvalidArgument,
-                InvalidFields,
-                ["page_size"]
-            ),
-            (
-                "made up token",
-                list(0, "AAAA"),
-                InvalidArgument,
-                PageTokenInvalid,
-                []
-            ),
-        ]
-    );
+    let no_policy = pb::Unit {
+        unit_code: "x".to_owned(),
+        shortfall_policy: 0,
+        ..points()
+    };
+    let no_id = pb::CreateUnitRequest {
+        request_id: "7".to_owned(),
+        unit: Some(points()),
+    };
+    let table = [
+        (
+            "nothing",
+            pb::CreateUnitRequest::default(),
+            bad(&["request_id", "unit"]),
+        ),
+        ("all wrong", create(bad_unit()), bad(&all)),
+        ("an id that is none", no_id, bad(&["request_id"])),
+        ("no policy", create(no_policy), bad(&["unit.shortfall_policy"])),
+    ];
+    assert_refused!(ledger, units.create_unit, table);
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_a_change_of_a_unit_is_named_and_changes_nothing() {
+    let ledger = Ledger::start().await;
+    ledger.define_points().await;
+    let of_code = |unit_code: &str, unit: pb::Unit| pb::Unit {
+        unit_code: unit_code.to_owned(),
+        ..unit
+    };
+    let values = update(of_code("points", bad_unit()), &["debt_max", "lot_life_days"]);
+    let no_etag = pb::Unit {
+        etag: "?".to_owned(),
+        ..points()
+    };
+    let missing = update(of_code("stars", points()), &["debt_max"]);
+    let table = [
+        (
+            "nothing",
+            pb::UpdateUnitRequest::default(),
+            bad(&["update_mask", "unit"]),
+        ),
+        ("no mask", update(points(), &[]), bad(&["update_mask"])),
+        (
+            "fixed",
+            update(points(), &["scale", "debt_max"]),
+            bad(&["update_mask.paths[0]"]),
+        ),
+        (
+            "named values",
+            values,
+            bad(&["unit.lot_life_days", "unit.debt_max"]),
+        ),
+        (
+            "an etag that is none",
+            update(no_etag, &["debt_max"]),
+            bad(&["unit.etag"]),
+        ),
+        ("not there", missing, not_there()),
+    ];
+    assert_refused!(ledger, units.update_unit, table);
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_a_question_about_units_is_named() {
+    let ledger = Ledger::start().await;
+    let table = [
+        ("nothing", get(""), bad(&["unit_code"])),
+        ("no code", get("A B"), bad(&["unit_code"])),
+        ("not there", get("stars"), not_there()),
+    ];
+    assert_refused!(ledger, units.get_unit, table);
+    let table = [
+        ("negative", list(-1, ""), bad(&["page_size"])),
+        ("too large", list(1_001, ""), bad(&["page_size"])),
+        ("a made up token", list(0, "AAAA"), bad_token()),
+    ];
+    assert_refused!(ledger, units.list_units, table);
 }
