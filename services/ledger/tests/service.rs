@@ -8,11 +8,13 @@ mod service {
     mod fences;
     mod harness;
     mod idempotency;
+    mod messages;
     mod outage;
     mod owners;
     mod postings;
     mod purchases;
     mod refunds;
+    mod refusals;
     mod rules;
     mod sums;
     mod support;

@@ -7,7 +7,9 @@ use fealty_rpc::access::ApiKeySecret;
 use fealty_types::{ApiKeyId, Clock, SystemClock};
 use tonic::{Code, Request, Status};
 
-use super::harness::{Ledger, new_id, plant_key, plant_program, purchase_of, refund_of, refusal, with_key};
+use super::harness::{Ledger, new_id, plant_key, plant_program, with_key};
+use super::messages::{purchase_of, refund_of};
+use super::refusals::refusal;
 
 /// Calls each method of the rooms whose tests lie here with whatever `with` puts around a message.
 async fn call_each(

@@ -19,7 +19,8 @@ use tonic::transport::Server;
 use tonic::transport::server::TcpIncoming;
 use tonic::{Code, Request, Response, Status};
 
-use super::harness::{Ledger, config, database, new_id, refusal, until, with_key};
+use super::harness::{Ledger, config, database, new_id, until, with_key};
+use super::refusals::refusal;
 
 /// A feed whose token is the number of changes that were read, after a prefix that a "restore" changes.
 #[derive(Clone, Default)]

@@ -3,7 +3,8 @@
 use fealty_postgres::fences;
 use fealty_types::{ProgramId, SystemClock};
 
-use super::harness::{Ledger, purchase_of, unreferenced_refund};
+use super::harness::Ledger;
+use super::messages::{purchase_of, unreferenced_refund};
 
 #[tokio::test]
 async fn every_table_that_carries_a_program_is_fenced_and_shows_a_stranger_nothing() {

@@ -2,7 +2,6 @@
 //! callers.
 
 use std::collections::BTreeMap;
-use std::fmt::Debug;
 use std::future::Future;
 use std::time::Duration;
 
@@ -17,9 +16,7 @@ use fealty_proto::ledger::v1::owner_service_client::OwnerServiceClient;
 use fealty_proto::ledger::v1::purchase_service_client::PurchaseServiceClient;
 use fealty_proto::ledger::v1::transaction_service_client::TransactionServiceClient;
 use fealty_proto::ledger::v1::unit_service_client::UnitServiceClient;
-use fealty_proto::types::v1::{ErrorReason, Money};
 use fealty_rpc::access::ApiKeySecret;
-use fealty_rpc::errors::reason_of;
 use fealty_rpc::replayed::REPLAYED_HEADER;
 use fealty_runtime::config::{DrainConfig, Secret};
 use fealty_runtime::{Outcome, Process, Tasks};
@@ -28,9 +25,10 @@ use sqlx::AssertSqlSafe;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 use tonic::transport::Channel;
-use tonic::{Code, Request, Response, Status};
-use tonic_types::StatusExt;
+use tonic::{Request, Response, Status};
 use uuid::Uuid;
+
+use super::messages::{cashback, points};
 
 /// All that a program's own key can hold.
 const ALL_SCOPES: [Scope; 8] = [
@@ -302,71 +300,6 @@ pub async fn plant_key(database: &TestDatabase, program: ProgramId, scopes: &[Sc
     key.expose().to_owned()
 }
 
-/// `points` that end after a year, of which 1,000 may be owed.
-pub fn points() -> pb::Unit {
-    pb::Unit {
-        unit_code: "points".to_owned(),
-        display_name: "Points".to_owned(),
-        lot_life_days: 365,
-        shortfall_policy: pb::ShortfallPolicy::Debt.into(),
-        debt_max: 1_000,
-        ..pb::Unit::default()
-    }
-}
-
-/// A rule without bounds in time.
-pub fn cashback(unit_code: &str, rate: &str) -> pb::EarningRule {
-    pb::EarningRule {
-        display_name: format!("{rate} of {unit_code}"),
-        unit_code: unit_code.to_owned(),
-        formula: Some(pb::earning_rule::Formula::Cashback(pb::Cashback {
-            rate: rate.to_owned(),
-            rounding: pb::Rounding::Down.into(),
-        })),
-        ..pb::EarningRule::default()
-    }
-}
-
-pub fn purchase_of(owner_id: &str, amount_minor: i64) -> pb::RecordPurchaseRequest {
-    pb::RecordPurchaseRequest {
-        request_id: new_id(),
-        owner_id: owner_id.to_owned(),
-        source: "till".to_owned(),
-        receipt_id: new_id(),
-        money: Some(pounds(amount_minor)),
-        occur_time: None,
-    }
-}
-
-pub fn refund_of(purchase_id: &str, amount_minor: i64) -> pb::RefundPurchaseRequest {
-    let target = pb::refund_purchase_request::Target::PurchaseId(purchase_id.to_owned());
-    refund(target, amount_minor)
-}
-
-pub fn unreferenced_refund(owner_id: &str, amount_minor: i64) -> pb::RefundPurchaseRequest {
-    let target = pb::refund_purchase_request::Target::UnreferencedOwnerId(owner_id.to_owned());
-    refund(target, amount_minor)
-}
-
-fn refund(target: pb::refund_purchase_request::Target, amount_minor: i64) -> pb::RefundPurchaseRequest {
-    pb::RefundPurchaseRequest {
-        request_id: new_id(),
-        target: Some(target),
-        source: "till".to_owned(),
-        receipt_id: new_id(),
-        money: Some(pounds(amount_minor)),
-        occur_time: None,
-        reason: String::new(),
-    }
-}
-
-pub fn pounds(amount_minor: i64) -> Money {
-    Money {
-        currency_code: "GBP".to_owned(),
-        amount_minor,
-    }
-}
-
 pub fn new_id() -> String {
     Uuid::now_v7().to_string()
 }
@@ -376,31 +309,6 @@ pub fn holding(balance: Option<&pb::OwnerBalance>, unit_code: &str) -> (i64, i64
     let balances = &balance.expect("a balance").balances;
     let unit = balances.iter().find(|unit| unit.unit_code == unit_code);
     unit.map_or((0, 0), |unit| (unit.available, unit.debt))
-}
-
-/// Code and reason of a refusal.
-pub fn refusal<T: Debug>(answer: Result<T, Status>) -> (Code, ErrorReason) {
-    let status = answer.expect_err("it is refused");
-    (
-        status.code(),
-        reason_of(&status).unwrap_or_else(|| panic!("no reason: {status:?}")),
-    )
-}
-
-/// The bad fields of a refusal, by path.
-pub fn bad_fields(status: &Status) -> Vec<String> {
-    let bad = status.get_details_bad_request();
-    let violations = bad.map(|bad| bad.field_violations).unwrap_or_default();
-    violations.into_iter().map(|violation| violation.field).collect()
-}
-
-/// A value of a refusal's metadata.
-pub fn value_of(status: &Status, key: &str) -> String {
-    let info = status.get_details_error_info().expect("ErrorInfo");
-    info.metadata
-        .get(key)
-        .cloned()
-        .unwrap_or_else(|| panic!("no {key} in {info:?}"))
 }
 
 pub fn is_replayed<T>(response: &Response<T>) -> bool {
@@ -414,66 +322,4 @@ pub async fn until<F: Future<Output = bool>>(what: &str, ask: impl Fn() -> F) {
         assert!(begun.elapsed() < WAIT_MAX, "never: {what}");
         sleep(Duration::from_millis(50)).await;
     }
-}
-
-/// What a bad call is answered.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Expected {
-    pub code: Code,
-    pub reason: ErrorReason,
-    pub fields: Vec<String>,
-}
-
-/// The request is malformed in these fields.
-pub fn bad(fields: &[&str]) -> Expected {
-    Expected {
-        code: Code::InvalidArgument,
-        reason: ErrorReason::InvalidFields,
-        fields: fields.iter().map(|field| (*field).to_owned()).collect(),
-    }
-}
-
-/// There is no such thing.
-pub const fn not_there() -> Expected {
-    Expected {
-        code: Code::NotFound,
-        reason: ErrorReason::ResourceNotFound,
-        fields: Vec::new(),
-    }
-}
-
-/// The page token belongs to no such list.
-pub const fn bad_token() -> Expected {
-    Expected {
-        code: Code::InvalidArgument,
-        reason: ErrorReason::PageTokenInvalid,
-        fields: Vec::new(),
-    }
-}
-
-/// What a call was answered, to be held against what was expected.
-pub fn as_expected(status: &Status) -> Expected {
-    Expected {
-        code: status.code(),
-        reason: reason_of(status).unwrap_or(ErrorReason::Unspecified),
-        fields: bad_fields(status),
-    }
-}
-
-/// Makes each call of a table of (name, message, what is expected); afterwards nothing may have changed.
-#[macro_export]
-macro_rules! assert_refused {
-    ($ledger:expr, $client:ident.$method:ident, $table:expr) => {{
-        let before = $ledger.contents().await;
-        for (name, message, expected) in $table {
-            let answer = $ledger.$client().$method($ledger.call(message)).await;
-            let status = answer.expect_err(name);
-            assert_eq!(
-                $crate::service::harness::as_expected(&status),
-                expected,
-                "{name}: {status:?}"
-            );
-        }
-        assert_eq!($ledger.contents().await, before, "something changed");
-    }};
 }

@@ -8,7 +8,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tonic::Code;
 
-use super::harness::{Ledger, config, database, refusal, until};
+use super::harness::{Ledger, config, database, until};
+use super::refusals::refusal;
 
 /// The HTTP status of a probe.
 async fn probe(ledger: &Ledger, path: &str) -> u16 {

@@ -9,10 +9,9 @@ use prost::Message;
 use prost_types::Timestamp;
 use tonic::{Code, Response};
 
-use super::harness::{
-    Ledger, bad, bad_token, cashback, holding, is_replayed, new_id, not_there, plant_program, points, pounds,
-    purchase_of, refund_of, refusal, value_of,
-};
+use super::harness::{Ledger, holding, is_replayed, new_id, plant_program};
+use super::messages::{cashback, points, pounds, purchase_of, refund_of};
+use super::refusals::{bad, bad_token, not_there, refusal, value_of};
 use crate::assert_refused;
 
 async fn shop() -> (Ledger, String) {

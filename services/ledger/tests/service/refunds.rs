@@ -5,10 +5,9 @@ use fealty_proto::ledger::v1::refund_purchase_request::Target;
 use fealty_proto::types::v1::{Amount, ErrorReason, Money};
 use tonic::Code;
 
-use super::harness::{
-    Ledger, bad, holding, new_id, not_there, points, pounds, purchase_of, refund_of, refusal,
-    unreferenced_refund, value_of,
-};
+use super::harness::{Ledger, holding, new_id};
+use super::messages::{points, pounds, purchase_of, refund_of, unreferenced_refund};
+use super::refusals::{bad, not_there, refusal, value_of};
 use crate::assert_refused;
 
 /// A shop that gives one in a hundred, and a member.

@@ -7,9 +7,9 @@ use futures::future::join_all;
 use prost_types::Timestamp;
 use tonic::{Code, Response, Status};
 
-use super::harness::{
-    Ledger, bad, bad_token, cashback, is_replayed, new_id, not_there, plant_program, refusal, value_of,
-};
+use super::harness::{Ledger, is_replayed, new_id, plant_program};
+use super::messages::cashback;
+use super::refusals::{bad, bad_token, not_there, refusal, value_of};
 use crate::assert_refused;
 
 const fn at(seconds: i64) -> Timestamp {
@@ -144,7 +144,7 @@ async fn a_rule_ends_now_or_at_a_time_to_come_and_never_later_than_before() {
     assert_eq!(ended.end_time, Some(at(hour)));
     for bad_end in [at(hour + 1), at(now() - 60)] {
         let status = ask(Some(bad_end)).await.unwrap_err();
-        assert_eq!(super::harness::bad_fields(&status), ["end_time"]);
+        assert_eq!(super::refusals::bad_fields(&status), ["end_time"]);
     }
     let ended = ask(None).await.unwrap().earning_rule.unwrap();
     assert!(ended.end_time.unwrap().seconds <= now());

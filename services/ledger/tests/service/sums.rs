@@ -5,9 +5,9 @@ use fealty_proto::types::v1::ErrorReason;
 use prost_types::Timestamp;
 use tonic::Code;
 
-use super::harness::{
-    Ledger, bad, points, pounds, purchase_of, refund_of, refusal, unreferenced_refund, value_of,
-};
+use super::harness::Ledger;
+use super::messages::{points, pounds, purchase_of, refund_of, unreferenced_refund};
+use super::refusals::{bad, refusal, value_of};
 use crate::assert_refused;
 
 fn sums_of(source: &str) -> pb::SummarizePurchasesRequest {

@@ -4,9 +4,9 @@ use fealty_proto::ledger::v1 as pb;
 use fealty_proto::types::v1::ErrorReason;
 use tonic::Code;
 
-use super::harness::{
-    Ledger, bad, bad_token, is_replayed, new_id, not_there, plant_program, points, refusal,
-};
+use super::harness::{Ledger, is_replayed, new_id, plant_program};
+use super::messages::points;
+use super::refusals::{bad, bad_token, not_there, refusal};
 use crate::assert_refused;
 
 fn create(unit: pb::Unit) -> pb::CreateUnitRequest {
