@@ -7,6 +7,7 @@
 mod grpc;
 
 use std::fmt::Display;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -37,6 +38,8 @@ struct Inner {
     services: Vec<String>,
     checks: Mutex<Vec<(String, Check)>>,
     readiness: watch::Sender<Readiness>,
+    /// Until then, a check that does not pass is a start, not a failure.
+    was_ready: AtomicBool,
     /// Ends the streams of watchers, which would otherwise hold their connections for ever.
     closed: CancellationToken,
 }
@@ -89,6 +92,7 @@ impl Health {
             services: services.into_iter().map(Into::into).collect(),
             checks: Mutex::default(),
             readiness,
+            was_ready: AtomicBool::new(false),
             closed: CancellationToken::new(),
         };
         Self {
@@ -187,11 +191,25 @@ impl Health {
             let failing: Vec<FailingCheck> = failing.iter().cloned().chain(unknown).collect();
             let changed = failing != readiness.failing;
             if changed {
-                tell(&failing);
+                self.tell(&failing);
                 readiness.failing = failing;
             }
             changed
         });
+    }
+
+    fn tell(&self, failing: &[FailingCheck]) {
+        if failing.is_empty() {
+            self.inner.was_ready.store(true, Ordering::Relaxed);
+            tracing::info!("all health checks pass");
+        }
+        for FailingCheck { name, reason } in failing {
+            if self.inner.was_ready.load(Ordering::Relaxed) {
+                tracing::warn!(check = name, reason, "health check fails");
+            } else {
+                tracing::info!(check = name, reason, "health check does not pass yet");
+            }
+        }
     }
 
     fn enter(&self, phase: Phase) {
@@ -227,15 +245,6 @@ async fn run_check(name: &str, check: &Check) -> Option<FailingCheck> {
         name: name.to_owned(),
         reason,
     })
-}
-
-fn tell(failing: &[FailingCheck]) {
-    if failing.is_empty() {
-        tracing::info!("all health checks pass");
-    }
-    for FailingCheck { name, reason } in failing {
-        tracing::warn!(check = name, reason, "health check fails");
-    }
 }
 
 #[cfg(test)]
