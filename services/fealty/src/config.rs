@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use clap::ValueEnum;
 use fealty_ledger::LedgerConfig;
 use fealty_members::MembersConfig;
 use fealty_runtime::config::{ConfigError, DrainConfig, Secret, load_checked};
@@ -32,6 +33,20 @@ pub struct Config {
     pub telemetry: TelemetryConfig,
 }
 
+/// A service that has a section of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ServiceName {
+    /// The members service.
+    Members,
+    /// The ledger service.
+    Ledger,
+}
+
+impl ServiceName {
+    /// All of them.
+    pub const ALL: [Self; 2] = [Self::Members, Self::Ledger];
+}
+
 /// By which roles databases are made and changed.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -57,27 +72,34 @@ impl Default for MigrateConfig {
 }
 
 impl Config {
-    /// Reads the file, if one is given, and the environment over it. All mistakes are in one answer.
-    pub fn load(file: Option<&Path>) -> Result<Self, ConfigError> {
-        load_checked(file, ENV_PREFIX, Self::violations)
+    /// Reads the file, if one is given, and the environment over it. All mistakes are in one answer: fields that are
+    /// unknown or unreadable wherever they are, values only of the shared sections and of the services that are going
+    /// to run, since the secrets of the others are none of this process's business.
+    pub fn load(file: Option<&Path>, services: &[ServiceName]) -> Result<Self, ConfigError> {
+        load_checked(file, ENV_PREFIX, |config: &Self| config.violations(services))
     }
 
     /// Everything that is wrong with the values, one sentence each, which begins with the field.
     #[must_use]
-    pub fn violations(&self) -> Vec<String> {
-        [
-            ("members", self.members.violations()),
-            ("ledger", self.ledger.violations()),
+    pub fn violations(&self, services: &[ServiceName]) -> Vec<String> {
+        let shared = [
             ("drain", self.drain.violations()),
             ("telemetry", self.telemetry.violations()),
-        ]
-        .into_iter()
-        .flat_map(|(section, sentences)| {
-            sentences
-                .into_iter()
-                .map(move |sentence| format!("{section}.{sentence}"))
-        })
-        .collect()
+        ];
+        let of_service = |name: &ServiceName| match name {
+            ServiceName::Members => ("members", self.members.violations()),
+            ServiceName::Ledger => ("ledger", self.ledger.violations()),
+        };
+        services
+            .iter()
+            .map(of_service)
+            .chain(shared)
+            .flat_map(|(section, sentences)| {
+                sentences
+                    .into_iter()
+                    .map(move |sentence| format!("{section}.{sentence}"))
+            })
+            .collect()
     }
 }
 
@@ -148,9 +170,10 @@ mod tests {
         config.ledger.cache.pause_ms = 0;
         config.drain.drain_timeout_ms = 0;
         config.telemetry.trace_sample_ratio = 2.0;
-        let violations = config.violations();
+        let violations = config.violations(&ServiceName::ALL);
         for place in [
             "members.pool.size",
+            "members.vault.master_key",
             "ledger.cache.pause_ms",
             "drain.drain_timeout_ms",
             "telemetry.trace_sample_ratio",
@@ -160,5 +183,13 @@ mod tests {
                 "{violations:?}"
             );
         }
+    }
+    #[test]
+    fn secrets_of_a_service_that_does_not_run_here_are_not_asked_for() {
+        assert_eq!(
+            Config::default().violations(&[ServiceName::Ledger]),
+            Vec::<String>::new()
+        );
+        assert_eq!(Config::default().violations(&[]), Vec::<String>::new());
     }
 }

@@ -10,6 +10,7 @@ use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, chown};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
+use fealty_members::vault::MasterKey;
 use fealty_postgres::RolePasswords;
 use serde::{Deserialize, Serialize};
 
@@ -18,14 +19,11 @@ const FILE: &str = "up.json";
 /// For its owner's eyes only.
 const FILE_MODE: u32 = 0o600;
 
-/// Bytes of the master key: AES-256.
-const MASTER_KEY_BYTES: usize = 32;
-
 /// Everything that is kept.
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Kept {
-    /// Encrypts the keys that personal data is encrypted with, in hexadecimal.
+    /// Encrypts the keys that personal data is encrypted with.
     pub vault_master_key: String,
     /// Passwords of the roles of members.
     pub members: Passwords,
@@ -72,12 +70,12 @@ impl Kept {
     #[must_use]
     pub fn generate() -> Self {
         let passwords = || Passwords {
-            owner: random_hex::<16>(),
-            service: random_hex::<16>(),
-            jobs: random_hex::<16>(),
+            owner: random_password(),
+            service: random_password(),
+            jobs: random_password(),
         };
         Self {
-            vault_master_key: random_hex::<MASTER_KEY_BYTES>(),
+            vault_master_key: MasterKey::generate_text().to_string(),
             members: passwords(),
             ledger: passwords(),
             keys: Keys::default(),
@@ -173,11 +171,9 @@ impl FileOwner {
     }
 }
 
-fn random_hex<const BYTES: usize>() -> String {
-    rand::random::<[u8; BYTES]>()
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+/// 128 random bits, in hexadecimal: they stand in URLs without quoting.
+fn random_password() -> String {
+    format!("{:032x}", rand::random::<u128>())
 }
 
 #[cfg(test)]
@@ -196,7 +192,7 @@ mod tests {
         let found = Kept::find(folder.path()).expect("readable").expect("there");
         assert_eq!(found.keys.program, "fealty_x");
         assert_eq!(found.vault_master_key, kept.vault_master_key);
-        assert_eq!(found.vault_master_key.len(), 64);
+        assert!(MasterKey::parse(&found.vault_master_key).is_ok());
         let mode = fs::metadata(Kept::path(folder.path())).expect("there").mode();
         assert_eq!(mode & 0o777, FILE_MODE);
     }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use crate::config::Config;
+use crate::config::{Config, ServiceName};
 use crate::tool;
 
 /// Which file to check.
@@ -12,6 +12,10 @@ use crate::tool;
 pub struct Args {
     /// The config file.
     pub file: PathBuf,
+    /// Only what these services need, where they do not all run from this file and environment. All of them unless
+    /// told.
+    #[arg(long, value_name = "NAME,...", value_enum, value_delimiter = ',', default_values_t = ServiceName::ALL)]
+    pub services: Vec<ServiceName>,
 }
 
 /// Reads the file and the environment as a service does, and names every mistake.
@@ -20,7 +24,7 @@ pub fn run(args: &Args) -> ExitCode {
 }
 
 fn check(args: &Args) -> anyhow::Result<bool> {
-    Config::load(Some(&args.file))?;
+    Config::load(Some(&args.file), &args.services)?;
     tool::print_line(&format!("{} is in order", args.file.display()))?;
     Ok(true)
 }

@@ -30,7 +30,7 @@ pub struct Args {
 /// Migrates both services' databases.
 pub fn run(args: Args) -> ExitCode {
     tool::run(async move {
-        let config = Config::load(args.config.as_deref())?;
+        let config = Config::load(args.config.as_deref(), &[])?;
         let admin_url = args
             .admin_url
             .map(Secret::new)

@@ -8,7 +8,7 @@ use fealty_runtime::{Outcome, Process, Tasks, launch};
 use fealty_telemetry::{ServiceIdentity, Telemetry};
 use uuid::Uuid;
 
-use crate::config::Config;
+use crate::config::{Config, ServiceName};
 
 /// What a service is told on its command line.
 #[derive(Debug, clap::Args)]
@@ -21,7 +21,7 @@ pub struct Args {
 
 /// Runs a service from its config until it is asked to end.
 pub(crate) fn run<F, E>(
-    name: &'static str,
+    (name, service): (&'static str, ServiceName),
     args: Args,
     start: impl FnOnce(Config, Tasks) -> F + Send + 'static,
 ) -> ExitCode
@@ -30,7 +30,7 @@ where
     E: Error + Send + Sync + 'static,
 {
     launch(async move || {
-        let config = match Config::load(args.config.as_deref()) {
+        let config = match Config::load(args.config.as_deref(), &[service]) {
             Ok(config) => config,
             Err(error) => return Outcome::failed("configuration", &error),
         };

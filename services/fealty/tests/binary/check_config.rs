@@ -25,6 +25,7 @@ fn every_mistake_is_named_and_the_exit_code_says_so() -> Outcome {
     assert_eq!(refused.status.code(), Some(1), "{told}");
     for mistake in [
         "speed",
+        "members.vault.master_key",
         "members.database_ulr",
         "members.grpc.listen",
         "ledger.pool.size",
@@ -49,6 +50,14 @@ fn a_file_in_order_is_told_so_and_a_missing_one_is_named() -> Outcome {
     assert!(text(&missing.stderr).contains(name), "{}", text(&missing.stderr));
 
     fs::write(&file, "[ledger.pool]\nsize = 4\n")?;
-    assert!(printed(fealty(["check-config", name]))?.contains("in order"));
+    assert!(printed(fealty(["check-config", name, "--services", "ledger"]))?.contains("in order"));
+    let without_key = output(fealty(["check-config", name]))?;
+    assert!(text(&without_key.stderr).contains("members.vault.master_key"));
+    let mut with_key = fealty(["check-config", name]);
+    with_key.env(
+        "FEALTY__MEMBERS__VAULT__MASTER_KEY",
+        "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=",
+    );
+    assert!(printed(with_key)?.contains("in order"));
     Ok(())
 }

@@ -6,7 +6,7 @@ use fealty_local::{DataDir, Durability, Install, Options, start};
 use nix::sys::signal::Signal;
 use sqlx::{Connection as _, PgConnection};
 
-use crate::run::{Outcome, Running, fealty, output, printed, text, until};
+use crate::run::{Outcome, Running, fealty, output, printed, text};
 
 /// A database server of its own: the roles' names are the same on all, and their passwords are this test's.
 fn options() -> Options {
@@ -36,6 +36,7 @@ fn config(admin_url: &str, redis_url: &str) -> String {
     };
     format!(
         "{}{}[ledger.cache]\nurl = \"{redis_url}\"\n[drain]\nnot_serving_pause_ms = 0\n\
+         [members.vault]\nmaster_key = \"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\"\n\
          [migrate]\nadmin_url = \"{admin_url}\"\nmembers_owner_url = \"{}\"\nledger_owner_url = \"{}\"\n",
         service("members"),
         service("ledger"),
@@ -61,9 +62,7 @@ async fn a_second_run_changes_nothing_services_start_and_a_newer_schema_is_refus
 
     for service in ["members", "ledger"] {
         let mut running = Running::start(fealty([service, "--config", file]))?;
-        until("it says that it is healthy", || {
-            running.errors().contains("all health checks pass")
-        })?;
+        running.until_it_says("all health checks pass")?;
         running.signal(Signal::SIGTERM)?;
         assert_eq!(running.wait()?.code(), Some(0), "{}", running.errors());
     }

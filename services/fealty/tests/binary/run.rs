@@ -128,6 +128,18 @@ impl Running {
         }
     }
 
+    /// Waits until it says the text on standard error.
+    pub fn until_it_says(&mut self, text: &str) -> Outcome {
+        let start = Instant::now();
+        while !self.errors().contains(text) {
+            if self.child.try_wait()?.is_some() || start.elapsed() > BOUND {
+                return Err(format!("it never said {text:?}, but: {}", self.errors()).into());
+            }
+            thread::sleep(POLL);
+        }
+        Ok(())
+    }
+
     pub fn signal(&self, signal: Signal) -> Outcome {
         Ok(kill(self.id(), signal)?)
     }

@@ -54,7 +54,7 @@ impl Database {
                 .with_context(|| format!("{} is no data folder of `fealty up`", folder.display()))?;
             return Ok(kept.addresses.members_jobs_database_url);
         }
-        let members: MembersConfig = Config::load(self.config.as_deref())?.members;
+        let members: MembersConfig = Config::load(self.config.as_deref(), &[])?.members;
         Ok(members.jobs_database_url.expose().clone())
     }
 

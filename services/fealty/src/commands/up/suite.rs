@@ -56,6 +56,7 @@ fn members_config(urls: &Urls, kept: &Kept) -> MembersConfig {
         jobs_database_url: Secret::new(urls.members.jobs.clone()),
         ..MembersConfig::default()
     };
+    config.vault.master_key = Secret::new(kept.vault_master_key.clone());
     config.ledger.endpoint.clone_from(&kept.addresses.ledger);
     config.ledger.service_key = Secret::new(kept.keys.members_service.clone());
     config
