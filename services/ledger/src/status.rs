@@ -138,3 +138,142 @@ impl From<LedgerError> for Status {
         ApiError::from(error).into()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use fealty_rpc::errors::reason_name;
+    use fealty_types::{OwnerId, Points, PurchaseId, RequestId, RuleId, TransactionId, Version};
+
+    use super::*;
+    use crate::refusal::Resource;
+
+    fn said(refusal: Refusal) -> (Code, &'static str, String) {
+        let error = ApiError::from(refusal);
+        (error.code(), reason_name(error.reason()), error.message())
+    }
+
+    #[test]
+    fn every_refusal_of_a_posting_says_what_it_is_about() {
+        let time = chrono::DateTime::UNIX_EPOCH;
+        let owner_id = OwnerId::generate_at(time);
+        let purchase_id = PurchaseId::generate_at(time);
+        let transaction_id = TransactionId::generate_at(time);
+        let points: fealty_types::UnitCode = "points".parse().unwrap();
+        let pounds = "GBP".parse().unwrap();
+        let refusals = [
+            (
+                Refusal::InsufficientBalance {
+                    unit_code: points.clone(),
+                    available: Points::new(3),
+                    required: Points::new(5),
+                },
+                "INSUFFICIENT_BALANCE",
+                "The owner has 3 of points available, and 5 are required.".to_owned(),
+            ),
+            (
+                Refusal::RefundExceedsPurchase {
+                    purchase_id,
+                    refundable_minor: 3,
+                    required_minor: 5,
+                },
+                "REFUND_EXCEEDS_PURCHASE",
+                format!("Of the purchase {purchase_id}, 3 can still be refunded, and 5 are required."),
+            ),
+            (
+                Refusal::OwnerClosed(owner_id),
+                "OWNER_CLOSED",
+                format!("The owner {owner_id} is closed."),
+            ),
+            (
+                Refusal::AmountOverflow(points),
+                "AMOUNT_OVERFLOW",
+                "The sum of points does not fit into 64 bits.".to_owned(),
+            ),
+            (
+                Refusal::CurrencyMismatch {
+                    actual: "EUR".parse().unwrap(),
+                    required: pounds,
+                },
+                "CURRENCY_MISMATCH",
+                "The money is in EUR, and must be in GBP.".to_owned(),
+            ),
+        ];
+        for (refusal, reason, message) in refusals {
+            assert_eq!(said(refusal), (Code::FailedPrecondition, reason, message));
+        }
+        let used = Refusal::ReceiptAlreadyUsed {
+            source: "till".to_owned(),
+            receipt_id: "7".to_owned(),
+            transaction_id,
+        };
+        let message =
+            format!("The receipt 7 of till is already recorded, by the transaction {transaction_id}.");
+        assert_eq!(said(used), (Code::AlreadyExists, "RECEIPT_ALREADY_USED", message));
+    }
+
+    #[test]
+    fn every_other_refusal_has_its_code_and_reason() {
+        let time = chrono::DateTime::UNIX_EPOCH;
+        let table = [
+            (
+                Refusal::not_found(Resource::Unit, "x"),
+                Code::NotFound,
+                "RESOURCE_NOT_FOUND",
+            ),
+            (
+                Refusal::exists(Resource::Unit, "x"),
+                Code::AlreadyExists,
+                "RESOURCE_EXISTS",
+            ),
+            (
+                Refusal::etag_mismatch(Resource::Unit, "x"),
+                Code::Aborted,
+                "ETAG_MISMATCH",
+            ),
+            (
+                Refusal::CountExceeded {
+                    resource: Resource::Unit,
+                    count_max: 100,
+                },
+                Code::FailedPrecondition,
+                "COUNT_EXCEEDED",
+            ),
+            (
+                Refusal::RequestIdReused(RequestId::generate_at(time)),
+                Code::AlreadyExists,
+                "REQUEST_ID_REUSED",
+            ),
+            (
+                Refusal::FieldInvalid {
+                    field: "end_time",
+                    description: "must not be in the past",
+                },
+                Code::InvalidArgument,
+                "INVALID_FIELDS",
+            ),
+            (
+                Refusal::MoneyOverflow("GBP".parse().unwrap()),
+                Code::FailedPrecondition,
+                "AMOUNT_OVERFLOW",
+            ),
+            (
+                Refusal::RuleOverlaps(RuleId::generate_at(time)),
+                Code::FailedPrecondition,
+                "RULE_OVERLAPS",
+            ),
+            (
+                Refusal::VersionAhead {
+                    version: Version::try_new(7).unwrap(),
+                    newest: Version::ZERO,
+                },
+                Code::OutOfRange,
+                "VERSION_AHEAD",
+            ),
+        ];
+        for (refusal, code, reason) in table {
+            let said = said(refusal);
+            assert_eq!((said.0, said.1), (code, reason));
+            assert!(!said.2.contains('{'), "a value is missing: {}", said.2);
+        }
+    }
+}

@@ -162,3 +162,42 @@ async fn a_key_of_somebody_inactive_and_a_key_of_an_inactive_program_are_refused
         (Code::FailedPrecondition, ErrorReason::ProgramInactive)
     );
 }
+
+#[tokio::test]
+async fn a_key_of_the_whole_suite_names_the_program_of_each_call() {
+    let ledger = Ledger::start().await;
+    let key = plant_key(&ledger.database, ledger.shop.program, &[Scope::UnitsRead]).await;
+    let short_id = ApiKeySecret::parse(&key).expect("a key").short_id().to_owned();
+    sqlx::query("UPDATE api_key SET program = $1 WHERE short_id = $2")
+        .bind(uuid::Uuid::nil())
+        .bind(short_id)
+        .execute(&ledger.database.jobs)
+        .await
+        .expect("a key of the suite");
+    let request = with_key(&key, pb::ListUnitsRequest::default());
+    let unnamed = ledger.units().list_units(request).await;
+    assert_eq!(
+        refusal(unnamed),
+        (Code::InvalidArgument, ErrorReason::ProgramRequired)
+    );
+    let mut request = with_key(&key, pb::ListUnitsRequest::default());
+    let program = ledger.shop.program.to_string().parse().expect("a header");
+    request.metadata_mut().insert("fealty-program-id", program);
+    ledger.units().list_units(request).await.expect("named");
+}
+
+#[tokio::test]
+async fn a_message_of_five_megabytes_is_refused() {
+    let ledger = Ledger::start().await;
+    let before = ledger.contents().await;
+    let large = pb::RefundPurchaseRequest {
+        reason: "x".repeat(5 * 1024 * 1024),
+        ..refund_of(&new_id(), 1)
+    };
+    let refused = ledger.purchases().refund_purchase(ledger.call(large)).await;
+    assert_eq!(
+        refusal(refused),
+        (Code::ResourceExhausted, ErrorReason::MessageTooLarge)
+    );
+    assert_eq!(ledger.contents().await, before);
+}
