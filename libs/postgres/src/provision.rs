@@ -21,7 +21,9 @@ use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor};
 use crate::error::StorageError;
 pub use login::Login;
 use statements::Role;
-pub(crate) use statements::{literal, quoted};
+#[cfg(feature = "testing")]
+pub(crate) use statements::literal;
+pub(crate) use statements::quoted;
 
 /// Taken while roles and databases are made, so that processes which provision at once wait for each other. The number
 /// is arbitrary and ours alone.

@@ -68,9 +68,12 @@ pub fn classify(error: &Error) -> Failure {
             of_code(database.code().as_deref().unwrap_or_default(), constraint)
         }
         Error::Io(io) => of_io(io),
-        // A server or a proxy that hangs up on the greeting is reported as one that answered zero.
-        Error::Protocol(_) => Failure::Connection,
-        Error::Tls(_) | Error::PoolClosed | Error::WorkerCrashed | Error::BeginFailed => Failure::Connection,
+        // A server or a proxy that hangs up on the greeting is reported as a protocol error: as one that answered zero.
+        Error::Protocol(_)
+        | Error::Tls(_)
+        | Error::PoolClosed
+        | Error::WorkerCrashed
+        | Error::BeginFailed => Failure::Connection,
         Error::PoolTimedOut => Failure::Resources,
         Error::Encode(_) => Failure::DataError,
         _ => Failure::Other,
