@@ -27,12 +27,8 @@ pub(super) fn parse(program: ProgramId, message: &pb::ListTransactionsRequest) -
     let mut v = Violations::default();
     let owner_id = v.check("owner_id", fields::parse::<OwnerId>(&message.owner_id));
     let size = v.check("page_size", page_size(message.page_size));
-    let kinds: Option<Vec<TransactionKind>> = message
-        .kinds
-        .iter()
-        .enumerate()
-        .map(|(place, kind)| v.check(&format!("kinds[{place}]"), parse_kind(*kind)))
-        .collect();
+    let kinds: Option<Vec<TransactionKind>> =
+        v.each("kinds", &message.kinds, |v, kind| v.check("", parse_kind(*kind)));
     let unit_code = v.check("unit_code", fields::optional::<UnitCode>(&message.unit_code));
     let from = v.check("occurred_from_time", time(message.occurred_from_time.as_ref()));
     let before = v.check(

@@ -1,0 +1,44 @@
+//! A partner's client in Python: stubs from the protos, nothing of ours.
+
+use std::time::Duration;
+
+use fealty_tests::bounded::within;
+use fealty_tests::process::Process;
+use fealty_tests::python::{Python, root};
+use fealty_tests::shop::Shop;
+
+use crate::suite;
+
+const BOUND: Duration = Duration::from_mins(6);
+/// Making the stubs takes some seconds, the calls less than one.
+const JOURNEY_BOUND: Duration = Duration::from_mins(2);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_python_client_enrols_buys_refunds_and_reads_the_balance() {
+    within(BOUND, async {
+        let python = Python::with_grpc();
+        let shop = Shop::bare(suite()).await;
+        let addresses = suite().addresses();
+        let mut command = python.script("journey.py");
+        command
+            .arg("--protos")
+            .arg(root().join("proto"))
+            .args(["--members", authority(&addresses.members)])
+            .args(["--ledger", authority(&addresses.ledger)])
+            .args(["--key", &shop.key]);
+        let printed = Process::start("journey.py", command, None)
+            .wait(JOURNEY_BOUND)
+            .expect_success();
+        let steps: Vec<&str> = printed.lines().collect();
+        assert!(
+            steps.last().is_some_and(|last| last.contains("\"done\"")),
+            "{printed}"
+        );
+    })
+    .await;
+}
+
+/// gRPC for Python takes no scheme.
+fn authority(url: &str) -> &str {
+    url.strip_prefix("http://").expect("plain HTTP on this machine")
+}

@@ -1,0 +1,8 @@
+//! What callers notice when parts end, orderly and otherwise: nothing that a retry does not heal, and nothing lost.
+
+mod killed;
+mod load;
+mod terminated;
+
+/// The suite's binary, as cargo has just built it.
+const FEALTY: &str = env!("CARGO_BIN_EXE_fealty-under-test");

@@ -1,0 +1,36 @@
+//! Every wait of a test has an end.
+
+use std::time::{Duration, Instant};
+
+/// How often a waiting test looks again.
+const POLL_INTERVAL: Duration = Duration::from_millis(20);
+
+/// Runs a test within a bound.
+///
+/// # Panics
+/// When it takes longer.
+pub async fn within<T>(bound: Duration, test: impl Future<Output = T>) -> T {
+    match tokio::time::timeout(bound, test).await {
+        Ok(done) => done,
+        Err(_) => panic!("not done within {} s", bound.as_secs()),
+    }
+}
+
+/// Looks until there is something to see.
+///
+/// # Panics
+/// When there is nothing within the bound.
+pub async fn eventually<T>(what: &str, bound: Duration, mut look: impl AsyncFnMut() -> Option<T>) -> T {
+    let begun = Instant::now();
+    loop {
+        if let Some(seen) = look().await {
+            return seen;
+        }
+        assert!(
+            begun.elapsed() < bound,
+            "{what}: not within {} s",
+            bound.as_secs()
+        );
+        tokio::time::sleep(POLL_INTERVAL).await;
+    }
+}

@@ -1,0 +1,149 @@
+//! The suite's own Postgres and Redis, killed and started again by hand.
+
+use std::ffi::OsString;
+use std::fs;
+use std::os::unix::ffi::OsStringExt as _;
+use std::os::unix::fs::MetadataExt as _;
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+/// How long the kernel may take to end what was killed.
+const KILL_BOUND: Duration = Duration::from_secs(10);
+const POLL_INTERVAL: Duration = Duration::from_millis(10);
+
+/// Which server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Server {
+    /// The ledger of record.
+    Postgres,
+    /// The cache in front of it.
+    Redis,
+}
+
+/// How a killed server was run: enough to run it again at the same address.
+#[derive(Debug)]
+pub struct Killed {
+    pid_file: PathBuf,
+    mark: String,
+    program: PathBuf,
+    arguments: Vec<OsString>,
+    work_dir: PathBuf,
+    owner: (u32, u32),
+}
+
+/// A server that was started again; ends with this.
+#[derive(Debug)]
+pub struct Restarted(Child);
+
+impl Server {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Postgres => "postgres",
+            Self::Redis => "redis",
+        }
+    }
+
+    /// `kill -9` of the server of a data folder, and of all its children.
+    ///
+    /// # Panics
+    /// When it does not run, or does not end.
+    #[must_use]
+    pub fn kill(self, data_dir: &Path) -> Killed {
+        let pid_file = data_dir.join("run").join(format!("{}.pid", self.name()));
+        let noted = fs::read_to_string(&pid_file).expect("the server runs");
+        let mut lines = noted.lines();
+        let pid: i32 = lines.next().and_then(|line| line.parse().ok()).expect("a pid");
+        let mark = lines.next().unwrap_or_default().to_owned();
+        let process = PathBuf::from(format!("/proc/{pid}"));
+        let work_dir = fs::read_link(process.join("cwd")).expect("it has a folder");
+        let owner = fs::metadata(&process).expect("it runs");
+        let arguments = match self {
+            Self::Postgres => command_line(&process).split_off(1),
+            // Redis writes its address over its command line.
+            Self::Redis => vec![work_dir.join("redis.conf").into()],
+        };
+        let killed = Killed {
+            pid_file,
+            mark,
+            program: fs::read_link(process.join("exe")).expect("it is a program"),
+            arguments,
+            work_dir,
+            owner: (owner.uid(), owner.gid()),
+        };
+        kill(Pid::from_raw(pid), Signal::SIGKILL).expect("it can be killed");
+        wait_until_gone(&process);
+        killed
+    }
+}
+
+impl Killed {
+    /// Runs it again as it was run.
+    ///
+    /// # Panics
+    /// When it cannot be started.
+    #[must_use]
+    pub fn start_again(&self) -> Restarted {
+        // Orphans of a killed Postgres hold its memory for a moment: the postmaster would refuse to start.
+        let mut command = Command::new(&self.program);
+        command
+            .args(&self.arguments)
+            .current_dir(&self.work_dir)
+            .env("LC_ALL", "C")
+            .process_group(0)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        if nix::unistd::geteuid().is_root() {
+            command.uid(self.owner.0).gid(self.owner.1);
+        }
+        let begun = Instant::now();
+        loop {
+            let mut child = command.spawn().expect("the server starts");
+            thread::sleep(STAYS_UP);
+            let ended = child.try_wait().expect("the system says how a child is");
+            if ended.is_none() {
+                let noted = format!("{}\n{}\n", child.id(), self.mark);
+                fs::write(&self.pid_file, noted).expect("the pid is noted");
+                return Restarted(child);
+            }
+            assert!(
+                begun.elapsed() < KILL_BOUND,
+                "{} does not start again",
+                self.program.display()
+            );
+        }
+    }
+}
+
+/// A server that is still there after this long was not refused its start.
+const STAYS_UP: Duration = Duration::from_millis(500);
+
+impl Drop for Restarted {
+    fn drop(&mut self) {
+        // It may have ended with its suite already.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn command_line(process: &Path) -> Vec<OsString> {
+    let bytes = fs::read(process.join("cmdline")).expect("it runs");
+    let words = bytes.split(|byte| *byte == 0).filter(|word| !word.is_empty());
+    words.map(|word| OsString::from_vec(word.to_vec())).collect()
+}
+
+/// An ended process whose parent has not asked for it yet has no command line any more.
+fn wait_until_gone(process: &Path) {
+    let begun = Instant::now();
+    let lives = || fs::read(process.join("cmdline")).is_ok_and(|line| !line.is_empty());
+    while lives() {
+        assert!(begun.elapsed() < KILL_BOUND, "{} does not end", process.display());
+        thread::sleep(POLL_INTERVAL);
+    }
+}
