@@ -3,12 +3,12 @@
 //! Every change of a balance goes through [`Posting::post`]. It runs slices of calls (a call is the batch of one) in
 //! one Postgres transaction:
 //!
-//! 1. calls whose request id came before in the slice are set aside: they get the first's answer;
-//! 2. the owners are locked, sorted, `FOR NO KEY UPDATE`;
-//! 3. in new statements it is read what the locks protect, the transactions that already bear these request ids and
+//! 1. the owners are locked, sorted, `FOR NO KEY UPDATE`;
+//! 2. in new statements it is read what the locks protect, the transactions that already bear these request ids and
 //!    receipts, and what the calls' room needs ([`Room::load_in_tx`]);
-//! 4. everything is decided in pure Rust, call by call ([`Room::plan`], [`domain::decide`], [`Room::settle`]);
-//! 5. all of it is written ([`Room::write_in_tx`] included), and committed. Then the balances go to the cache.
+//! 3. everything is decided in pure Rust, call by call ([`Room::plan`], [`domain::decide`], [`Room::settle`]): each sees
+//!    what those before it did, so a request id or receipt that comes twice in the slice takes effect once;
+//! 4. all of it is written ([`Room::write_in_tx`] included), and committed. Then the balances go to the cache.
 //!
 //! A request id is remembered for ever with a hash of its command and with the answer, in the same transaction; a
 //! decision against a command ([`is_remembered`]) is an answer too. Unique constraints are the nets for what another

@@ -1,5 +1,8 @@
 //! Decides a batch: call by call in order, each accepted or refused on its own. Pure but for the ids that it draws.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::{BTreeMap, HashMap};
 
 use chrono::{DateTime, Utc};
@@ -8,7 +11,7 @@ use fealty_types::{LotId, OwnerId, TransactionId, UnitCode, Version};
 use super::domain::{self, Decision, Lot, OwnerState, Transaction, TransactionKind};
 use super::post::{Answer, Call};
 use super::room::{Moment, Plan, Posted, Room, is_remembered};
-use super::storage::{Earlier, NewTransaction, OwnerChange};
+use super::storage::{Earlier, EarlierRequest, NewTransaction, OwnerChange};
 use crate::balances::domain::OwnerBalance;
 use crate::refusal::{Refusal, Resource};
 
@@ -43,8 +46,8 @@ pub(super) struct Decided<R: Room> {
     pub(super) balances: Vec<OwnerBalance>,
 }
 
-/// Decides the calls of a batch. No two of them bear the same request id.
-pub(super) fn decide<R: Room>(ground: Ground<R>, calls: &[&Call<R::Work>]) -> Decided<R> {
+/// Decides the calls of a batch in their order. What one does, the next ones see: also its request id and its receipt.
+pub(super) fn decide<R: Room>(ground: Ground<R>, calls: &[Call<R::Work>]) -> Decided<R> {
     let mut batch = Batch::<R>::new(ground);
     let answers = calls.iter().map(|call| batch.answer(call)).collect();
     batch.finish(answers)
@@ -94,16 +97,27 @@ impl<R: Room> Batch<R> {
             occur_time: call.occur_time.map_or(record_time, |time| time.min(record_time)),
             record_time,
         };
-        let outcome = self.decide(call, &moment);
-        match outcome {
-            Ok(message) => Ok(Answer {
-                accepted: true,
-                replayed: false,
-                message,
-            }),
-            Err(refusal) if is_remembered(&refusal) => Ok(self.remember(call, &moment, &refusal)),
-            Err(refusal) => Err(refusal),
-        }
+        let (accepted, message) = match self.decide(call, &moment) {
+            Ok(message) => (true, message),
+            Err(refusal) if is_remembered(&refusal) => (false, self.remember(call, &moment, &refusal)),
+            Err(refusal) => return Err(refusal),
+        };
+        Ok(Answer {
+            accepted,
+            replayed: false,
+            message,
+        })
+    }
+
+    fn remember(&mut self, call: &Call<R::Work>, moment: &Moment, refusal: &Refusal) -> Vec<u8> {
+        let message = (self.ground.encode_refusal)(refusal);
+        self.record(NewTransaction {
+            transaction: call.transaction(moment),
+            accepted: false,
+            command_hash: Some(call.command_hash),
+            answer: Some(message.clone()),
+        });
+        message
     }
 
     fn decide(&mut self, call: &Call<R::Work>, moment: &Moment) -> Result<Vec<u8>, Refusal> {
@@ -139,7 +153,12 @@ impl<R: Room> Batch<R> {
         let row = R::settle(&mut self.ground.room, &call.work, draft, &posted);
         let message = R::present(&call.work, &posted, &row);
         self.rows.push(row);
-        self.record(posted.transaction, Some((call.command_hash, message.clone())));
+        self.record(NewTransaction {
+            transaction: posted.transaction,
+            accepted: true,
+            command_hash: Some(call.command_hash),
+            answer: Some(message.clone()),
+        });
         Ok(message)
     }
 
@@ -171,7 +190,12 @@ impl<R: Room> Batch<R> {
             record_time: moment.record_time,
         };
         self.apply(&mut transaction, decision);
-        self.record(transaction, None);
+        self.record(NewTransaction {
+            transaction,
+            accepted: true,
+            command_hash: None,
+            answer: None,
+        });
     }
 
     /// Takes a decision over into the owner's state, and into its transaction.
@@ -198,36 +222,25 @@ impl<R: Room> Batch<R> {
             .extend(lots.into_iter().map(|(unit, lot)| (lot.lot_id, (unit, lot))));
     }
 
-    fn record(&mut self, transaction: Transaction, request: Option<([u8; 32], Vec<u8>)>) {
-        if let Some(receipt_id) = &transaction.receipt_id {
-            let receipt = (transaction.source.clone(), receipt_id.clone());
-            self.ground
-                .earlier
-                .receipts
-                .insert(receipt, transaction.transaction_id);
+    /// Keeps what was decided for the writes, and for the calls after it.
+    fn record(&mut self, new: NewTransaction) {
+        let it = &new.transaction;
+        let earlier = &mut self.ground.earlier;
+        if let (Some(receipt_id), true) = (&it.receipt_id, new.accepted) {
+            let receipt = (it.source.clone(), receipt_id.clone());
+            earlier.receipts.insert(receipt, it.transaction_id);
         }
-        let (command_hash, answer) = request.unzip();
-        self.transactions.push(NewTransaction {
-            transaction,
-            accepted: true,
-            command_hash,
-            answer,
-        });
-    }
-
-    fn remember(&mut self, call: &Call<R::Work>, moment: &Moment, refusal: &Refusal) -> Answer {
-        let message = (self.ground.encode_refusal)(refusal);
-        self.transactions.push(NewTransaction {
-            transaction: call.transaction(moment),
-            accepted: false,
-            command_hash: Some(call.command_hash),
-            answer: Some(message.clone()),
-        });
-        Answer {
-            accepted: false,
-            replayed: false,
-            message,
+        if let (Some(request_id), Some(command_hash), Some(answer)) =
+            (it.request_id, new.command_hash, &new.answer)
+        {
+            let request = EarlierRequest {
+                command_hash: command_hash.to_vec(),
+                accepted: new.accepted,
+                answer: answer.clone(),
+            };
+            earlier.requests.insert(request_id, request);
         }
+        self.transactions.push(new);
     }
 
     fn finish(self, answers: Vec<Result<Answer, Refusal>>) -> Decided<R> {

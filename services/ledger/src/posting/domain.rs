@@ -18,6 +18,10 @@ mod record;
 mod state;
 
 #[cfg(test)]
+mod cases;
+#[cfg(test)]
+mod history;
+#[cfg(test)]
 mod model;
 #[cfg(test)]
 mod properties;

@@ -1,6 +1,6 @@
 //! The write path: a slice of calls becomes one commit.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
 use fealty_postgres::{Scope, StorageError, TransactOptions, in_tx, transact};
@@ -136,17 +136,16 @@ impl Posting {
         program: ProgramId,
         calls: Vec<Call<R::Work>>,
     ) -> Result<Vec<Result<Answer, Refusal>>, StorageError> {
-        let slice = Slice::new(&calls);
-        let (answers, balances) = self.commit::<R>(program, &slice.distinct).await?;
+        let (answers, balances) = self.commit::<R>(program, &calls).await?;
         self.balances.write_through(program, &balances).await;
-        Ok(slice.answers(&answers))
+        Ok(answers)
     }
 
     /// Runs the batch until no net catches it.
     async fn commit<R: Room>(
         &self,
         program: ProgramId,
-        calls: &[&Call<R::Work>],
+        calls: &[Call<R::Work>],
     ) -> Result<(Vec<Result<Answer, Refusal>>, Vec<OwnerBalance>), StorageError> {
         // Repeatable: the request ids make it take effect once, also when the answer to COMMIT was lost.
         let options = TransactOptions::default().repeatable();
@@ -165,12 +164,12 @@ impl Posting {
         }
     }
 
-    /// Steps 2 to 5 of a batch.
+    /// All steps of a batch.
     async fn run_in_tx<R: Room>(
         &self,
         tx: &mut PgConnection,
         program: ProgramId,
-        calls: &[&Call<R::Work>],
+        calls: &[Call<R::Work>],
     ) -> Result<(Vec<Result<Answer, Refusal>>, Vec<OwnerBalance>), StorageError> {
         let ground = self.load_in_tx::<R>(tx, program, calls).await?;
         let decided: Decided<R> = batch::decide(ground, calls);
@@ -187,14 +186,14 @@ impl Posting {
         &self,
         tx: &mut PgConnection,
         program: ProgramId,
-        calls: &[&Call<R::Work>],
+        calls: &[Call<R::Work>],
     ) -> Result<Ground<R>, StorageError> {
         let owner_ids: BTreeSet<OwnerId> = calls.iter().map(|call| call.owner_id).collect();
         let owner_ids: Vec<OwnerId> = owner_ids.into_iter().collect();
         storage::lock_owners_in_tx(tx, program, &owner_ids).await?;
         let (owners, postgres_now) = storage::find_states_in_tx(tx, program, &owner_ids).await?;
         let request_ids: Vec<RequestId> = calls.iter().map(|call| call.request_id).collect();
-        let receipts: Vec<_> = calls.iter().filter_map(|call| call.receipt()).collect();
+        let receipts: Vec<_> = calls.iter().filter_map(Call::receipt).collect();
         let earlier = storage::find_earlier_in_tx(tx, program, &request_ids, &receipts).await?;
         let works: Vec<&R::Work> = calls.iter().map(|call| &call.work).collect();
         let room = R::load_in_tx(tx, program, &works).await?;
@@ -218,47 +217,4 @@ fn is_caught(error: &StorageError) -> bool {
     error
         .unique_violation()
         .is_some_and(|constraint| NETS.contains(&constraint.as_str()))
-}
-
-/// A slice of calls, without those whose request id came before in it.
-struct Slice<'a, W> {
-    distinct: Vec<&'a Call<W>>,
-    /// For each call of the slice: the place among the distinct ones of the first with its request id, and itself.
-    places: Vec<(usize, &'a Call<W>)>,
-}
-
-impl<'a, W> Slice<'a, W> {
-    fn new(calls: &'a [Call<W>]) -> Self {
-        let mut distinct = Vec::with_capacity(calls.len());
-        let mut firsts = HashMap::with_capacity(calls.len());
-        let places = calls
-            .iter()
-            .map(|call| {
-                let place = *firsts.entry(call.request_id).or_insert_with(|| {
-                    distinct.push(call);
-                    distinct.len() - 1
-                });
-                (place, call)
-            })
-            .collect();
-        Self { distinct, places }
-    }
-
-    /// One answer per call of the slice: those set aside get the first's, replayed, if they ask for the same.
-    fn answers(&self, distinct: &[Result<Answer, Refusal>]) -> Vec<Result<Answer, Refusal>> {
-        let answer = |(place, call): &(usize, &Call<W>)| {
-            let first = self.distinct[*place];
-            if std::ptr::eq(first, *call) {
-                return distinct[*place].clone();
-            }
-            if first.command_hash != call.command_hash {
-                return Err(Refusal::RequestIdReused(call.request_id));
-            }
-            distinct[*place].clone().map(|answer| Answer {
-                replayed: true,
-                ..answer
-            })
-        };
-        self.places.iter().map(answer).collect()
-    }
 }

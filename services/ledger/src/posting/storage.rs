@@ -5,7 +5,7 @@ mod rows;
 mod state;
 mod write;
 
-pub(crate) use earlier::{Earlier, find_earlier_in_tx};
+pub(crate) use earlier::{Earlier, EarlierRequest, find_earlier_in_tx};
 pub(crate) use rows::{EntryRow, MovementRow};
 pub(crate) use state::{Now, find_states_in_tx, lock_owners_in_tx};
 pub(crate) use write::{NewTransaction, OwnerChange, write_in_tx};

@@ -1,8 +1,8 @@
 //! Balances as fresh as asked for, with and without Redis.
 
 use fealty_proto::ledger::v1 as pb;
-use fealty_proto::types::v1::consistency::Requirement;
-use fealty_proto::types::v1::{Consistency, ErrorReason};
+use fealty_proto::types::v1::ErrorReason;
+use fealty_proto::types::v1::consistency::Requirement::{self, AtLeastVersion};
 use fealty_types::ManualClock;
 use futures::future::join_all;
 use tonic::Code;
@@ -10,18 +10,10 @@ use tonic::Code;
 use super::harness::new_id;
 use super::support::{Ledger, Redis, Setting, credit, days, of_unit, refused, timestamp};
 
-fn at_least(version: i64) -> Option<Consistency> {
-    let requirement = Some(Requirement::AtLeastVersion(version));
-    Some(Consistency { requirement })
-}
+const STRONG: Option<Requirement> = Some(Requirement::Strong(true));
 
-fn strong() -> Option<Consistency> {
-    let requirement = Some(Requirement::Strong(true));
-    Some(Consistency { requirement })
-}
-
-async fn available(ledger: &Ledger, owner: &str, consistency: Option<Consistency>) -> (i64, i64) {
-    let balance = ledger.balance(owner, consistency).await.expect("a balance");
+async fn available(ledger: &Ledger, owner: &str, requirement: Option<Requirement>) -> (i64, i64) {
+    let balance = ledger.balance(owner, requirement).await.expect("a balance");
     (balance.version, of_unit(&balance, "points").available)
 }
 
@@ -33,10 +25,10 @@ async fn one_reads_ones_own_writes_through_every_replica() {
     for value in 1..=20 {
         let version = ledger.give(&owner, 1).await;
         assert_eq!(
-            available(&replica, &owner, at_least(version)).await,
+            available(&replica, &owner, Some(AtLeastVersion(version))).await,
             (version, value)
         );
-        assert_eq!(available(&replica, &owner, strong()).await, (version, value));
+        assert_eq!(available(&replica, &owner, STRONG).await, (version, value));
     }
 }
 
@@ -46,7 +38,7 @@ async fn a_version_that_was_not_written_is_out_of_range() {
     let owner = ledger.open_owner().await;
     let version = ledger.give(&owner, 1).await;
     let status = ledger
-        .balance(&owner, at_least(version + 1))
+        .balance(&owner, Some(AtLeastVersion(version + 1)))
         .await
         .expect_err("not written");
     let metadata = refused(&status, Code::OutOfRange, ErrorReason::VersionAhead);
@@ -60,7 +52,7 @@ async fn a_version_that_was_not_written_is_out_of_range() {
 async fn an_owner_who_never_held_anything_has_no_balances_and_nobody_is_not_found() {
     let ledger = Ledger::start().await;
     let owner = ledger.open_owner().await;
-    for consistency in [None, at_least(0), strong()] {
+    for consistency in [None, Some(AtLeastVersion(0)), STRONG] {
         let balance = ledger.balance(&owner, consistency).await.expect("a balance");
         assert_eq!((balance.version, balance.balances.len()), (0, 0));
         let status = ledger.balance(&new_id(), consistency).await.expect_err("nobody");
@@ -85,7 +77,7 @@ async fn without_redis_and_with_a_dead_one_everything_is_answered() {
             let version = ledger.give(&owner, 1).await;
             assert_eq!(available(&ledger, &owner, None).await, (version, value));
             assert_eq!(
-                available(&ledger, &owner, at_least(version)).await,
+                available(&ledger, &owner, Some(AtLeastVersion(version))).await,
                 (version, value)
             );
         }
@@ -99,7 +91,10 @@ async fn a_flushed_cache_is_filled_again_and_never_shows_less_than_asked_for() {
     let version = ledger.give(&owner, 5).await;
     let keys = forget(&ledger).await;
     assert_eq!(keys, 1, "the write went through to the cache");
-    assert_eq!(available(&ledger, &owner, at_least(version)).await, (version, 5));
+    assert_eq!(
+        available(&ledger, &owner, Some(AtLeastVersion(version))).await,
+        (version, 5)
+    );
     assert_eq!(forget(&ledger).await, 1, "the read filled it");
     assert_eq!(available(&ledger, &owner, None).await, (version, 5));
 }
@@ -149,7 +144,11 @@ async fn readers_never_see_an_owners_versions_go_back_below_what_they_asked_for(
                     forget(ledger).await;
                 }
                 let asked = newest.load(std::sync::atomic::Ordering::SeqCst);
-                let consistency = if turn % 3 == 0 { strong() } else { at_least(asked) };
+                let consistency = if turn % 3 == 0 {
+                    STRONG
+                } else {
+                    Some(AtLeastVersion(asked))
+                };
                 let (version, value) = available(ledger, owner, consistency).await;
                 assert!(version >= asked, "{version} is older than {asked}");
                 assert_eq!(version, value, "balances of one version");
@@ -168,7 +167,7 @@ async fn many_readers_of_one_owner_at_once_are_all_answered_without_redis() {
     .await;
     let owner = ledger.open_owner().await;
     ledger.give(&owner, 5).await;
-    let consistencies = [None, at_least(1), strong()];
+    let consistencies = [None, Some(AtLeastVersion(1)), STRONG];
     let calls = (0..300).map(|place| available(&ledger, &owner, consistencies[place % 3]));
     assert!(join_all(calls).await.into_iter().all(|answer| answer == (1, 5)));
 }

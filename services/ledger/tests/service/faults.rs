@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use fealty_proto::types::v1::ErrorReason;
 use fealty_proto::types::v1::consistency::Requirement;
-use fealty_proto::types::v1::{Consistency, ErrorReason};
 use fealty_testing::Proxy;
 use tonic::Code;
 
@@ -68,10 +68,7 @@ async fn a_redis_that_hangs_costs_little_and_a_late_one_shows_nothing_old() {
             .into_inner();
         assert_eq!(credited.balance.expect("a balance").version, value);
         let requirement = Some(Requirement::AtLeastVersion(value));
-        let balance = replica
-            .balance(&owner, Some(Consistency { requirement }))
-            .await
-            .expect("a balance");
+        let balance = replica.balance(&owner, requirement).await.expect("a balance");
         assert_eq!(
             (balance.version, of_unit(&balance, "points").available),
             (value, value)
@@ -85,9 +82,6 @@ async fn a_redis_that_hangs_costs_little_and_a_late_one_shows_nothing_old() {
 
     proxy.restore();
     let requirement = Some(Requirement::AtLeastVersion(20));
-    let balance = ledger
-        .balance(&owner, Some(Consistency { requirement }))
-        .await
-        .expect("a balance");
+    let balance = ledger.balance(&owner, requirement).await.expect("a balance");
     assert_eq!((balance.version, of_unit(&balance, "points").available), (20, 20));
 }

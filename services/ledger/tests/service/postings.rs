@@ -3,6 +3,7 @@
 use fealty_proto::ledger::v1 as pb;
 use fealty_proto::ledger::v1::EntryAccount;
 use fealty_proto::types::v1::ErrorReason;
+use fealty_proto::types::v1::consistency::Requirement;
 use fealty_types::ManualClock;
 use futures::future::join_all;
 use std::collections::BTreeMap;
@@ -188,7 +189,7 @@ async fn a_lot_ends_by_itself_and_the_next_posting_writes_it_off() {
         .expect("credited");
     clock.set("2026-03-12T00:00:00Z".parse().expect("a time"));
     // Nobody wrote anything, and it does not count any more: neither in the cache nor in Postgres.
-    for consistency in [None, Some(strong())] {
+    for consistency in [None, Some(Requirement::Strong(true))] {
         let balance = ledger.balance(&owner, consistency).await.expect("a balance");
         assert_eq!((balance.version, of_unit(&balance, "stamps").available), (2, 3));
     }
@@ -397,11 +398,4 @@ async fn every_bad_field_is_named_at_once_and_nothing_happens() {
         ]
     );
     assert!(ledger.statement(&owner).await.is_empty());
-}
-
-fn strong() -> fealty_proto::types::v1::Consistency {
-    use fealty_proto::types::v1::consistency::Requirement;
-    fealty_proto::types::v1::Consistency {
-        requirement: Some(Requirement::Strong(true)),
-    }
 }

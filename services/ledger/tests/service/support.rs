@@ -12,6 +12,7 @@ use fealty_proto::ledger::v1::balance_service_client::BalanceServiceClient;
 use fealty_proto::ledger::v1::owner_service_client::OwnerServiceClient;
 use fealty_proto::ledger::v1::transaction_service_client::TransactionServiceClient;
 use fealty_proto::ledger::v1::unit_service_client::UnitServiceClient;
+use fealty_proto::types::v1::consistency::Requirement;
 use fealty_proto::types::v1::{Amount, Consistency, ErrorReason};
 use fealty_rpc::errors::reason_of;
 use fealty_runtime::config::{DrainConfig, Secret};
@@ -248,8 +249,11 @@ impl Ledger {
     pub async fn balance(
         &self,
         owner_id: &str,
-        consistency: Option<Consistency>,
+        requirement: Option<Requirement>,
     ) -> Result<pb::OwnerBalance, Status> {
+        let consistency = requirement.map(|requirement| Consistency {
+            requirement: Some(requirement),
+        });
         let request = pb::GetBalanceRequest {
             owner_id: owner_id.to_owned(),
             consistency,

@@ -1,0 +1,360 @@
+//! Batches are held to calls one by one, over tables in memory.
+
+use std::collections::BTreeMap;
+
+use chrono::TimeDelta;
+use fealty_postgres::StorageError;
+use fealty_types::{Points, ProgramId, RequestId};
+use proptest::prelude::*;
+use sha2::{Digest, Sha256};
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use super::*;
+use crate::posting::domain::{Account, Command, Earned, Spent};
+
+/// A room whose works are commands.
+struct Plain;
+
+impl Room for Plain {
+    type Work = Command;
+    type Loaded = ();
+    type Draft = ();
+    type Row = Version;
+
+    async fn load_in_tx(_: &mut PgConnection, _: ProgramId, _: &[&Command]) -> Result<(), StorageError> {
+        Ok(())
+    }
+
+    fn plan((): &(), work: &Command, _moment: &Moment) -> Result<Plan<()>, Refusal> {
+        Ok(Plan {
+            command: work.clone(),
+            purchase_id: None,
+            draft: (),
+        })
+    }
+
+    fn settle((): &mut (), _work: &Command, (): (), posted: &Posted) -> Version {
+        posted.transaction.version
+    }
+
+    async fn write_in_tx(_: &mut PgConnection, _: ProgramId, _: &[Version]) -> Result<(), StorageError> {
+        Ok(())
+    }
+
+    fn present(_work: &Command, posted: &Posted, row: &Version) -> Vec<u8> {
+        format!("{row} {:?}", posted.balance.balances).into_bytes()
+    }
+}
+
+/// What the tables hold.
+#[derive(Debug, Clone, Default, PartialEq)]
+struct Tables {
+    owners: BTreeMap<OwnerId, (Version, DateTime<Utc>)>,
+    accounts: BTreeMap<(OwnerId, UnitCode), (Points, Points)>,
+    lots: BTreeMap<(OwnerId, LotId), (UnitCode, Lot)>,
+    requests: BTreeMap<RequestId, (Vec<u8>, bool, Vec<u8>)>,
+    receipts: BTreeMap<(String, String), TransactionId>,
+    versions: BTreeMap<(OwnerId, Version), TransactionKind>,
+}
+
+impl Tables {
+    fn with_owners(count: u128) -> Self {
+        let owners = (1..=count).map(|number| (owner_id(number), (Version::ZERO, start())));
+        Self {
+            owners: owners.collect(),
+            ..Self::default()
+        }
+    }
+
+    /// One commit.
+    fn post(&mut self, now: DateTime<Utc>, calls: &[Call<Command>]) -> Vec<Result<Answer, Refusal>> {
+        let ground = Ground::<Plain> {
+            now,
+            owners: self
+                .owners
+                .keys()
+                .map(|owner_id| (*owner_id, self.state(*owner_id)))
+                .collect(),
+            earlier: self.earlier(),
+            room: (),
+            encode_refusal: told,
+        };
+        let decided = decide(ground, calls);
+        for owner in decided.owners {
+            self.write_owner(owner);
+        }
+        for transaction in decided.transactions {
+            self.write_transaction(transaction);
+        }
+        decided.answers
+    }
+
+    fn state(&self, owner_id: OwnerId) -> OwnerState {
+        let (version, last_time) = self.owners[&owner_id];
+        let mut state = OwnerState {
+            version,
+            ..OwnerState::opened_at(last_time)
+        };
+        for ((_, unit_code), (available, debt)) in
+            self.accounts.iter().filter(|((owner, _), _)| *owner == owner_id)
+        {
+            let account = Account {
+                available: *available,
+                debt: *debt,
+                lots: Vec::new(),
+            };
+            state.accounts.insert(unit_code.clone(), account);
+        }
+        let lots = self.lots.iter().filter(|((owner, _), _)| *owner == owner_id);
+        for (unit_code, lot) in lots
+            .map(|(_, lot)| lot)
+            .filter(|(_, lot)| lot.value_left.is_positive())
+        {
+            state
+                .accounts
+                .get_mut(unit_code)
+                .expect("an account")
+                .lots
+                .push(lot.clone());
+        }
+        for account in state.accounts.values_mut() {
+            account.lots.sort_by_key(|lot| {
+                (
+                    lot.expire_time.is_none(),
+                    lot.expire_time,
+                    lot.create_time,
+                    lot.lot_id,
+                )
+            });
+        }
+        state
+    }
+
+    fn earlier(&self) -> Earlier {
+        let request = |(id, (hash, accepted, answer)): (&RequestId, &(Vec<u8>, bool, Vec<u8>))| {
+            let request = EarlierRequest {
+                command_hash: hash.clone(),
+                accepted: *accepted,
+                answer: answer.clone(),
+            };
+            (*id, request)
+        };
+        Earlier {
+            requests: self.requests.iter().map(request).collect(),
+            receipts: self.receipts.clone().into_iter().collect(),
+        }
+    }
+
+    fn write_owner(&mut self, owner: OwnerChange) {
+        let row = self.owners.get_mut(&owner.owner_id).expect("an owner");
+        assert_eq!(row.0, owner.version_before);
+        assert!(row.1 <= owner.last_time, "an owner's time never runs backwards");
+        *row = (owner.version, owner.last_time);
+        for (unit_code, account) in owner.accounts {
+            self.accounts
+                .insert((owner.owner_id, unit_code), (account.available, account.debt));
+        }
+        for (unit_code, lot) in owner.lots {
+            self.lots.insert((owner.owner_id, lot.lot_id), (unit_code, lot));
+        }
+    }
+
+    fn write_transaction(&mut self, new: NewTransaction) {
+        let it = new.transaction;
+        if let (Some(request_id), Some(hash), Some(answer)) = (it.request_id, new.command_hash, new.answer) {
+            let request = (hash.to_vec(), new.accepted, answer);
+            assert!(
+                self.requests.insert(request_id, request).is_none(),
+                "the net of request ids"
+            );
+        }
+        if !new.accepted {
+            return;
+        }
+        if let Some(receipt_id) = it.receipt_id {
+            let before = self.receipts.insert((it.source, receipt_id), it.transaction_id);
+            assert!(before.is_none(), "the net of receipts");
+        }
+        assert!(
+            self.versions.insert((it.owner_id, it.version), it.kind).is_none(),
+            "the net of versions"
+        );
+    }
+
+    /// Everything but the ids that are drawn.
+    fn told(&self) -> String {
+        let mut lots: Vec<_> = self
+            .lots
+            .iter()
+            .map(|((owner, _), (unit, lot))| {
+                (owner, unit, lot.expire_time, lot.value_left, lot.value_credited)
+            })
+            .collect();
+        lots.sort_unstable();
+        let receipts: Vec<_> = self.receipts.keys().collect();
+        format!(
+            "{:?} {:?} {lots:?} {:?} {receipts:?} {:?}",
+            self.owners, self.accounts, self.requests, self.versions
+        )
+    }
+}
+
+/// A refusal without the ids that are drawn.
+fn told(refusal: &Refusal) -> Vec<u8> {
+    match refusal {
+        Refusal::ReceiptAlreadyUsed { receipt_id, .. } => format!("used {receipt_id}"),
+        other => format!("{other:?}"),
+    }
+    .into_bytes()
+}
+
+fn start() -> DateTime<Utc> {
+    DateTime::UNIX_EPOCH + TimeDelta::days(20_000)
+}
+
+fn owner_id(number: u128) -> OwnerId {
+    OwnerId::try_from(Uuid::from_u128(number)).unwrap()
+}
+
+fn points() -> UnitCode {
+    "points".parse().unwrap()
+}
+
+fn credit(value: i64, end: Option<DateTime<Utc>>) -> Command {
+    Command::Credit(Earned {
+        unit_code: points(),
+        value: Points::new(value),
+        expire_time: end,
+    })
+}
+
+fn spend(value: i64) -> Command {
+    Command::Spend(Spent {
+        unit_code: points(),
+        value: Points::new(value),
+    })
+}
+
+fn call(request: u128, owner: u128, receipt: Option<u8>, command: Command) -> Call<Command> {
+    let text = format!("{owner} {receipt:?} {command:?}");
+    Call {
+        request_id: RequestId::try_from(Uuid::from_u128(request)).unwrap(),
+        command_hash: Sha256::digest(text).into(),
+        owner_id: owner_id(owner),
+        kind: command.kind(),
+        source: "till".to_owned(),
+        receipt_id: receipt.map(|number| number.to_string()),
+        money: None,
+        actor: "key:test".to_owned(),
+        reason: String::new(),
+        occur_time: None,
+        work: command,
+    }
+}
+
+/// Calls among few owners, request ids and receipts, so that they meet. The fourth owner does not exist.
+fn any_call() -> impl Strategy<Value = Call<Command>> {
+    let command = prop_oneof![
+        (1_i64..30, proptest::option::of(1_i64..6)).prop_map(|(value, hours)| credit(
+            value,
+            hours.map(|hours| start() + TimeDelta::hours(hours * 8))
+        )),
+        (1_i64..40).prop_map(spend),
+    ];
+    (
+        1_u128..60,
+        1_u128..=4,
+        proptest::option::weighted(0.3, 0_u8..12),
+        command,
+    )
+        .prop_map(|(request, owner, receipt, command)| call(request, owner, receipt, command))
+}
+
+fn any_batches() -> impl Strategy<Value = Vec<(i64, Vec<Call<Command>>)>> {
+    proptest::collection::vec((0_i64..4, proptest::collection::vec(any_call(), 1..12)), 1..20)
+}
+
+proptest! {
+    #[test]
+    fn a_batch_is_answered_as_its_calls_one_by_one(batches in any_batches()) {
+        let (mut together, mut singly) = (Tables::with_owners(3), Tables::with_owners(3));
+        let mut now = start();
+        for (hours, calls) in batches {
+            now += TimeDelta::hours(hours);
+            let answers = together.post(now, &calls);
+            let one_by_one: Vec<_> = calls.iter().flat_map(|call| singly.post(now, std::slice::from_ref(call))).collect();
+            prop_assert_eq!(answers, one_by_one);
+            prop_assert_eq!(together.told(), singly.told());
+        }
+    }
+
+    #[test]
+    fn replays_change_nothing(batches in any_batches()) {
+        // With the fourth owner: what finds nobody is not remembered, and has no replay.
+        let mut tables = Tables::with_owners(4);
+        let first: Vec<_> = batches.iter().map(|(_, calls)| tables.post(start(), calls)).collect();
+        let before = tables.clone();
+        for ((_, calls), first) in batches.iter().zip(first) {
+            for (again, first) in tables.post(start() + TimeDelta::days(9), calls).into_iter().zip(first) {
+                match (again, first) {
+                    (Ok(again), Ok(first)) => {
+                        prop_assert!(again.replayed);
+                        prop_assert_eq!((again.message, again.accepted), (first.message, first.accepted));
+                    }
+                    (again, first) => prop_assert_eq!(again, first),
+                }
+            }
+            prop_assert_eq!(&tables, &before);
+        }
+    }
+}
+
+#[test]
+fn the_second_of_a_slice_with_the_same_request_id_gets_the_firsts_answer() {
+    let mut tables = Tables::with_owners(1);
+    let first = call(1, 1, None, credit(5, None));
+    let other = call(1, 1, None, credit(6, None));
+    let answers = tables.post(start(), &[first.clone(), first.clone(), other]);
+    let (Ok(one), Ok(two)) = (&answers[0], &answers[1]) else {
+        panic!("{answers:?}")
+    };
+    assert!(!one.replayed && two.replayed && one.message == two.message);
+    assert_eq!(answers[2], Err(Refusal::RequestIdReused(first.request_id)));
+    assert_eq!(tables.versions.len(), 1);
+}
+
+#[test]
+fn a_receipt_is_recorded_once_within_a_slice_but_may_be_tried_again_after_a_refusal() {
+    let mut tables = Tables::with_owners(1);
+    let answers = tables.post(
+        start(),
+        &[
+            call(1, 1, Some(1), spend(5)),
+            call(2, 1, Some(1), credit(5, None)),
+            call(3, 1, Some(1), credit(5, None)),
+        ],
+    );
+    let accepted: Vec<_> = answers
+        .iter()
+        .map(|answer| answer.as_ref().unwrap().accepted)
+        .collect();
+    assert_eq!(accepted, [false, true, false]);
+}
+
+#[test]
+fn an_owners_time_does_not_run_backwards_when_the_clock_does() {
+    let mut tables = Tables::with_owners(1);
+    tables
+        .post(
+            start() + TimeDelta::hours(1),
+            &[call(1, 1, None, credit(5, None))],
+        )
+        .remove(0)
+        .unwrap();
+    tables
+        .post(start(), &[call(2, 1, None, credit(5, None))])
+        .remove(0)
+        .unwrap();
+    assert_eq!(tables.owners[&owner_id(1)].1, start() + TimeDelta::hours(1));
+}

@@ -1,0 +1,149 @@
+//! An owner's history, made of steps that a test chooses or draws.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use fealty_types::{LotId, Points, UnitCode};
+use proptest::prelude::*;
+use proptest::sample::Index;
+use uuid::Uuid;
+
+use super::*;
+
+pub const UNITS: [&str; 3] = ["points", "stamps", "roubles"];
+
+/// What happens next.
+#[derive(Debug, Clone)]
+pub enum Step {
+    Wait(i64),
+    Credit {
+        unit: usize,
+        value: i64,
+        life_hours: Option<i64>,
+    },
+    Spend {
+        unit: usize,
+        value: i64,
+    },
+    Purchase {
+        values: Vec<i64>,
+        life_hours: Option<i64>,
+    },
+    Refund {
+        unit: usize,
+        value: i64,
+        debt_max: i64,
+        lots: Vec<Index>,
+    },
+}
+
+pub fn step() -> impl Strategy<Value = Step> {
+    let unit = || 0..UNITS.len();
+    // Lives of a few hours among waits of a few hours: every history sees lots end, merge and come again. Negative
+    // lives are points of a purchase that was delivered after they had ended.
+    let life = || proptest::option::of(-2_i64..40);
+    prop_oneof![
+        1 => (0_i64..6).prop_map(Step::Wait),
+        4 => (unit(), 1_i64..200, life()).prop_map(|(unit, value, life_hours)| Step::Credit { unit, value, life_hours }),
+        4 => (unit(), 1_i64..400).prop_map(|(unit, value)| Step::Spend { unit, value }),
+        3 => (proptest::collection::vec(0_i64..150, 0..=UNITS.len()), life())
+            .prop_map(|(values, life_hours)| Step::Purchase { values, life_hours }),
+        3 => (unit(), 0_i64..300, 0_i64..250, proptest::collection::vec(any::<Index>(), 0..3))
+            .prop_map(|(unit, value, debt_max, lots)| Step::Refund { unit, value, debt_max, lots }),
+    ]
+}
+
+pub fn unit(place: usize) -> UnitCode {
+    UNITS[place].parse().unwrap()
+}
+
+/// An owner's history as the ledger would record it.
+pub struct History {
+    pub at: DateTime<Utc>,
+    pub state: OwnerState,
+    pub changes: Vec<Change>,
+    lots_made: u128,
+}
+
+impl History {
+    pub fn new() -> Self {
+        let at = DateTime::UNIX_EPOCH + TimeDelta::days(20_000);
+        Self {
+            at,
+            state: OwnerState::opened_at(at),
+            changes: Vec::new(),
+            lots_made: 0,
+        }
+    }
+
+    pub fn sweep(&mut self) {
+        if let Some(swept) = sweep(&self.state, self.at) {
+            self.keep(swept);
+        }
+    }
+
+    pub fn decide(&mut self, command: &Command) -> Result<(), Refusal> {
+        let lots_made = &mut self.lots_made;
+        let mut new_lot_id = || {
+            *lots_made += 1;
+            LotId::try_from(Uuid::from_u128(*lots_made)).unwrap()
+        };
+        let decision = decide(&self.state, command, self.at, &mut new_lot_id)?;
+        self.keep(decision);
+        Ok(())
+    }
+
+    fn keep(&mut self, decision: Decision) {
+        self.state = decision.state;
+        self.changes.push(decision.change);
+    }
+
+    pub fn command(&self, step: &Step) -> Option<Command> {
+        let end = |hours: Option<i64>| hours.map(|hours| self.at + TimeDelta::hours(hours));
+        let earned = |place, value: i64, hours| Earned {
+            unit_code: unit(place),
+            value: Points::new(value),
+            expire_time: end(hours),
+        };
+        Some(match step {
+            Step::Wait(_) => return None,
+            Step::Credit {
+                unit,
+                value,
+                life_hours,
+            } => Command::Credit(earned(*unit, *value, *life_hours)),
+            Step::Spend { unit: place, value } => Command::Spend(Spent {
+                unit_code: unit(*place),
+                value: Points::new(*value),
+            }),
+            Step::Purchase { values, life_hours } => Command::Purchase(
+                values
+                    .iter()
+                    .enumerate()
+                    .map(|(place, value)| earned(place, *value, *life_hours))
+                    .collect(),
+            ),
+            Step::Refund {
+                unit: place,
+                value,
+                debt_max,
+                lots,
+            } => {
+                let open = self
+                    .state
+                    .accounts
+                    .get(&unit(*place))
+                    .map_or(&[][..], |account| &account.lots[..]);
+                let lots_first = lots
+                    .iter()
+                    .filter(|_| !open.is_empty())
+                    .map(|lot| lot.get(open).lot_id)
+                    .collect();
+                Command::Refund(vec![TakeBack {
+                    unit_code: unit(*place),
+                    value: Points::new(*value),
+                    lots_first,
+                    debt_max: Points::new(*debt_max),
+                }])
+            }
+        })
+    }
+}
