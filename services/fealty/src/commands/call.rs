@@ -73,6 +73,7 @@ pub struct Args {
 }
 
 /// Calls the method and prints what it answers.
+#[must_use]
 pub fn run(args: Args) -> ExitCode {
     tool::run(async move {
         if args.method == "list" {

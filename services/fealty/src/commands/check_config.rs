@@ -19,6 +19,7 @@ pub struct Args {
 }
 
 /// Reads the file and the environment as a service does, and names every mistake.
+#[must_use]
 pub fn run(args: &Args) -> ExitCode {
     tool::report(check(args))
 }

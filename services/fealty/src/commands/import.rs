@@ -18,6 +18,7 @@ pub enum Command {
 }
 
 /// Runs an import. Ctrl-C lets it note how far it came; a second one does not wait for that.
+#[must_use]
 pub fn run(command: Command) -> ExitCode {
     let Command::Purchases(args) = command;
     tool::run(until_cancelled(*args))

@@ -97,6 +97,7 @@ pub struct RevokeArgs {
 }
 
 /// Runs a command over keys.
+#[must_use]
 pub fn run(command: Command) -> ExitCode {
     tool::run(async move {
         match command {

@@ -9,6 +9,7 @@ use super::service;
 use crate::config::ServiceName;
 
 /// Runs the ledger service.
+#[must_use]
 pub fn run(args: service::Args) -> ExitCode {
     service::run(
         ("fealty-ledger", ServiceName::Ledger),

@@ -28,6 +28,7 @@ pub struct Args {
 }
 
 /// Migrates both services' databases.
+#[must_use]
 pub fn run(args: Args) -> ExitCode {
     tool::run(async move {
         let config = Config::load(args.config.as_deref(), &[])?;

@@ -39,8 +39,8 @@ const DRAIN_TIMEOUT_MS: u64 = 10_000;
 #[derive(Debug, Clone, clap::Args)]
 pub struct Args {
     /// Folder of all data and of the secrets that must be kept. Default: /var/lib/fealty for root, else
-    /// ~/.local/share/fealty (or below $XDG_DATA_HOME).
-    #[arg(long, value_name = "DIR", env = "FEALTY_DATA_DIR")]
+    /// ~/.local/share/fealty (or below `XDG_DATA_HOME`).
+    #[arg(long, value_name = "DIR")]
     data_dir: Option<PathBuf>,
     /// Keep nothing: a folder of its own that goes with the end.
     #[arg(long, conflicts_with_all = ["data_dir", "postgres_url"])]
@@ -56,15 +56,16 @@ pub struct Args {
     /// Use this Redis.
     #[arg(long, value_name = "URL", env = "FEALTY_REDIS_URL", hide_env_values = true)]
     redis_url: Option<String>,
-    /// Send traces, metrics and logs there by OTLP over gRPC, such as http://127.0.0.1:4317.
+    /// Send traces, metrics and logs there by OTLP over gRPC, such as `http://127.0.0.1:4317`.
     #[arg(long, value_name = "URL")]
     otlp_endpoint: Option<String>,
-    /// What is logged to standard error, as tracing's `EnvFilter` has it: info, warn,fealty_ledger=debug.
+    /// What is logged to standard error, as tracing's `EnvFilter` has it: `info`, `warn,fealty_ledger=debug`.
     #[arg(long, value_name = "FILTER", default_value = "warn")]
     log: String,
 }
 
 /// Runs everything until asked to end.
+#[must_use]
 pub fn run(args: Args) -> ExitCode {
     launch(async || {
         let telemetry = TelemetryConfig {

@@ -16,7 +16,7 @@ use nix::unistd::Pid;
 pub type Outcome = Result<(), Box<dyn Error>>;
 
 /// How long anything may take here: a first start makes a database cluster, on a machine that builds at the same time.
-const BOUND: Duration = Duration::from_secs(120);
+const BOUND: Duration = Duration::from_mins(2);
 
 /// How often it is looked whether something has happened.
 const POLL: Duration = Duration::from_millis(20);

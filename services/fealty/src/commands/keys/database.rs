@@ -16,15 +16,14 @@ const APPLICATION: &str = "fealty-keys";
 
 /// Where the members database is: of a config, of a URL, or of what `up` runs in a data folder.
 #[derive(Debug, clap::Args)]
-#[group(multiple = false)]
 pub(super) struct Database {
-    /// Take `members.jobs_database_url` of this config file (and of the environment over it). Without any of the three
-    /// the environment and the defaults hold.
+    /// Take `members.jobs_database_url` of this config file and of the environment over it, unless one of the two below
+    /// says otherwise.
     #[arg(long, value_name = "FILE", env = "FEALTY_CONFIG")]
     config: Option<PathBuf>,
     /// The members database by the role of its jobs.
-    #[arg(long, value_name = "URL")]
-    database_url: Option<String>,
+    #[arg(long = "database-url", value_name = "URL", conflicts_with = "data_dir")]
+    url: Option<String>,
     /// The data folder that `fealty up` runs in.
     #[arg(long, value_name = "DIR")]
     data_dir: Option<PathBuf>,
@@ -33,7 +32,7 @@ pub(super) struct Database {
 impl Database {
     /// Connects, and checks that the schema is the one this program knows.
     pub(super) async fn operator(&self) -> anyhow::Result<Operator> {
-        let url = self.url()?;
+        let url = self.find_url()?;
         let lone = PoolConfig {
             size: 1,
             ..PoolConfig::default()
@@ -45,8 +44,8 @@ impl Database {
         Ok(Operator::new(pool, SystemClock::shared()))
     }
 
-    fn url(&self) -> anyhow::Result<String> {
-        if let Some(url) = &self.database_url {
+    fn find_url(&self) -> anyhow::Result<String> {
+        if let Some(url) = &self.url {
             return Ok(url.clone());
         }
         if let Some(folder) = &self.data_dir {

@@ -15,17 +15,17 @@ use crate::kept::Addresses;
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct Ports {
     /// Port for calls of members; 0 for any free one, as for all ports.
-    #[arg(long, value_name = "PORT", default_value_t = MEMBERS_PORT)]
-    members_port: u16,
+    #[arg(long = "members-port", value_name = "PORT", default_value_t = MEMBERS_PORT)]
+    members: u16,
     /// Port for calls of the ledger.
-    #[arg(long, value_name = "PORT", default_value_t = LEDGER_PORT)]
-    ledger_port: u16,
+    #[arg(long = "ledger-port", value_name = "PORT", default_value_t = LEDGER_PORT)]
+    ledger: u16,
     /// Port for health and metrics of members.
-    #[arg(long, value_name = "PORT", default_value_t = MEMBERS_ADMIN_PORT)]
-    members_admin_port: u16,
+    #[arg(long = "members-admin-port", value_name = "PORT", default_value_t = MEMBERS_ADMIN_PORT)]
+    members_admin: u16,
     /// Port for health and metrics of the ledger.
-    #[arg(long, value_name = "PORT", default_value_t = LEDGER_ADMIN_PORT)]
-    ledger_admin_port: u16,
+    #[arg(long = "ledger-admin-port", value_name = "PORT", default_value_t = LEDGER_ADMIN_PORT)]
+    ledger_admin: u16,
 }
 
 /// The bound sockets of both services.
@@ -50,12 +50,12 @@ pub(super) struct AdminAddresses {
 impl Ports {
     pub(super) async fn bind(&self) -> anyhow::Result<Sockets> {
         let members = [
-            ("--members-port", self.members_port),
-            ("--members-admin-port", self.members_admin_port),
+            ("--members-port", self.members),
+            ("--members-admin-port", self.members_admin),
         ];
         let ledger = [
-            ("--ledger-port", self.ledger_port),
-            ("--ledger-admin-port", self.ledger_admin_port),
+            ("--ledger-port", self.ledger),
+            ("--ledger-admin-port", self.ledger_admin),
         ];
         Ok(Sockets {
             members: bind_service("members", members).await?,
