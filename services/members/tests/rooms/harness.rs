@@ -36,7 +36,8 @@ use uuid::Uuid;
 use crate::ledger::{LEDGER_KEY, LedgerStandIn};
 
 /// How long anything may take that happens by itself. A loaded machine is slow; what takes longer is broken.
-pub const PATIENCE: Duration = Duration::from_secs(20);
+pub const PATIENCE: Duration = Duration::from_millis(PATIENCE_MS);
+const PATIENCE_MS: u64 = 20_000;
 
 /// What tests look for again while they wait.
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
@@ -47,7 +48,19 @@ pub struct World {
     pub serving: Serving,
     pub operator: Operator,
     channel: Channel,
+    config: MembersConfig,
     process: Process,
+}
+
+/// A second process of the same service, over the same database.
+pub struct Replica {
+    process: Process,
+}
+
+impl Drop for Replica {
+    fn drop(&mut self) {
+        self.process.tasks().shut_down();
+    }
 }
 
 /// Who calls, and for which program.
@@ -137,8 +150,21 @@ impl World {
             serving,
             operator,
             channel,
+            config: config.clone(),
             process,
         }
+    }
+
+    pub async fn start_replica(&self, clock: SharedClock) -> Replica {
+        let process = Process::new(&DrainConfig::default());
+        let serving = serve(&self.config, clock, &process.tasks())
+            .await
+            .expect("the replica starts");
+        assert!(
+            serving.health.wait_until_ready().await,
+            "the replica is on its way out"
+        );
+        Replica { process }
     }
 
     pub fn tasks(&self) -> Tasks {
@@ -246,6 +272,10 @@ pub fn config(service_url: String, jobs_url: String) -> MembersConfig {
     config.vault.master_key = Secret::new(MasterKey::generate_text().to_string());
     config.grpc.listen.set_port(0);
     config.admin.listen.set_port(0);
+    // A hundred callers at once, on a machine that runs all tests at once, take their time.
+    config.pool.acquire_timeout_ms = PATIENCE_MS;
+    config.jobs_pool.acquire_timeout_ms = PATIENCE_MS;
+    config.server.deadline_default_ms = PATIENCE_MS;
     config
 }
 

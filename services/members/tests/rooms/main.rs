@@ -4,9 +4,9 @@
 mod access;
 mod access_feed;
 mod api_keys;
-mod fences;
 mod bad_members;
 mod enrolment;
+mod fences;
 mod harness;
 mod identifiers;
 mod ledger;
