@@ -8,15 +8,26 @@ pub mod grpc;
 mod records;
 mod storage;
 
-use fealty_postgres::timeline::database_timeline;
-use fealty_postgres::{FeedPosition, Scope, StorageError, TransactOptions, in_tx, transact};
+use std::time::Duration;
+
+use fealty_postgres::{
+    DatabaseTimeline, FeedPosition, Scope, StorageError, TransactOptions, database_timeline, in_tx, transact,
+};
 use sqlx::postgres::PgPool;
+use tokio::time::{Instant, sleep};
 
 pub use records::OwnRecords;
 pub(crate) use storage::note_change_in_tx;
 
 use crate::refusal::{MembersError, Refusal};
 use domain::AccessChange;
+
+/// How long a reader waits for a change that an older transaction holds back: several times what a posting takes on a
+/// busy machine, and well under what a caller with a new key waits for.
+const HELD_BACK_WAIT_MAX: Duration = Duration::from_millis(500);
+
+/// Between two looks.
+const HELD_BACK_PAUSE: Duration = Duration::from_millis(20);
 
 /// The feed of access records.
 #[derive(Debug, Clone)]
@@ -47,6 +58,9 @@ impl AccessFeed {
     /// Only changes of transactions older than every one that still runs are handed out. One that took its number
     /// early and commits late is therefore never overtaken, and no reader skips it.
     ///
+    /// Whoever asks right after a change usually does so because somebody calls with a new key: as transactions are
+    /// short, a change that is held back by an older one is waited for a moment instead of being left to the next round.
+    ///
     /// A token of another history of the database (it was restored, or failed over) is refused: the reader starts over
     /// and gets every record again, whole, which does no harm.
     pub async fn list_changes(
@@ -59,19 +73,39 @@ impl AccessFeed {
             "" => FeedPosition::START,
             token => FeedPosition::decode(token, timeline).map_err(|_| Refusal::PositionInvalid)?,
         };
+        let waited_from = Instant::now();
+        loop {
+            let (page, held_back) = self.page(after, count_max, timeline).await?;
+            if !held_back || !page.changes.is_empty() || waited_from.elapsed() >= HELD_BACK_WAIT_MAX {
+                return Ok(page);
+            }
+            sleep(HELD_BACK_PAUSE).await;
+        }
+    }
+
+    /// A page, and whether there are changes that it may not show yet.
+    async fn page(
+        &self,
+        after: FeedPosition,
+        count_max: usize,
+        timeline: DatabaseTimeline,
+    ) -> Result<(ChangePage, bool), MembersError> {
         let options = TransactOptions::read_only();
         transact(&self.jobs, "list_access_changes", Scope::Suite, options, |tx| {
             in_tx(async move {
+                // Asked first: what is not held back now is in the page.
+                let held_back = storage::is_held_back_in_tx(&mut *tx, after).await?;
                 let page = storage::list_notes_in_tx(&mut *tx, after, count_max).await?;
                 let records = storage::load_records_in_tx(tx, &page.notes).await?;
                 let changes = domain::join(&page.notes, records).ok_or_else(|| {
                     StorageError::corrupt("access_change", "a record that changed is not there")
                 })?;
-                Ok(ChangePage {
+                let page = ChangePage {
+                    more: page.more || (held_back && !changes.is_empty()),
                     changes,
                     next_resume_token: page.last.unwrap_or(after).encode(timeline),
-                    more: page.more,
-                })
+                };
+                Ok((page, held_back))
             })
         })
         .await

@@ -39,6 +39,26 @@ pub(super) struct NotePage {
     pub(super) more: bool,
 }
 
+/// Whether there are changes after a position that took effect and may not be handed out yet, because an older
+/// transaction still runs.
+pub(super) async fn is_held_back_in_tx(
+    tx: &mut PgConnection,
+    after: FeedPosition,
+) -> Result<bool, StorageError> {
+    let held_back = sqlx::query_scalar!(
+        r#"SELECT EXISTS (
+             SELECT FROM access_change
+             WHERE (transaction_id, sequence) > ($1::bigint::text::xid8, $2)
+               AND transaction_id >= pg_snapshot_xmin(pg_current_snapshot())
+           ) AS "held_back!""#,
+        after.transaction_id,
+        after.sequence,
+    )
+    .fetch_one(tx)
+    .await?;
+    Ok(held_back)
+}
+
 /// The notes after a position whose transactions are older than every one that still runs.
 pub(super) async fn list_notes_in_tx(
     tx: &mut PgConnection,
