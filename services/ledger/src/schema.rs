@@ -1,13 +1,12 @@
 //! Whether the database is the one that this program was built for. Until that is known, nobody is served.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use fealty_postgres::{SchemaError, check_schema, database_timeline};
 use fealty_redis::BalanceCache;
 use sqlx::postgres::PgPool;
-use tokio::time::sleep;
+use tokio::sync::watch;
+use tokio::time::{sleep, timeout};
 
 use crate::MIGRATOR;
 
@@ -17,16 +16,28 @@ const PAUSE_MIN: Duration = Duration::from_millis(100);
 /// The longest pause: how late a service may notice that Postgres has come.
 const PAUSE_MAX: Duration = Duration::from_secs(2);
 
+/// How long a probe waits for the gate: a start that goes well opens it within that, and is then ready at once instead
+/// of at the next probe. Below the two seconds after which a probe counts as unanswered.
+const OPENING_WAIT_MAX: Duration = Duration::from_secs(1);
+
 /// Opens when the database has been checked. Clones are the same gate.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct SchemaGate {
-    open: Arc<AtomicBool>,
+    open: watch::Sender<bool>,
 }
 
 impl SchemaGate {
     /// Whether the database has been checked.
     pub(crate) fn is_open(&self) -> bool {
-        self.open.load(Ordering::Acquire)
+        *self.open.borrow()
+    }
+
+    /// Whether the database has been checked, or is within a moment.
+    pub(crate) async fn opens_soon(&self) -> bool {
+        let mut open = self.open.subscribe();
+        timeout(OPENING_WAIT_MAX, open.wait_for(|open| *open))
+            .await
+            .is_ok_and(|open| open.is_ok())
     }
 
     /// Asks until Postgres answers, and opens if the schema is right and the cache speaks of this very database. A
@@ -49,7 +60,7 @@ impl SchemaGate {
                 Err(error) => return Err(error),
             }
         }
-        self.open.store(true, Ordering::Release);
+        self.open.send_replace(true);
         Ok(())
     }
 }

@@ -179,7 +179,7 @@ fn health_of(ground: &Ground) -> Health {
                 let answer = sqlx::query("SELECT 1").execute(pool).await;
                 answer.map_err(|error| error.to_string())?;
             }
-            if gate.is_open() {
+            if gate.opens_soon().await {
                 Ok(())
             } else {
                 Err("the schema has not been checked yet".to_owned())
