@@ -23,12 +23,20 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Run the whole suite on this machine: private Postgres and Redis, migrations, all services, a first key.
+    ///
+    /// Postgres and Redis are found on this machine, or installed when you allow it, and run privately below the data
+    /// folder; given ones are used as they are. Ctrl-C ends everything; the next start goes on with the same data and
+    /// the same key. The folder's up.json holds secrets, that key among them, and is readable by its owner only.
     Up(Box<up::Args>),
     /// Run the members service.
     Members(service::Args),
     /// Run the ledger service.
     Ledger(service::Args),
     /// Make roles and databases where an administrator's URL is given, and bring the schemas up to date.
+    ///
+    /// With an administrator's URL the roles and databases of both services are made where they are missing, with the
+    /// passwords that the config's URLs carry. Then each schema is brought up to date by the role that owns it. Running
+    /// it again changes nothing; a schema that is newer than this program is refused.
     Migrate(migrate::Args),
     /// Name every mistake in a config file.
     CheckConfig(check_config::Args),
@@ -36,6 +44,9 @@ pub enum Command {
     #[command(subcommand)]
     Keys(keys::Command),
     /// Call any method, in JSON.
+    ///
+    /// The answer is JSON on standard output. A refusal is told on standard error with its code, its reason, and every
+    /// field that is wrong; the exit code is 1 then.
     Call(call::Args),
     /// Bring in what happened before.
     #[command(subcommand)]

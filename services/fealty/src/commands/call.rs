@@ -29,9 +29,6 @@ const TIMEOUT_DEFAULT_S: u64 = 10;
 const REQUEST_ID: &str = "request_id";
 
 /// What to call, where and as whom.
-///
-/// The answer is JSON on standard output. A refusal is told on standard error with its code, its reason, and every
-/// field that is wrong; the exit code is 1 then.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The method: Service/Method, with as much of its package as you like: ProgramService/GetProgram,

@@ -12,10 +12,6 @@ use crate::config::Config;
 use crate::tool;
 
 /// What to migrate.
-///
-/// With an administrator's URL the roles and databases of both services are made where they are missing, with the
-/// passwords that the config's URLs carry. Then each schema is brought up to date by the role that owns it. Running it
-/// again changes nothing; a schema that is newer than this program is refused.
 #[derive(Debug, clap::Args)]
 #[command(after_help = crate::config::ENVIRONMENT)]
 pub struct Args {

@@ -31,11 +31,10 @@ use crate::kept::{FileOwner, Kept};
 /// How long services may take to end. Shorter than in production: whoever pressed Ctrl-C is waiting.
 const DRAIN_TIMEOUT_MS: u64 = 10_000;
 
+/// Whoever starts this wants to read where everything is, not what is done. What ends the process is told anyway.
+const LOG_DEFAULT: &str = "warn,fealty_runtime::process=off";
+
 /// What to run, where.
-///
-/// Postgres and Redis are found on this machine, or installed when you allow it, and run privately below the data
-/// folder; given ones are used as they are. Ctrl-C ends everything; the next start goes on with the same data and the
-/// same key.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Args {
     /// Folder of all data and of the secrets that must be kept. Default: /var/lib/fealty for root, else
@@ -60,7 +59,7 @@ pub struct Args {
     #[arg(long, value_name = "URL")]
     otlp_endpoint: Option<String>,
     /// What is logged to standard error, as tracing's `EnvFilter` has it: `info`, `warn,fealty_ledger=debug`.
-    #[arg(long, value_name = "FILTER", default_value = "warn")]
+    #[arg(long, value_name = "FILTER", default_value = LOG_DEFAULT)]
     log: String,
 }
 

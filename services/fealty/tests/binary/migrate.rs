@@ -2,25 +2,11 @@
 
 use std::fs;
 
-use fealty_local::{DataDir, Durability, Install, Options, start};
+use fealty_local::start;
 use nix::sys::signal::Signal;
 use sqlx::{Connection as _, PgConnection};
 
-use crate::run::{Outcome, Running, fealty, output, printed, text};
-
-/// A database server of its own: the roles' names are the same on all, and their passwords are this test's.
-fn options() -> Options {
-    let install = if std::env::var_os("FEALTY_INSTALL").is_some_and(|value| value == "1") {
-        Install::Yes
-    } else {
-        Install::Never
-    };
-    Options {
-        install,
-        durability: Durability::Fast,
-        ..Options::new(DataDir::Ephemeral)
-    }
-}
+use crate::run::{Outcome, Running, fealty, output, printed, servers, text};
 
 fn config(admin_url: &str, redis_url: &str) -> String {
     let server = admin_url.rsplit('@').next().unwrap_or_default();
@@ -47,7 +33,7 @@ fn config(admin_url: &str, redis_url: &str) -> String {
 
 #[tokio::test]
 async fn a_second_run_changes_nothing_services_start_and_a_newer_schema_is_refused() -> Outcome {
-    let servers = start(options()).await?;
+    let servers = start(servers()).await?;
     let folder = tempfile::tempdir()?;
     let file = folder.path().join("fealty.toml");
     fs::write(&file, config(servers.postgres_admin_url(), servers.redis_url()))?;

@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use fealty_local::{DataDir, Durability, Install, Options};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
@@ -284,4 +285,18 @@ pub fn processes_naming(text: &Path) -> Vec<String> {
         .map(|line| String::from_utf8_lossy(&line).replace('\0', " "))
         .filter(|line| line.contains(&*text))
         .collect()
+}
+
+/// Servers of a test's own: the roles' names are the same on all, and their passwords are the test's.
+pub fn servers() -> Options {
+    let install = if std::env::var_os("FEALTY_INSTALL").is_some_and(|value| value == "1") {
+        Install::Yes
+    } else {
+        Install::Never
+    };
+    Options {
+        install,
+        durability: Durability::Fast,
+        ..Options::new(DataDir::Ephemeral)
+    }
 }

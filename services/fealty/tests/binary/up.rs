@@ -7,7 +7,7 @@ use std::process::Command;
 
 use nix::sys::signal::Signal;
 
-use crate::run::{Outcome, Up, output, printed, processes_naming, text, until, up};
+use crate::run::{Outcome, Running, Up, output, printed, processes_naming, servers, text, until, up};
 
 /// A request of HTTP/1 to health and metrics.
 fn get(url: &str) -> Result<String, Box<dyn std::error::Error>> {
@@ -104,6 +104,73 @@ fn a_taken_port_is_named_with_its_flag_and_nothing_is_left_behind() -> Outcome {
     assert!(!told.contains("panicked") && !told.contains("Os {"), "{told}");
     assert!(!folder.exists());
     Ok(())
+}
+
+#[tokio::test]
+async fn given_servers_are_used_by_the_folder_that_holds_their_secrets_and_no_other() -> Outcome {
+    let given = fealty_local::start(servers()).await?;
+    let (postgres, redis) = (given.postgres_admin_url(), given.redis_url());
+    let parent = tempfile::Builder::new().prefix("fealty-up-").tempdir_in("/tmp")?;
+    open_to_all(parent.path())?;
+    let folder = |name: &str| parent.path().join(name).to_string_lossy().into_owned();
+    let (mine, another) = (folder("mine"), folder("another"));
+
+    let mut first = Up::start([
+        "--data-dir",
+        &mine,
+        "--postgres-url",
+        postgres,
+        "--redis-url",
+        redis,
+    ])?;
+    let answer = first.call(&first.key, "UnitService/ListUnits", "{}")?;
+    assert!(answer.status.success(), "{}", text(&answer.stderr));
+    assert!(
+        !first.running.errors().contains("private"),
+        "{}",
+        first.running.errors()
+    );
+    first.end(Signal::SIGTERM)?;
+
+    let refused = output(up([
+        "--data-dir",
+        &another,
+        "--postgres-url",
+        postgres,
+        "--redis-url",
+        redis,
+    ]))?;
+    let told = text(&refused.stderr);
+    assert_eq!(refused.status.code(), Some(1), "{told}");
+    assert!(
+        told.contains("fealty_members") && told.contains("up.json"),
+        "{told}"
+    );
+
+    let mut again = Up::start([
+        "--data-dir",
+        &mine,
+        "--postgres-url",
+        postgres,
+        "--redis-url",
+        redis,
+    ])?;
+    assert_eq!(again.key, first.key);
+    again.end(Signal::SIGTERM)?;
+    Ok(given.stop().await?)
+}
+
+#[test]
+fn a_start_that_is_broken_off_leaves_nothing_that_runs() -> Outcome {
+    let parent = tempfile::Builder::new().prefix("fealty-up-").tempdir_in("/tmp")?;
+    open_to_all(parent.path())?;
+    let folder = parent.path().join("data");
+    let mut running = Running::start(up(["--data-dir", folder.to_str().ok_or("no text")?]))?;
+    running.until_it_says("A private Redis answers")?;
+    running.signal(Signal::SIGINT)?;
+    running.wait()?;
+    assert!(!folder.join("fealty.lock").exists());
+    until("no process is left", || processes_naming(&folder).is_empty())
 }
 
 #[test]

@@ -3,7 +3,7 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 
-use anyhow::Context as _;
+use anyhow::anyhow;
 use fealty_ledger::config::{LEDGER_ADMIN_PORT, LEDGER_PORT};
 use fealty_members::config::{MEMBERS_ADMIN_PORT, MEMBERS_PORT};
 use fealty_runtime::{Listeners, bind};
@@ -79,7 +79,7 @@ async fn bind_service(service: &str, [grpc, admin]: [(&str, u16); 2]) -> anyhow:
 async fn bind_flag(purpose: &str, (flag, port): (&str, u16)) -> anyhow::Result<TcpListener> {
     bind(purpose, SocketAddr::from((Ipv4Addr::LOCALHOST, port)))
         .await
-        .with_context(|| format!("choose another port with {flag} (0 for any free one)"))
+        .map_err(|error| anyhow!("{error}; choose another port with {flag} (0 for any free one)"))
 }
 
 impl Sockets {
