@@ -48,7 +48,8 @@ impl Policies {
                 // One version at a time: the next number is the next one's.
                 storage::lock_program_in_tx(&mut *tx, program_id).await?;
                 let newest = storage::find_newest_in_tx(&mut *tx, program_id).await?;
-                let policy = new.publish(policy_id, newest.as_ref(), now)?;
+                // The time after the wait for those before us.
+                let policy = new.publish(policy_id, newest.as_ref(), self.clock.now())?;
                 storage::insert_in_tx(tx, program_id, &policy).await?;
                 Ok(Made::now(policy))
             })

@@ -201,6 +201,8 @@ impl NewPolicy {
         newest: Option<&PolicyHead>,
         now: DateTime<Utc>,
     ) -> Result<Policy, Refusal> {
+        // Versions follow each other in time, too, also when the clocks of two replicas differ a little.
+        let now = newest.map_or(now, |newest| now.max(newest.publish_time));
         let effective_time = self.effective_time.unwrap_or(now);
         if effective_time < now {
             return Err(Refusal::FieldInvalid {
@@ -253,6 +255,16 @@ mod tests {
         assert_eq!((first.head.version.get(), first.head.effective_time), (1, NOW));
         let second = publish(None, Some(&first.head)).unwrap();
         assert_eq!(second.head.version.get(), 2);
+    }
+
+    #[test]
+    fn a_version_follows_one_that_another_clock_put_a_little_ahead() {
+        let mut ahead = publish(None, None).unwrap().head;
+        ahead.publish_time += TimeDelta::milliseconds(3);
+        ahead.effective_time = ahead.publish_time;
+        let second = publish(None, Some(&ahead)).unwrap().head;
+        assert_eq!(second.effective_time, ahead.effective_time);
+        assert_eq!(second.publish_time, ahead.publish_time);
     }
 
     #[test]

@@ -39,112 +39,107 @@ fn long(count: usize) -> String {
     "x".repeat(count)
 }
 
-/// Calls to enrol, each with the fields that are wrong with it.
-fn bad_enrolments() -> Vec<(&'static str, pb::EnrolMemberRequest, Vec<&'static str>)> {
-    let tomorrow = SystemClock.now().timestamp() + 86_400;
-    let nothing = pb::Identifier::default();
+/// A call to enrol, and the fields that are wrong with it.
+type BadEnrolment = (&'static str, pb::EnrolMemberRequest, Vec<&'static str>);
+
+fn bad_ids() -> Vec<BadEnrolment> {
+    let with_request_id = |request_id: &str| pb::EnrolMemberRequest {
+        request_id: request_id.to_owned(),
+        ..enrolment(&[])
+    };
+    let all_at_once = pb::EnrolMemberRequest {
+        request_id: String::new(),
+        identifiers: vec![identifier(card("1"))],
+        ..born(1990, 13, 1)
+    };
+    let fields = vec!["request_id", "profile.birth_date", "identifiers[0].card_number"];
     vec![
-        (
-            "no request id",
-            pb::EnrolMemberRequest {
-                request_id: String::new(),
-                ..enrolment(&[])
-            },
-            vec!["request_id"],
-        ),
-        (
-            "no UUID",
-            pb::EnrolMemberRequest {
-                request_id: "17".to_owned(),
-                ..enrolment(&[])
-            },
-            vec!["request_id"],
-        ),
-        (
-            "a long name",
-            profile(|profile| profile.given_name = long(201)),
-            vec!["profile.given_name"],
-        ),
+        ("no request id", with_request_id(""), vec!["request_id"]),
+        ("no UUID", with_request_id("17"), vec!["request_id"]),
+        ("all at once", all_at_once, fields),
+    ]
+}
+
+fn bad_profiles() -> Vec<BadEnrolment> {
+    let named = |given_name: String| profile(|profile| profile.given_name = given_name);
+    let living_in = |place: String| profile(|profile| profile.place = place);
+    let speaking = |language_code: String| profile(|profile| profile.language_code = language_code);
+    vec![
+        ("a long name", named(long(201)), vec!["profile.given_name"]),
         (
             "a line break",
-            profile(|profile| profile.place = "a\nb".to_owned()),
+            living_in("a\nb".to_owned()),
             vec!["profile.place"],
         ),
         (
             "no language",
-            profile(|profile| profile.language_code = "Serbian!".to_owned()),
+            speaking("Serbian!".to_owned()),
             vec!["profile.language_code"],
         ),
         ("no leap year", born(2023, 2, 29), vec!["profile.birth_date"]),
-        ("born tomorrow", born(2999, 1, 1), vec!["profile.birth_date"]),
+        ("born in the future", born(2999, 1, 1), vec!["profile.birth_date"]),
         ("born long ago", born(1899, 12, 31), vec!["profile.birth_date"]),
         ("no month", born(1990, 0, 1), vec!["profile.birth_date"]),
-        (
-            "no identifier",
-            pb::EnrolMemberRequest {
-                identifiers: vec![nothing],
-                ..enrolment(&[])
-            },
-            vec!["identifiers[0].value"],
-        ),
-        (
-            "each kind wrong",
-            enrolment(&[
-                external_id(" 1"),
-                card("4539148803436468"),
-                phone("02079460018"),
-                email("ana"),
-            ]),
-            vec![
-                "identifiers[0].external_id",
-                "identifiers[1].card_number",
-                "identifiers[2].phone_number",
-                "identifiers[3].email_address",
-            ],
-        ),
+    ]
+}
+
+fn bad_identifiers() -> Vec<BadEnrolment> {
+    let nothing = pb::EnrolMemberRequest {
+        identifiers: vec![pb::Identifier::default()],
+        ..enrolment(&[])
+    };
+    let each_wrong = enrolment(&[
+        external_id(" 1"),
+        card("4539148803436468"),
+        phone("02079460018"),
+        email("ana"),
+    ]);
+    let each_field = vec![
+        "identifiers[0].external_id",
+        "identifiers[1].card_number",
+        "identifiers[2].phone_number",
+        "identifiers[3].email_address",
+    ];
+    let twice = enrolment(&[external_id("1"), email("a@b.co"), email("A@b.co")]);
+    vec![
+        ("no identifier", nothing, vec!["identifiers[0].value"]),
+        ("each kind wrong", each_wrong, each_field),
         (
             "an empty value",
             enrolment(&[email("")]),
             vec!["identifiers[0].email_address"],
         ),
-        (
-            "the same twice",
-            enrolment(&[external_id("1"), email("a@b.co"), email("A@b.co")]),
-            vec!["identifiers[2].email_address"],
-        ),
+        ("the same twice", twice, vec!["identifiers[2].email_address"]),
+    ]
+}
+
+fn bad_acceptances() -> Vec<BadEnrolment> {
+    let of_version = |version| accepted(|given| given.policy_version = version);
+    let through = |channel: String| accepted(|given| given.channel = channel);
+    let tomorrow = Timestamp {
+        seconds: SystemClock.now().timestamp() + 86_400,
+        nanos: 0,
+    };
+    vec![
         (
             "a negative version",
-            accepted(|given| given.policy_version = -1),
+            of_version(-1),
             vec!["policy_acceptance.policy_version"],
         ),
         (
             "no channel",
-            accepted(|given| given.channel = String::new()),
+            through(String::new()),
             vec!["policy_acceptance.channel"],
         ),
         (
             "a long channel",
-            accepted(|given| given.channel = long(101)),
+            through(long(101)),
             vec!["policy_acceptance.channel"],
         ),
         (
             "accepted tomorrow",
-            accepted(|given| {
-                given.accept_time = Some(Timestamp {
-                    seconds: tomorrow,
-                    nanos: 0,
-                })
-            }),
+            accepted(|given| given.accept_time = Some(tomorrow)),
             vec!["policy_acceptance.accept_time"],
-        ),
-        (
-            "all at once",
-            pb::EnrolMemberRequest {
-                request_id: String::new(),
-                identifiers: vec![identifier(card("1"))],
-                ..born(1990, 13, 1)
-            },
-            vec!["request_id", "profile.birth_date", "identifiers[0].card_number"],
         ),
     ]
 }
@@ -153,7 +148,8 @@ fn bad_enrolments() -> Vec<(&'static str, pb::EnrolMemberRequest, Vec<&'static s
 async fn a_malformed_enrolment_names_every_bad_field_and_changes_nothing() {
     let shop = Shop::open().await;
     let before = shop.world.contents().await;
-    for (label, request, fields) in bad_enrolments() {
+    let bad = [bad_ids(), bad_profiles(), bad_identifiers(), bad_acceptances()];
+    for (label, request, fields) in bad.into_iter().flatten() {
         assert_invalid(label, shop.try_enrol(request).await, &fields);
     }
     assert_eq!(shop.world.contents().await, before);
@@ -172,9 +168,9 @@ async fn a_wrong_check_digit_is_said_to_be_one() {
 }
 
 #[tokio::test]
-async fn malformed_reads_and_changes_name_every_bad_field_and_change_nothing() {
+async fn malformed_reads_name_every_bad_field() {
     let shop = Shop::open().await;
-    let member = shop.enrol(&[external_id("1")]).await;
+    shop.enrol(&[external_id("1")]).await;
     let before = shop.world.contents().await;
     assert_invalid("no member", shop.get("").await, &["member_id"]);
     assert_invalid("no UUID", shop.get("17").await, &["member_id"]);
@@ -187,6 +183,14 @@ async fn malformed_reads_and_changes_name_every_bad_field_and_change_nothing() {
     let lookup = members.lookup_member(pb::LookupMemberRequest::default()).await;
     assert_invalid("no identifier", lookup, &["identifier"]);
 
+    assert_eq!(shop.world.contents().await, before);
+}
+
+#[tokio::test]
+async fn a_malformed_update_names_every_bad_field_and_changes_nothing() {
+    let shop = Shop::open().await;
+    let member = shop.enrol(&[external_id("1")]).await;
+    let before = shop.world.contents().await;
     let change = |profile| pb::Member {
         member_id: member.member_id.clone(),
         profile: Some(profile),
@@ -230,9 +234,19 @@ async fn malformed_reads_and_changes_name_every_bad_field_and_change_nothing() {
         named,
         &["member.member_id", "member.etag", "member.profile.place"],
     );
+    let mut members = shop.world.members(&shop.auth);
     let nothing = members.update_member(pb::UpdateMemberRequest::default()).await;
     assert_invalid("nothing", nothing, &["update_mask", "member"]);
 
+    assert_eq!(shop.world.contents().await, before);
+}
+
+#[tokio::test]
+async fn malformed_identifiers_and_lists_name_every_bad_field_and_change_nothing() {
+    let shop = Shop::open().await;
+    shop.enrol(&[external_id("1")]).await;
+    let before = shop.world.contents().await;
+    let mut members = shop.world.members(&shop.auth);
     let add = members.add_identifier(pb::AddIdentifierRequest::default()).await;
     assert_invalid("add nothing", add, &["request_id", "member_id", "identifier"]);
     let remove = members

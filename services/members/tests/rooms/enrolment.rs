@@ -192,8 +192,8 @@ async fn left_half_made(shop: &Shop, mood: Mood) -> pb::EnrolMemberRequest {
         Code::Unavailable,
         ErrorReason::DependencyUnavailable,
     );
-    let metadata = status.get_details_error_info().unwrap().metadata;
-    assert_eq!(metadata["dependency"], "ledger");
+    let info = status.get_details_error_info().expect("ErrorInfo");
+    assert_eq!(info.metadata["dependency"], "ledger");
     assert_eq!(shop.count().await, 0);
     let lookup = shop.lookup(external_id("12346")).await;
     assert_refused("not found", lookup, Code::NotFound, ErrorReason::ResourceNotFound);

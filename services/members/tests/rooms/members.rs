@@ -31,19 +31,15 @@ async fn enrol_ana(shop: &Shop) -> pb::Member {
         profile: Some(ana()),
         ..enrolment(&[external_id("17"), phone("+381 18 555 333")])
     };
-    shop.try_enrol(request)
-        .await
-        .unwrap()
-        .into_inner()
-        .member
-        .unwrap()
+    let enrolled = shop.try_enrol(request).await.expect("enrolled");
+    enrolled.into_inner().member.expect("a member")
 }
 
-fn at(time: DateTime<Utc>) -> Option<prost_types::Timestamp> {
-    Some(prost_types::Timestamp {
+fn at(time: DateTime<Utc>) -> prost_types::Timestamp {
+    prost_types::Timestamp {
         seconds: time.timestamp(),
         nanos: time.timestamp_subsec_nanos().cast_signed(),
-    })
+    }
 }
 
 #[tokio::test]
@@ -215,19 +211,19 @@ async fn a_list_is_bounded_by_times_and_its_token_by_them_too() {
     }
     let range = |from: usize, before: usize| pb::ListMembersRequest {
         page_size: 1,
-        enrolled_from_time: at(times[from]),
-        enrolled_before_time: at(times[before]),
+        enrolled_from_time: Some(at(times[from])),
+        enrolled_before_time: Some(at(times[before])),
         ..Default::default()
     };
     let page = shop.list(range(1, 3)).await.unwrap();
-    assert_eq!(page.members[0].create_time, at(times[1]));
+    assert_eq!(page.members[0].create_time, Some(at(times[1])));
     let next = |range| pb::ListMembersRequest {
         page_token: page.next_page_token.clone(),
         ..range
     };
     let last = shop.list(next(range(1, 3))).await.unwrap();
     assert_eq!((last.members.len(), last.next_page_token.as_str()), (1, ""));
-    assert_eq!(last.members[0].create_time, at(times[2]));
+    assert_eq!(last.members[0].create_time, Some(at(times[2])));
     let other = shop.list(next(range(0, 3))).await;
     assert_refused(
         "another range",

@@ -17,11 +17,11 @@ use crate::shop::{Shop, policy, publish};
 /// Callers who publish at once.
 const CALLERS_COUNT: usize = 20;
 
-fn at(time: DateTime<Utc>) -> Option<prost_types::Timestamp> {
-    Some(prost_types::Timestamp {
+fn at(time: DateTime<Utc>) -> prost_types::Timestamp {
+    prost_types::Timestamp {
         seconds: time.timestamp(),
         nanos: time.timestamp_subsec_nanos().cast_signed(),
-    })
+    }
 }
 
 async fn get(shop: &Shop, version: i64) -> Result<pb::Policy, Status> {
@@ -62,7 +62,7 @@ async fn b14_a_version_is_in_force_from_its_time_until_the_next_ones() {
 
     let tomorrow = clock.now() + TimeDelta::days(1);
     let second = pb::Policy {
-        effective_time: at(tomorrow),
+        effective_time: Some(at(tomorrow)),
         ..policy("Other terms.")
     };
     let second = publish(&shop.world, &shop.auth, second).await.unwrap();
@@ -134,12 +134,40 @@ async fn the_same_request_publishes_once() {
     assert_eq!(get(&shop, 0).await.unwrap().version, 2);
 }
 
+/// Policies that cannot be published beside one of the day after tomorrow, each with the fields that are wrong with it.
+fn bad_policies(now: DateTime<Utc>) -> Vec<(pb::Policy, Vec<&'static str>)> {
+    let from = |effective_time| pb::Policy {
+        effective_time: Some(effective_time),
+        ..policy("Terms.")
+    };
+    let no_time = prost_types::Timestamp {
+        seconds: 0,
+        nanos: -1,
+    };
+    let titled = pb::Policy {
+        title: "x".repeat(201),
+        ..policy("Terms.")
+    };
+    vec![
+        (pb::Policy::default(), vec!["policy.title", "policy.text"]),
+        (policy(" \n"), vec!["policy.text"]),
+        (policy("a\0b"), vec!["policy.text"]),
+        (policy(&"x".repeat(100_001)), vec!["policy.text"]),
+        (titled, vec!["policy.title"]),
+        (from(no_time), vec!["policy.effective_time"]),
+        (from(at(now - TimeDelta::days(1))), vec!["policy.effective_time"]),
+        // Before that of the earlier version, also where it would be at once.
+        (from(at(now + TimeDelta::days(1))), vec!["policy.effective_time"]),
+        (policy("Terms."), vec!["policy.effective_time"]),
+    ]
+}
+
 #[tokio::test]
 async fn bad_input_is_named_and_changes_nothing() {
     let shop = Shop::open().await;
     let now = SystemClock.now();
     let later = pb::Policy {
-        effective_time: at(now + TimeDelta::days(2)),
+        effective_time: Some(at(now + TimeDelta::days(2))),
         ..policy("Later.")
     };
     publish(&shop.world, &shop.auth, later).await.unwrap();
@@ -154,49 +182,7 @@ async fn bad_input_is_named_and_changes_nothing() {
         try_publish(String::new(), None).await,
         &["request_id", "policy"],
     );
-    let malformed = [
-        (pb::Policy::default(), vec!["policy.title", "policy.text"]),
-        (policy(" \n"), vec!["policy.text"]),
-        (policy("a\0b"), vec!["policy.text"]),
-        (policy(&"x".repeat(100_001)), vec!["policy.text"]),
-        (
-            pb::Policy {
-                title: "x".repeat(201),
-                ..policy("Terms.")
-            },
-            vec!["policy.title"],
-        ),
-        (
-            pb::Policy {
-                effective_time: at(now - TimeDelta::days(1)),
-                ..policy("Terms.")
-            },
-            vec!["policy.effective_time"],
-        ),
-        // Before that of the earlier version.
-        (
-            pb::Policy {
-                effective_time: at(now + TimeDelta::days(1)),
-                ..policy("Terms.")
-            },
-            vec!["policy.effective_time"],
-        ),
-        (
-            policy("At once, though the earlier version is not in force yet."),
-            vec!["policy.effective_time"],
-        ),
-        (
-            pb::Policy {
-                effective_time: Some(prost_types::Timestamp {
-                    seconds: 0,
-                    nanos: -1,
-                }),
-                ..policy("Terms.")
-            },
-            vec!["policy.effective_time"],
-        ),
-    ];
-    for (number, (policy, fields)) in malformed.into_iter().enumerate() {
+    for (number, (policy, fields)) in bad_policies(now).into_iter().enumerate() {
         let label = format!("policy {number}");
         assert_invalid(&label, try_publish(request_id(), Some(policy)).await, &fields);
     }

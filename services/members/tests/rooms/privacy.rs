@@ -50,12 +50,8 @@ async fn enrol_anastasija(shop: &Shop) -> pb::Member {
         profile: Some(profile),
         ..enrolment(&identifiers)
     };
-    shop.try_enrol(request)
-        .await
-        .unwrap()
-        .into_inner()
-        .member
-        .unwrap()
+    let enrolled = shop.try_enrol(request).await.expect("enrolled");
+    enrolled.into_inner().member.expect("a member")
 }
 
 /// The text, and what its bytes look like where a table shows them in hexadecimal or somebody wrote base64.
