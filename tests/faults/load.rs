@@ -32,6 +32,7 @@ const CONFIRM_BOUND: Duration = Duration::from_mins(2);
 /// Callers under way.
 pub struct Load {
     shop: Shop,
+    members_before: usize,
     stop: Arc<AtomicBool>,
     confirmed: Arc<AtomicU64>,
     callers: JoinSet<Result<Confirmed, CallError>>,
@@ -52,6 +53,7 @@ impl Load {
     pub async fn start(shop: &Shop) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
         let confirmed = Arc::new(AtomicU64::new(0));
+        let members_before = member_count(shop).await;
         let mut callers = JoinSet::new();
         for number in 0..CALLERS {
             let member = shop
@@ -68,6 +70,7 @@ impl Load {
         }
         Self {
             shop: shop.clone(),
+            members_before,
             stop,
             confirmed,
             callers,
@@ -98,6 +101,11 @@ impl Load {
         }
         let slowest = all.iter().map(|caller| caller.slowest).max().unwrap_or_default();
         assert_held(&self.shop, &all).await;
+        let enrolled: usize = all.iter().map(|caller| caller.enrolled.len()).sum();
+        assert_eq!(
+            member_count(&self.shop).await,
+            self.members_before + CALLERS + enrolled
+        );
         slowest
     }
 }
@@ -191,10 +199,6 @@ async fn assert_held(shop: &Shop, all: &[Confirmed]) {
     let refund_count = sum(|caller| caller.refund_count);
     assert_eq!(purchases, (purchase_count, purchase_count * PURCHASE_MINOR));
     assert_eq!(refunds, (refund_count, refund_count * REFUND_MINOR));
-    assert_eq!(
-        member_count(shop).await,
-        CALLERS + all.iter().map(|caller| caller.enrolled.len()).sum::<usize>()
-    );
 }
 
 async fn summary(ledger: &LedgerClient) -> ((i64, i64), (i64, i64)) {

@@ -29,6 +29,8 @@ pub enum Server {
 /// How a killed server was run: enough to run it again at the same address.
 #[derive(Debug)]
 pub struct Killed {
+    server: Server,
+    log_file: PathBuf,
     pid_file: PathBuf,
     mark: String,
     program: PathBuf,
@@ -49,7 +51,14 @@ impl Server {
         }
     }
 
-    /// `kill -9` of the server of a data folder, and of all its children.
+    fn program_name(self) -> &'static str {
+        match self {
+            Self::Postgres => "postgres",
+            Self::Redis => "redis-server",
+        }
+    }
+
+    /// `kill -9` of the server of a data folder.
     ///
     /// # Panics
     /// When it does not run, or does not end.
@@ -69,6 +78,8 @@ impl Server {
             Self::Redis => vec![work_dir.join("redis.conf").into()],
         };
         let killed = Killed {
+            server: self,
+            log_file: data_dir.join("logs").join(format!("{}-again.log", self.name())),
             pid_file,
             mark,
             program: fs::read_link(process.join("exe")).expect("it is a program"),
@@ -89,34 +100,55 @@ impl Killed {
     /// When it cannot be started.
     #[must_use]
     pub fn start_again(&self) -> Restarted {
-        // Orphans of a killed Postgres hold its memory for a moment: the postmaster would refuse to start.
+        self.wait_for_orphans();
         let mut command = Command::new(&self.program);
         command
+            // Debian's Redis is one program that looks at its name.
+            .arg0(self.server.program_name())
             .args(&self.arguments)
             .current_dir(&self.work_dir)
             .env("LC_ALL", "C")
             .process_group(0)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
-            .stderr(Stdio::null());
+            .stderr(fs::File::create(&self.log_file).expect("a log"));
         if nix::unistd::geteuid().is_root() {
             command.uid(self.owner.0).gid(self.owner.1);
         }
+        let mut child = command.spawn().expect("the server starts");
+        thread::sleep(STAYS_UP);
+        let ended = child.try_wait().expect("the system says how a child is");
+        let log = fs::read_to_string(&self.log_file).unwrap_or_default();
+        assert_eq!(ended, None, "it does not start again: {log}");
+        let noted = format!("{}\n{}\n", child.id(), self.mark);
+        fs::write(&self.pid_file, noted).expect("the pid is noted");
+        Restarted(child)
+    }
+
+    /// Children of a killed Postgres end by themselves, a moment later. The dead postmaster itself waits in the table of
+    /// processes until its parent asks for it, and would be taken for a living one.
+    fn wait_for_orphans(&self) {
+        if self.server == Server::Redis {
+            return;
+        }
         let begun = Instant::now();
-        loop {
-            let mut child = command.spawn().expect("the server starts");
-            thread::sleep(STAYS_UP);
-            let ended = child.try_wait().expect("the system says how a child is");
-            if ended.is_none() {
-                let noted = format!("{}\n{}\n", child.id(), self.mark);
-                fs::write(&self.pid_file, noted).expect("the pid is noted");
-                return Restarted(child);
-            }
-            assert!(
-                begun.elapsed() < KILL_BOUND,
-                "{} does not start again",
-                self.program.display()
-            );
+        while works_in(&self.work_dir) {
+            assert!(begun.elapsed() < KILL_BOUND, "children of Postgres do not end");
+            thread::sleep(POLL_INTERVAL);
+        }
+        fs::remove_file(self.work_dir.join("postmaster.pid")).expect("Postgres had left it");
+        let sockets = self
+            .work_dir
+            .join("..")
+            .read_dir()
+            .expect("the folder of its socket");
+        let is_socket = |path: &Path| path.to_string_lossy().contains(".s.PGSQL.");
+        for socket in sockets
+            .flatten()
+            .map(|entry| entry.path())
+            .filter(|path| is_socket(path))
+        {
+            fs::remove_file(socket).expect("Postgres had left it");
         }
     }
 }
@@ -136,6 +168,17 @@ fn command_line(process: &Path) -> Vec<OsString> {
     let bytes = fs::read(process.join("cmdline")).expect("it runs");
     let words = bytes.split(|byte| *byte == 0).filter(|word| !word.is_empty());
     words.map(|word| OsString::from_vec(word.to_vec())).collect()
+}
+
+/// Whether any process works in a folder.
+fn works_in(folder: &Path) -> bool {
+    let Ok(processes) = fs::read_dir("/proc") else {
+        return false;
+    };
+    let mut folders = processes
+        .flatten()
+        .map(|process| fs::read_link(process.path().join("cwd")));
+    folders.any(|work_dir| work_dir.is_ok_and(|work_dir| work_dir == folder))
 }
 
 /// An ended process whose parent has not asked for it yet has no command line any more.

@@ -2,9 +2,25 @@
 
 use fealty_tests::raw::Refusal;
 use prost::Message;
+use prost_types::{FieldMask, Timestamp};
 use tonic::Code;
 
 use super::world::World;
+
+/// Longer than any name may be.
+pub const NAME_TOO_LONG: usize = 201;
+/// The year 2999, which has not come.
+pub const FAR_FUTURE: Timestamp = Timestamp {
+    seconds: 32_472_144_000,
+    nanos: 0,
+};
+/// In the year 1970.
+pub const LONG_AGO: Timestamp = Timestamp { seconds: 1, nanos: 0 };
+/// No time at all.
+pub const NO_TIME: Timestamp = Timestamp {
+    seconds: 0,
+    nanos: -1,
+};
 
 /// A call that must be refused.
 #[derive(Debug, Clone)]
@@ -39,6 +55,13 @@ pub struct Expected {
     pub reason: &'static str,
     /// The fields that the BadRequest names, in any order.
     pub fields: Vec<&'static str>,
+}
+
+/// A mask of these paths.
+pub fn mask(paths: &[&str]) -> FieldMask {
+    FieldMask {
+        paths: paths.iter().map(ToString::to_string).collect(),
+    }
 }
 
 /// INVALID_ARGUMENT, naming these fields.
