@@ -18,7 +18,7 @@ pub struct Args {
     /// The config file. Without one the defaults hold.
     #[arg(long, value_name = "FILE", env = "FEALTY_CONFIG")]
     pub config: Option<PathBuf>,
-    /// A Postgres role that may create roles and databases; overrides `admin_url` in [migrate].
+    /// A Postgres role that may create roles and databases; overrides `migrate.admin_url`.
     #[arg(long, value_name = "URL", env = "FEALTY_ADMIN_URL", hide_env_values = true)]
     pub admin_url: Option<String>,
 }

@@ -74,7 +74,7 @@ async fn ends(mut tasks: JoinSet<Ended>) -> anyhow::Result<Option<u64>> {
         match task.context("a part of the import failed")? {
             Ok(rows) => row_count = row_count.or(rows),
             Err(stopped) if cut_off.as_ref().is_none_or(|before| stopped.line < before.line) => {
-                cut_off = Some(stopped)
+                cut_off = Some(stopped);
             }
             Err(_) => {}
         }
