@@ -51,15 +51,22 @@ impl NewMember {
     /// The member as they start, with their consent judged.
     #[must_use]
     pub fn start(&self, member_id: MemberId, acceptance: Acceptance, now: DateTime<Utc>) -> Member {
-        let identifier = |value: &IdentifierValue| Identifier {
-            identifier_id: IdentifierId::generate_at(now),
+        // Those of one instant are told apart by their ids alone: in this order they were sent, and are read again.
+        let mut ids: Vec<IdentifierId> = self
+            .identifiers
+            .iter()
+            .map(|_| IdentifierId::generate_at(now))
+            .collect();
+        ids.sort_unstable();
+        let identifier = |(identifier_id, value): (IdentifierId, &IdentifierValue)| Identifier {
+            identifier_id,
             value: value.clone(),
             create_time: now,
         };
         Member {
             member_id,
             profile: self.profile.clone(),
-            identifiers: self.identifiers.iter().map(identifier).collect(),
+            identifiers: ids.into_iter().zip(&self.identifiers).map(identifier).collect(),
             acceptance,
             revision: Version::ZERO,
             create_time: now,

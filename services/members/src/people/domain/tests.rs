@@ -90,6 +90,25 @@ fn a_change_counts_and_an_empty_one_does_not() {
 }
 
 #[test]
+fn the_ids_of_identifiers_lie_in_the_order_in_which_they_were_sent() {
+    let value = |number: u8| IdentifierValue::parse(IdentifierKind::EmailAddress, &format!("a{number}@b.co"));
+    let new = NewMember {
+        profile: Profile::default(),
+        identifiers: (0..32).map(|number| value(number).unwrap()).collect(),
+        acceptance: Some(given(1)),
+    };
+    let acceptance = accept(new.acceptance.as_ref(), Some(&policy()), NOW).unwrap();
+    let member = new.start(MemberId::generate_at(NOW), acceptance, NOW);
+    assert!(
+        member
+            .identifiers
+            .is_sorted_by_key(|identifier| identifier.identifier_id)
+    );
+    let values = member.identifiers.iter().map(|identifier| &identifier.value);
+    assert!(values.eq(&new.identifiers));
+}
+
+#[test]
 fn identifiers_come_and_go_as_changes() {
     let member = member();
     let known = member.identifiers[0].identifier_id;
