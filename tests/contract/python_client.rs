@@ -26,9 +26,9 @@ async fn a_python_client_enrols_buys_refunds_and_reads_the_balance() {
             .args(["--members", authority(&addresses.members)])
             .args(["--ledger", authority(&addresses.ledger)])
             .args(["--key", &shop.key]);
-        let printed = Process::start("journey.py", command, None)
-            .wait(JOURNEY_BOUND)
-            .expect_success();
+        let ended = Process::start("journey.py", command, None).wait(JOURNEY_BOUND);
+        ended.assert_success();
+        let printed = ended.stdout;
         let steps: Vec<&str> = printed.lines().collect();
         assert!(
             steps.last().is_some_and(|last| last.contains("\"done\"")),

@@ -27,7 +27,7 @@ async fn a_shops_year_is_held_to_the_penny_and_to_the_point_and_twice_changes_no
         let shop = Shop::open(suite()).await;
         let import = Import::of(suite(), &shop, &orders(1, 3_000));
         let report = import.start(&[]).wait(IMPORT_BOUND);
-        report.expect_success();
+        report.assert_success();
         let expected = Expected::of(&import.file, "debt", SUMMER);
         expected.assert_reported(&import.report());
         assert_eq!(
@@ -39,7 +39,7 @@ async fn a_shops_year_is_held_to_the_penny_and_to_the_point_and_twice_changes_no
         assert_window_reconciles(&shop, &import.source(), SUMMER, &expected).await;
 
         let before = versions(&shop, &expected).await;
-        import.start(&[]).wait(IMPORT_BOUND).expect_success();
+        import.start(&[]).wait(IMPORT_BOUND).assert_success();
         let again = import.report();
         expected.assert_reported(&again);
         let posted = expected.number("purchase_count") + expected.number("refund_count");
@@ -55,7 +55,7 @@ async fn what_cannot_be_taken_back_is_waived_where_the_shop_says_so() {
     within(BOUND, async {
         let shop = Shop::open_with(suite(), ShortfallPolicy::Waive).await;
         let import = Import::of(suite(), &shop, &orders(2, 1_500));
-        import.start(&[]).wait(IMPORT_BOUND).expect_success();
+        import.start(&[]).wait(IMPORT_BOUND).assert_success();
         let expected = Expected::of(&import.file, "waive", SUMMER);
         assert!(expected.number("waived") > 0 && expected.number("debt") == 0);
         expected.assert_reported(&import.report());
@@ -82,7 +82,7 @@ async fn an_import_that_is_killed_again_and_again_loses_and_doubles_nothing() {
         assert!(killed_count >= 2, "the import is over before it can be killed");
         let ended = import.start(&[]).wait(IMPORT_BOUND);
         assert!(ended.stderr.contains("going on after"), "{}", ended.stderr);
-        ended.expect_success();
+        ended.assert_success();
         let expected = Expected::of(&import.file, "debt", SUMMER);
         expected.assert_reported(&import.report());
         assert_eq!(import.rejected_lines(), expected.lines("rejected_lines"));
@@ -104,7 +104,7 @@ async fn an_import_waits_for_a_suite_that_is_killed_and_started_again() {
         tokio::time::sleep(Duration::from_millis(500)).await;
         assert!(running.try_wait().is_none(), "the import does not wait");
         suite.start_again();
-        running.wait(IMPORT_BOUND).expect_success();
+        running.wait(IMPORT_BOUND).assert_success();
         let expected = Expected::of(&import.file, "debt", SUMMER);
         expected.assert_reported(&import.report());
         assert_customers_hold_it(&shop, &expected).await;
@@ -152,9 +152,10 @@ async fn each_row_that_is_not_taken_is_named_with_its_line_and_the_reason() {
             ("12,,2010-01-04T10:01:00,UK,1,1,-5,0", None),
             ("C13,c,2010-01-04T10:02:00,UK,1,1,-50,1", None),
         ];
-        let text: String = rows.iter().map(|(row, _)| format!("{row}\n")).collect();
-        let import = Import::of(suite(), &shop, &format!("{HEADER}\n{text}"));
-        import.start(&[]).wait(IMPORT_BOUND).expect_success();
+        let rows_only: Vec<&str> = rows.iter().map(|(row, _)| *row).collect();
+        let text = format!("{HEADER}\n{}\n", rows_only.join("\n"));
+        let import = Import::of(suite(), &shop, &text);
+        import.start(&[]).wait(IMPORT_BOUND).assert_success();
 
         let rejected = import.rejected();
         let expected: Vec<(u64, &str)> = (2..)
@@ -185,7 +186,7 @@ async fn customers_that_nobody_enrolled_are_rejected_and_not_made_up() {
         let shop = Shop::open(suite()).await;
         let text = format!("{HEADER}\n1,nobody,2010-01-04T10:00:00,UK,1,1,100,0\n");
         let import = Import::of(suite(), &shop, &text).without_enrolment();
-        import.start(&[]).wait(IMPORT_BOUND).expect_success();
+        import.start(&[]).wait(IMPORT_BOUND).assert_success();
         let rejected = import.rejected();
         assert_eq!(rejected.len(), 1);
         assert!(rejected[0].1.contains("not enrolled"), "{rejected:?}");

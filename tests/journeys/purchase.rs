@@ -46,8 +46,8 @@ async fn c1_one_per_cent_back_is_earned_and_spent_on_the_next_purchase() {
         let first = bought.purchase.expect("it is answered").transaction_id;
         assert_eq!(again.value("transaction_id"), Some(first.as_str()));
 
-        let spend = shop.ledger.spend_points(spending(owner_id, 50)).await;
-        let spent = spend.expect("it is there to be spent").into_message();
+        let spent = shop.ledger.spend_points(spending(owner_id, 50)).await;
+        let spent = spent.expect("it is there to be spent").into_message();
         assert_eq!(unit_of(&spent.balance.expect("it is answered")).1.available, 0);
 
         let more = shop.ledger.spend_points(spending(owner_id, 1)).await;

@@ -10,10 +10,8 @@ const POLL_INTERVAL: Duration = Duration::from_millis(20);
 /// # Panics
 /// When it takes longer.
 pub async fn within<T>(bound: Duration, test: impl Future<Output = T>) -> T {
-    match tokio::time::timeout(bound, test).await {
-        Ok(done) => done,
-        Err(_) => panic!("not done within {} s", bound.as_secs()),
-    }
+    let done = tokio::time::timeout(bound, test).await;
+    done.unwrap_or_else(|elapsed| panic!("not done within {} s: {elapsed}", bound.as_secs()))
 }
 
 /// Looks until there is something to see.

@@ -105,6 +105,7 @@ impl Process {
     ///
     /// # Panics
     /// When it does not end within the bound.
+    #[must_use]
     pub fn wait(mut self, bound: Duration) -> Ended {
         let begun = Instant::now();
         loop {
@@ -116,9 +117,12 @@ impl Process {
                     stderr: self.stderr(),
                 };
             }
-            if begun.elapsed() > bound {
-                panic!("{} has not ended within {} s", self.name, bound.as_secs());
-            }
+            assert!(
+                begun.elapsed() < bound,
+                "{} has not ended within {} s",
+                self.name,
+                bound.as_secs()
+            );
             thread::sleep(POLL_INTERVAL);
         }
     }
@@ -156,11 +160,11 @@ impl Process {
 }
 
 impl Ended {
-    /// Its output, given that it ended well.
+    /// It ended well.
     ///
     /// # Panics
     /// When it did not.
-    pub fn expect_success(self) -> String {
+    pub fn assert_success(&self) {
         assert!(
             self.status.success(),
             "{}\n{}{}",
@@ -168,7 +172,6 @@ impl Ended {
             self.stdout,
             self.stderr
         );
-        self.stdout
     }
 }
 

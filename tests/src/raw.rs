@@ -34,11 +34,11 @@ pub struct RawAnswer {
 pub struct Refusal {
     /// The gRPC code.
     pub code: Code,
-    /// Of the ErrorInfo; empty without one.
+    /// Of the `ErrorInfo`; empty without one.
     pub reason: String,
-    /// Of the ErrorInfo.
+    /// Of the `ErrorInfo`.
     pub metadata: BTreeMap<String, String>,
-    /// The fields that the BadRequest names, in its order.
+    /// The fields that the `BadRequest` names, in its order.
     pub fields: Vec<String>,
     /// What the service says.
     pub message: String,

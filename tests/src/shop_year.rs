@@ -10,7 +10,7 @@ use std::fmt::Write as _;
 const YEAR_MINUTES: u64 = 372 * DAY_MINUTES;
 const DAY_MINUTES: u64 = 24 * 60;
 /// Its first day: 2009-12-01.
-const FIRST_DAY: Day = Day {
+const FIRST_DAY: Date = Date {
     year: 2009,
     month: 12,
     day: 1,
@@ -122,13 +122,13 @@ fn local_time(minute: u64) -> String {
 }
 
 #[derive(Debug, Clone, Copy)]
-struct Day {
+struct Date {
     year: u64,
     month: u64,
     day: u64,
 }
 
-impl Day {
+impl Date {
     fn after(self, days: u64) -> Self {
         (0..days).fold(self, |day, _| day.next())
     }
@@ -158,7 +158,7 @@ impl Day {
     }
 }
 
-/// SplitMix64: the same numbers on every machine and with every version of every crate.
+/// `SplitMix64`: the same numbers on every machine and with every version of every crate.
 #[derive(Debug)]
 struct Chance(u64);
 

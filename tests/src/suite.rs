@@ -19,7 +19,7 @@ const READY_BOUND: Duration = Duration::from_mins(2);
 /// How long it may take to end: its drain, the last flush, and Postgres's last checkpoint.
 pub const END_BOUND: Duration = Duration::from_secs(45);
 /// How long a command of the command line may take that only looks something up or makes a key.
-const COMMAND_BOUND: Duration = Duration::from_secs(60);
+const COMMAND_BOUND: Duration = Duration::from_mins(1);
 /// How often it is looked whether it is ready.
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
 /// The last line of what `up` prints when everything stands.
@@ -46,7 +46,7 @@ pub struct Suite {
     data_dir: PathBuf,
     addresses: Addresses,
     key: String,
-    suite_key: OnceLock<String>,
+    operator_key: OnceLock<String>,
 }
 
 /// Where a suite listens.
@@ -104,7 +104,7 @@ impl Suite {
             data_dir,
             addresses,
             key: kept.keys.program,
-            suite_key: OnceLock::new(),
+            operator_key: OnceLock::new(),
         }
     }
 
@@ -138,7 +138,7 @@ impl Suite {
     /// When it cannot be made.
     #[must_use]
     pub fn suite_key(&self) -> &str {
-        self.suite_key.get_or_init(|| {
+        self.operator_key.get_or_init(|| {
             let mut command = self.command();
             command
                 .args([
@@ -153,7 +153,8 @@ impl Suite {
                 ])
                 .arg(&self.data_dir);
             let ended = Process::start("keys create", command, None).wait(COMMAND_BOUND);
-            ended.expect_success().trim().to_owned()
+            ended.assert_success();
+            ended.stdout.trim().to_owned()
         })
     }
 

@@ -16,69 +16,94 @@ const DAMAGED_KEY: &str = "fealty_abcdefghijkl_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA
 
 /// The cases of a method.
 pub fn cases(world: &World, path: &str, method: Method) -> Vec<Case> {
-    let caller = |key: &str| Caller {
-        key: Some(key.to_owned()),
-        program_id: None,
-    };
-    let case = |what: &'static str, caller: Caller, expected: Expected| Case {
+    let scope = method.scope.expect("every method has its scope");
+    let mut cases = keys(world, path, scope);
+    cases.extend(messages(world, path));
+    cases.extend(programs(world, path, method));
+    cases
+}
+
+fn case(path: &str, what: &'static str, caller: Caller, expected: Expected) -> Case {
+    Case {
         path: path.to_owned(),
         what,
         message: Vec::new(),
         caller,
         expected,
-    };
+    }
+}
+
+fn bearer(key: &str) -> Caller {
+    Caller {
+        key: Some(key.to_owned()),
+        program_id: None,
+    }
+}
+
+fn keys(world: &World, path: &str, scope: Scope) -> Vec<Case> {
     let nobody = Caller {
         key: None,
         program_id: None,
     };
-    let good = world.caller_of(path);
-    let scope = method.scope.expect("every method has its scope");
-    let mut cases = vec![
+    let case = |what, caller, expected| case(path, what, caller, expected);
+    vec![
         case("no key", nobody, refused(Code::Unauthenticated, "KEY_MISSING")),
         case(
             "no key but a word",
-            caller("please"),
+            bearer("please"),
             refused(Code::Unauthenticated, "KEY_INVALID"),
         ),
         case(
             "a damaged key",
-            caller(DAMAGED_KEY),
+            bearer(DAMAGED_KEY),
             refused(Code::Unauthenticated, "KEY_INVALID"),
         ),
         case(
             "a key that nobody made",
-            caller(&world.unknown_key),
+            bearer(&world.unknown_key),
             refused(Code::Unauthenticated, "KEY_INVALID"),
         ),
         case(
             "a revoked key",
-            caller(&world.revoked_key),
+            bearer(&world.revoked_key),
             refused(Code::Unauthenticated, "KEY_REVOKED"),
         ),
         case(
             "a key without the scope",
-            caller(world.key_without(scope)),
+            bearer(world.key_without(scope)),
             refused(Code::PermissionDenied, "SCOPE_MISSING"),
         ),
+    ]
+}
+
+fn messages(world: &World, path: &str) -> Vec<Case> {
+    let good = world.caller_of(path);
+    let case = |what, expected| case(path, what, good.clone(), expected);
+    vec![
         Case {
             message: NO_MESSAGE.to_vec(),
-            ..case("bytes that are no message", good.clone(), invalid(&[""]))
+            ..case("bytes that are no message", invalid(&[""]))
         },
         Case {
             message: vec![0; TOO_LARGE_BYTES],
             ..case(
                 "five megabytes",
-                good.clone(),
                 refused(Code::ResourceExhausted, "MESSAGE_TOO_LARGE"),
             )
         },
-    ];
+    ]
+}
+
+fn programs(world: &World, path: &str, method: Method) -> Vec<Case> {
+    let case = |what, caller, expected| case(path, what, caller, expected);
+    let denied = || refused(Code::PermissionDenied, "PROGRAM_DENIED");
     if method.suite_wide {
-        if scope == Scope::ProgramsRead {
-            let denied = refused(Code::PermissionDenied, "PROGRAM_DENIED");
-            cases.push(case("a key of one program", caller(&world.shop.key), denied));
-        }
-        return cases;
+        // The other scopes of such methods no key of a program can hold.
+        let of_program = (method.scope == Some(Scope::ProgramsRead)).then(|| bearer(&world.shop.key));
+        return of_program
+            .map(|caller| case("a key of one program", caller, denied()))
+            .into_iter()
+            .collect();
     }
     let elsewhere = Caller {
         key: Some(world.shop.key.clone()),
@@ -88,21 +113,16 @@ pub fn cases(world: &World, path: &str, method: Method) -> Vec<Case> {
         key: Some(world.suite_key.clone()),
         program_id: Some("0198c0de-0000-7000-8000-000000000000".to_owned()),
     };
-    if good.key.as_ref() == Some(&world.shop.key) {
-        let denied = refused(Code::PermissionDenied, "PROGRAM_DENIED");
-        cases.push(case("another program's header", elsewhere, denied));
-    }
-    cases.extend([
+    let mut cases = vec![
         case(
             "a key of the suite and no program",
-            caller(&world.suite_key),
+            bearer(&world.suite_key),
             refused(Code::InvalidArgument, "PROGRAM_REQUIRED"),
         ),
-        case(
-            "a program that there is not",
-            nowhere,
-            refused(Code::PermissionDenied, "PROGRAM_DENIED"),
-        ),
-    ]);
+        case("a program that there is not", nowhere, denied()),
+    ];
+    if world.caller_of(path).key.as_ref() == Some(&world.shop.key) {
+        cases.push(case("another program's header", elsewhere, denied()));
+    }
     cases
 }

@@ -53,7 +53,7 @@ pub struct Expected {
     pub code: Code,
     /// The reason.
     pub reason: &'static str,
-    /// The fields that the BadRequest names, in any order.
+    /// The fields that the `BadRequest` names, in any order.
     pub fields: Vec<&'static str>,
 }
 
@@ -64,7 +64,7 @@ pub fn mask(paths: &[&str]) -> FieldMask {
     }
 }
 
-/// INVALID_ARGUMENT, naming these fields.
+/// `INVALID_ARGUMENT`, naming these fields.
 pub fn invalid(fields: &[&'static str]) -> Expected {
     Expected {
         fields: fields.to_vec(),
@@ -72,7 +72,7 @@ pub fn invalid(fields: &[&'static str]) -> Expected {
     }
 }
 
-/// NOT_FOUND.
+/// `NOT_FOUND`.
 pub fn not_found() -> Expected {
     refused(Code::NotFound, "RESOURCE_NOT_FOUND")
 }

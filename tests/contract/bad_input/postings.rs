@@ -14,10 +14,17 @@ use super::world::World;
 
 /// All cases.
 pub fn cases(world: &World) -> Vec<Case> {
-    [record_purchase, refund_purchase, purchases, points, transactions]
-        .into_iter()
-        .flat_map(|cases| cases(world))
-        .collect()
+    [
+        record_purchase,
+        refund_purchase,
+        purchases,
+        credit_points,
+        spend_points,
+        transactions,
+    ]
+    .into_iter()
+    .flat_map(|cases| cases(world))
+    .collect()
 }
 
 fn record_purchase(world: &World) -> Vec<Case> {
@@ -152,43 +159,37 @@ fn purchases(world: &World) -> Vec<Case> {
     [read, list, sum].into_iter().flat_map(Table::done).collect()
 }
 
-/// Giving and taking differ in nothing that can be malformed but the lot's end.
-fn points(world: &World) -> Vec<Case> {
-    let amount = |unit_code: &str, value| {
-        Some(Amount {
-            unit_code: unit_code.to_owned(),
-            value,
-        })
-    };
+fn amount(unit_code: &str, value: i64) -> Amount {
+    Amount {
+        unit_code: unit_code.to_owned(),
+        value,
+    }
+}
+
+/// What is missing where nothing is given, and what is wrong with the nonsense, whether points are given or taken.
+const EMPTY: [&str; 5] = ["request_id", "owner_id", "amount", "source", "reason"];
+const NONSENSE: [&str; 4] = ["amount.unit_code", "amount.value", "receipt_id", "occur_time"];
+
+fn credit_points(world: &World) -> Vec<Case> {
     let credit = || CreditPointsRequest {
         request_id: request_id(),
         owner_id: world.ours.member_id.clone(),
-        amount: amount(UNIT, 1),
+        amount: Some(amount(UNIT, 1)),
         source: "desk".to_owned(),
         reason: "sorry".to_owned(),
         ..CreditPointsRequest::default()
     };
-    let spend = || SpendPointsRequest {
-        request_id: request_id(),
-        owner_id: world.ours.member_id.clone(),
-        amount: amount(UNIT, 1),
-        source: "desk".to_owned(),
-        reason: "a coffee".to_owned(),
-        ..SpendPointsRequest::default()
-    };
-    let empty = || invalid(&["request_id", "owner_id", "amount", "source", "reason"]);
-    let nonsense = || invalid(&["amount.unit_code", "amount.value", "receipt_id", "occur_time"]);
-    let give = Table::of(world, "/fealty.ledger.v1.TransactionService/CreditPoints")
-        .row("nothing", &CreditPointsRequest::default(), empty())
+    Table::of(world, "/fealty.ledger.v1.TransactionService/CreditPoints")
+        .row("nothing", &CreditPointsRequest::default(), invalid(&EMPTY))
         .row(
             "nonsense",
             &CreditPointsRequest {
-                amount: amount("Stamps!", 0),
+                amount: Some(amount("Stamps!", 0)),
                 receipt_id: "x".repeat(129),
                 occur_time: Some(FAR_FUTURE),
                 ..credit()
             },
-            nonsense(),
+            invalid(&NONSENSE),
         )
         .row(
             "a lot that has ended",
@@ -209,22 +210,34 @@ fn points(world: &World) -> Vec<Case> {
         .row(
             "another program's unit",
             &CreditPointsRequest {
-                amount: amount(&world.theirs.unit_code, 1),
+                amount: Some(amount(&world.theirs.unit_code, 1)),
                 ..credit()
             },
             not_found(),
-        );
-    let take = Table::of(world, "/fealty.ledger.v1.TransactionService/SpendPoints")
-        .row("nothing", &SpendPointsRequest::default(), empty())
+        )
+        .done()
+}
+
+fn spend_points(world: &World) -> Vec<Case> {
+    let spend = || SpendPointsRequest {
+        request_id: request_id(),
+        owner_id: world.ours.member_id.clone(),
+        amount: Some(amount(UNIT, 1)),
+        source: "desk".to_owned(),
+        reason: "a coffee".to_owned(),
+        ..SpendPointsRequest::default()
+    };
+    Table::of(world, "/fealty.ledger.v1.TransactionService/SpendPoints")
+        .row("nothing", &SpendPointsRequest::default(), invalid(&EMPTY))
         .row(
             "nonsense",
             &SpendPointsRequest {
-                amount: amount("Stamps!", -1),
+                amount: Some(amount("Stamps!", -1)),
                 receipt_id: "x".repeat(129),
                 occur_time: Some(FAR_FUTURE),
                 ..spend()
             },
-            nonsense(),
+            invalid(&NONSENSE),
         )
         .row(
             "another program's owner",
@@ -233,8 +246,8 @@ fn points(world: &World) -> Vec<Case> {
                 ..spend()
             },
             not_found(),
-        );
-    [give, take].into_iter().flat_map(Table::done).collect()
+        )
+        .done()
 }
 
 fn transactions(world: &World) -> Vec<Case> {

@@ -10,32 +10,34 @@ use fealty_proto::ledger::v1::{
 use fealty_proto::types::v1::Consistency;
 use fealty_proto::types::v1::consistency::Requirement;
 use fealty_tests::shop::{UNIT, request_id};
-use prost_types::FieldMask;
 use tonic::Code;
 
-use super::case::{Case, FAR_FUTURE, LONG_AGO, NO_TIME, Table, invalid, not_found, refused};
+use super::case::{Case, FAR_FUTURE, LONG_AGO, NO_TIME, Table, invalid, mask, not_found, refused};
 use super::world::World;
 
 /// All cases.
 pub fn cases(world: &World) -> Vec<Case> {
-    [units, rules, owners, balances]
+    [create_unit, units, create_rule, rules, owners, balances]
         .into_iter()
         .flat_map(|cases| cases(world))
         .collect()
 }
 
-fn units(world: &World) -> Vec<Case> {
-    let of = |unit: Unit| CreateUnitRequest {
-        request_id: request_id(),
-        unit: Some(unit),
-    };
-    let good = || Unit {
+fn new_unit() -> Unit {
+    Unit {
         unit_code: "stamps".to_owned(),
         display_name: "Stamps".to_owned(),
         shortfall_policy: ShortfallPolicy::Waive.into(),
         ..Unit::default()
+    }
+}
+
+fn create_unit(world: &World) -> Vec<Case> {
+    let of = |unit: Unit| CreateUnitRequest {
+        request_id: request_id(),
+        unit: Some(unit),
     };
-    let create = Table::of(world, "/fealty.ledger.v1.UnitService/CreateUnit")
+    Table::of(world, "/fealty.ledger.v1.UnitService/CreateUnit")
         .row(
             "nothing",
             &CreateUnitRequest::default(),
@@ -65,10 +67,14 @@ fn units(world: &World) -> Vec<Case> {
             "a code that is taken",
             &of(Unit {
                 unit_code: UNIT.to_owned(),
-                ..good()
+                ..new_unit()
             }),
             refused(Code::AlreadyExists, "RESOURCE_EXISTS"),
-        );
+        )
+        .done()
+}
+
+fn units(world: &World) -> Vec<Case> {
     let get = |unit_code: &str| GetUnitRequest {
         unit_code: unit_code.to_owned(),
     };
@@ -78,14 +84,12 @@ fn units(world: &World) -> Vec<Case> {
         .row("another program's", &get(&world.theirs.unit_code), not_found());
     let update = |unit: Unit, paths: &[&str]| UpdateUnitRequest {
         unit: Some(unit),
-        update_mask: Some(FieldMask {
-            paths: paths.iter().map(ToString::to_string).collect(),
-        }),
+        update_mask: Some(mask(paths)),
     };
     let code = |code: &str| Unit {
         unit_code: code.to_owned(),
         debt_max: -1,
-        ..good()
+        ..new_unit()
     };
     let change = Table::of(world, "/fealty.ledger.v1.UnitService/UpdateUnit")
         .row(
@@ -114,13 +118,10 @@ fn units(world: &World) -> Vec<Case> {
             page_token,
         }
     });
-    [create, read, change, list]
-        .into_iter()
-        .flat_map(Table::done)
-        .collect()
+    [read, change, list].into_iter().flat_map(Table::done).collect()
 }
 
-fn rules(world: &World) -> Vec<Case> {
+fn create_rule(world: &World) -> Vec<Case> {
     let of = |unit_code: &str, rate: &str, rounding: i32| EarningRule {
         display_name: "Double".to_owned(),
         unit_code: unit_code.to_owned(),
@@ -135,7 +136,7 @@ fn rules(world: &World) -> Vec<Case> {
         earning_rule: Some(rule),
     };
     let down = i32::from(Rounding::Down);
-    let create = Table::of(world, "/fealty.ledger.v1.EarningRuleService/CreateEarningRule")
+    Table::of(world, "/fealty.ledger.v1.EarningRuleService/CreateEarningRule")
         .row(
             "nothing",
             &CreateEarningRuleRequest::default(),
@@ -183,7 +184,11 @@ fn rules(world: &World) -> Vec<Case> {
             "a time that has a rule",
             &create_of(of(UNIT, "0.01", down)),
             refused(Code::FailedPrecondition, "RULE_OVERLAPS"),
-        );
+        )
+        .done()
+}
+
+fn rules(world: &World) -> Vec<Case> {
     let get = |rule_id: &str| GetEarningRuleRequest {
         rule_id: rule_id.to_owned(),
     };
@@ -216,10 +221,7 @@ fn rules(world: &World) -> Vec<Case> {
             page_token,
         },
     );
-    [create, read, end, list]
-        .into_iter()
-        .flat_map(Table::done)
-        .collect()
+    [read, end, list].into_iter().flat_map(Table::done).collect()
 }
 
 fn owners(world: &World) -> Vec<Case> {

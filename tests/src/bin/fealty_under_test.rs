@@ -11,7 +11,7 @@ use std::time::Duration;
 use nix::sys::signal::{Signal, raise};
 
 /// How long an orderly end may take once nobody is there any more to wait for it.
-const END_BOUND: Duration = Duration::from_secs(60);
+const END_BOUND: Duration = Duration::from_mins(1);
 
 fn main() -> ExitCode {
     let orphaned = Arc::new(AtomicBool::new(false));
