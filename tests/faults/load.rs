@@ -33,7 +33,7 @@ const CONFIRM_BOUND: Duration = Duration::from_mins(2);
 pub struct Load {
     shop: Shop,
     members_before: usize,
-    stop: Arc<AtomicBool>,
+    stopping: Arc<AtomicBool>,
     confirmed: Arc<AtomicU64>,
     callers: JoinSet<Result<Confirmed, CallError>>,
 }
@@ -51,7 +51,7 @@ struct Confirmed {
 impl Load {
     /// Starts them on the shop's ledger.
     pub async fn start(shop: &Shop) -> Self {
-        let stop = Arc::new(AtomicBool::new(false));
+        let stopping = Arc::new(AtomicBool::new(false));
         let confirmed = Arc::new(AtomicU64::new(0));
         let members_before = member_count(shop).await;
         let mut callers = JoinSet::new();
@@ -63,7 +63,7 @@ impl Load {
                 shop: shop.clone(),
                 owner_id: member.member_id,
                 number,
-                stop: Arc::clone(&stop),
+                stopping: Arc::clone(&stopping),
                 confirmed: Arc::clone(&confirmed),
             };
             callers.spawn(caller.run());
@@ -71,7 +71,7 @@ impl Load {
         Self {
             shop: shop.clone(),
             members_before,
-            stop,
+            stopping,
             confirmed,
             callers,
         }
@@ -89,7 +89,7 @@ impl Load {
     /// Stops the callers, each after its call. None has failed, and the ledger holds what was confirmed, no more and no
     /// less. Gives how long the slowest call took.
     pub async fn finish(mut self) -> Duration {
-        self.stop.store(true, Ordering::SeqCst);
+        self.stopping.store(true, Ordering::SeqCst);
         let mut all = Vec::new();
         while let Some(caller) = self.callers.join_next().await {
             let confirmed = caller.expect("no caller panics");
@@ -114,7 +114,7 @@ struct Caller {
     shop: Shop,
     owner_id: String,
     number: usize,
-    stop: Arc<AtomicBool>,
+    stopping: Arc<AtomicBool>,
     confirmed: Arc<AtomicU64>,
 }
 
@@ -127,7 +127,7 @@ impl Caller {
             enrolled: Vec::new(),
             slowest: Duration::ZERO,
         };
-        while !self.stop.load(Ordering::SeqCst) {
+        while !self.stopping.load(Ordering::SeqCst) {
             let begun = Instant::now();
             self.buy(&mut confirmed).await?;
             confirmed.slowest = confirmed.slowest.max(begun.elapsed());
