@@ -17,8 +17,8 @@ const BOUND: Duration = Duration::from_mins(6);
 const CALLS: u64 = 200;
 /// A probe finds out within that time, both ways.
 const PROBE_BOUND: Duration = Duration::from_secs(30);
-/// A balance with Redis gone: Postgres's answer, on a machine that is busy.
-const BALANCE_BOUND: Duration = Duration::from_secs(2);
+/// A balance with Redis gone: within what a till waits for an answer, on a machine that is busy with everything else.
+const BALANCE_BOUND: Duration = Duration::from_secs(10);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_confirmed_survives_a_kill_of_the_suite() {
