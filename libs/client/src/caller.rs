@@ -78,7 +78,18 @@ impl Caller {
 
     /// The newest version seen of an owner.
     pub(crate) fn newest_version(&self, owner_id: &str) -> Option<i64> {
-        self.shared.versions.newest(owner_id)
+        self.shared.versions.newest(self.program_name(), owner_id)
+    }
+
+    /// Forgets it: the ledger was restored to an earlier state.
+    pub(crate) fn forget_version(&self, owner_id: &str) {
+        self.shared.versions.forget(self.program_name(), owner_id);
+    }
+
+    /// The program of the calls; empty where it is the key's own.
+    fn program_name(&self) -> &str {
+        let named = self.program.as_ref().and_then(|program| program.to_str().ok());
+        named.unwrap_or_default()
     }
 
     /// Gives a write its request id, unless the caller has given it one to tie it to something of their own.
@@ -117,7 +128,9 @@ impl Caller {
         match &answer {
             Ok(answer) => {
                 span.record("rpc.response.status_code", "OK");
-                self.shared.versions.saw(answer.message.balance());
+                self.shared
+                    .versions
+                    .saw(self.program_name(), answer.message.balance());
             }
             Err(error) => {
                 span.record("rpc.response.status_code", tracing::field::debug(error.code));

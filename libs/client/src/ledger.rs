@@ -15,8 +15,8 @@ use fealty_proto::ledger::v1::{
     SpendPointsRequest, SpendPointsResponse, SummarizePurchasesRequest, SummarizePurchasesResponse,
     UpdateUnitRequest, UpdateUnitResponse,
 };
-use fealty_proto::types::v1::Consistency;
 use fealty_proto::types::v1::consistency::Requirement;
+use fealty_proto::types::v1::{Consistency, ErrorReason};
 use fealty_types::ProgramId;
 
 use crate::caller::Caller;
@@ -54,19 +54,37 @@ impl LedgerClient {
     }
 
     /// An owner's balances, all of one version. A request that asks for no consistency gets at least the newest version
-    /// that this client has seen of the owner.
+    /// that this client has seen of the owner, unless the ledger has been restored to an earlier state since.
     pub async fn get_balance(
         &self,
-        mut request: GetBalanceRequest,
+        request: GetBalanceRequest,
     ) -> Result<Answer<GetBalanceResponse>, CallError> {
-        if request.consistency.is_none() {
-            request.consistency = self
-                .caller
-                .newest_version(&request.owner_id)
-                .map(|version| Consistency {
-                    requirement: Some(Requirement::AtLeastVersion(version)),
-                });
+        let seen = self.caller.newest_version(&request.owner_id);
+        let (Some(version), None) = (seen, request.consistency) else {
+            return self.get_balance_as_asked(request).await;
+        };
+        let asking = |requirement| GetBalanceRequest {
+            owner_id: request.owner_id.clone(),
+            consistency: Some(Consistency {
+                requirement: Some(requirement),
+            }),
+        };
+        let answer = self
+            .get_balance_as_asked(asking(Requirement::AtLeastVersion(version)))
+            .await;
+        match answer {
+            Err(error) if error.reason == Some(ErrorReason::VersionAhead) => {
+                self.caller.forget_version(&request.owner_id);
+                self.get_balance_as_asked(asking(Requirement::Strong(true))).await
+            }
+            answer => answer,
         }
+    }
+
+    async fn get_balance_as_asked(
+        &self,
+        request: GetBalanceRequest,
+    ) -> Result<Answer<GetBalanceResponse>, CallError> {
         self.caller
             .unary("/fealty.ledger.v1.BalanceService/GetBalance", request)
             .await

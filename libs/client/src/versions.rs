@@ -16,18 +16,30 @@ impl Versions {
         Self(Cache::new(OWNER_COUNT_MAX))
     }
 
-    /// Remembers what a response shows, unless something newer is known.
-    pub(crate) fn saw(&self, balance: Option<&OwnerBalance>) {
+    /// Remembers what a response shows of an owner of a program, unless something newer is known.
+    pub(crate) fn saw(&self, program: &str, balance: Option<&OwnerBalance>) {
         let Some(balance) = balance else { return };
-        self.0.entry(balance.owner_id.clone()).and_upsert_with(|known| {
-            known.map_or(balance.version, |known| known.into_value().max(balance.version))
-        });
+        self.0
+            .entry(key(program, &balance.owner_id))
+            .and_upsert_with(|known| {
+                known.map_or(balance.version, |known| known.into_value().max(balance.version))
+            });
     }
 
     /// The newest version seen of an owner.
-    pub(crate) fn newest(&self, owner_id: &str) -> Option<i64> {
-        self.0.get(owner_id)
+    pub(crate) fn newest(&self, program: &str, owner_id: &str) -> Option<i64> {
+        self.0.get(&key(program, owner_id))
     }
+
+    /// What was seen is not there any more: the ledger was restored to an earlier state.
+    pub(crate) fn forget(&self, program: &str, owner_id: &str) {
+        self.0.invalidate(&key(program, owner_id));
+    }
+}
+
+/// Two programs may give an owner the same id.
+fn key(program: &str, owner_id: &str) -> String {
+    format!("{program}/{owner_id}")
 }
 
 #[cfg(test)]
@@ -45,10 +57,19 @@ mod tests {
     #[test]
     fn an_older_answer_does_not_lower_the_known_version() {
         let versions = Versions::new();
-        assert_eq!(versions.newest("a"), None);
-        versions.saw(Some(&balance(7)));
-        versions.saw(Some(&balance(5)));
-        versions.saw(None);
-        assert_eq!(versions.newest("a"), Some(7));
+        assert_eq!(versions.newest("p", "a"), None);
+        versions.saw("p", Some(&balance(7)));
+        versions.saw("p", Some(&balance(5)));
+        versions.saw("p", None);
+        assert_eq!(versions.newest("p", "a"), Some(7));
+    }
+
+    #[test]
+    fn owners_of_two_programs_are_two() {
+        let versions = Versions::new();
+        versions.saw("p", Some(&balance(7)));
+        assert_eq!(versions.newest("q", "a"), None);
+        versions.forget("p", "a");
+        assert_eq!(versions.newest("p", "a"), None);
     }
 }

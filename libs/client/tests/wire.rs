@@ -91,6 +91,11 @@ impl BalanceService for Server {
             .consistency
             .and_then(|consistency| consistency.requirement);
         self.asked.lock().expect("lock").push(asked);
+        let version = *self.version.lock().expect("lock");
+        if matches!(asked, Some(Requirement::AtLeastVersion(wanted)) if wanted > version) {
+            let details = ErrorDetails::with_error_info("VERSION_AHEAD", "fealty", []);
+            return Err(Status::with_error_details(Code::OutOfRange, "ahead", details));
+        }
         let balance = OwnerBalance {
             owner_id: request.owner_id,
             version: *self.version.lock().expect("lock"),
@@ -274,6 +279,25 @@ async fn a_balance_read_asks_for_the_newest_version_seen() {
     client.clone().get_balance(request).await.expect("an answer");
     let asked = server.asked.lock().expect("lock").clone();
     assert_eq!(asked, [None, Some(Requirement::AtLeastVersion(7))]);
+}
+
+#[tokio::test]
+async fn a_ledger_that_was_restored_is_read_as_it_is_now() {
+    let server = Server::default();
+    *server.version.lock().expect("lock") = 12;
+    let (address, _tasks) = server.start([]).await;
+    let client = client(address, |_| {});
+    let request = GetBalanceRequest {
+        owner_id: "o".into(),
+        consistency: None,
+    };
+    client.get_balance(request.clone()).await.expect("an answer");
+    *server.version.lock().expect("lock") = 10;
+    let restored = client.get_balance(request.clone()).await.expect("an answer");
+    assert_eq!(restored.balance.as_ref().map(|balance| balance.version), Some(10));
+    client.get_balance(request).await.expect("an answer");
+    let asked = server.asked.lock().expect("lock").clone();
+    assert_eq!(asked.last(), Some(&Some(Requirement::AtLeastVersion(10))));
 }
 
 #[test]

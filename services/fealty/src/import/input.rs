@@ -11,6 +11,7 @@ use tokio::sync::mpsc;
 
 use super::args::Args;
 use super::rows::{Columns, Rejection, Row};
+use super::send::Stopped;
 
 /// Receipts whose repetition is noticed: eight bytes each, so at most about 100 MB. In a larger file a repetition
 /// beyond is still never counted twice by the ledger; the reconciliation then shows the difference.
@@ -58,14 +59,16 @@ impl Input {
 
     /// Sends the rows from `first` on, until the file or the receiver ends. Gives the rows of the whole file if it came to
     /// its end. Blocks: not for an async task.
-    pub fn send_from(mut self, first: u64, rows: &mpsc::Sender<Numbered>) -> Option<u64> {
+    pub fn send_from(mut self, first: u64, rows: &mpsc::Sender<Numbered>) -> Result<Option<u64>, Stopped> {
         let mut record = StringRecord::new();
         let mut index = 0;
         loop {
             let line = self.reader.position().line();
             let row = match self.reader.read_record(&mut record) {
-                Ok(false) => return Some(index),
+                Ok(false) => return Ok(Some(index)),
                 Ok(true) => self.receipts.check(self.columns.read(&record)),
+                // After this the reader would say that the file is at its end.
+                Err(source) if source.is_io_error() => return Err(Stopped::Read { line, source }),
                 Err(_) => Row::Rejected {
                     amount_minor: 0,
                     reason: Rejection::Malformed,
@@ -78,7 +81,7 @@ impl Input {
                 row,
             };
             if index >= first && rows.blocking_send(numbered).is_err() {
-                return None;
+                return Ok(None);
             }
             index += 1;
         }
@@ -134,7 +137,10 @@ mod tests {
         std::fs::write(&path, text).expect("writes");
         let cli = Cli::parse_from(["import", path.to_str().expect("utf-8"), "--key", "k"]);
         let (sender, mut receiver) = mpsc::channel(100);
-        Input::open(&cli.args).expect("opens").send_from(first, &sender);
+        Input::open(&cli.args)
+            .expect("opens")
+            .send_from(first, &sender)
+            .expect("reads");
         drop(sender);
         std::iter::from_fn(|| receiver.try_recv().ok()).collect()
     }

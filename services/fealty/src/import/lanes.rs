@@ -47,7 +47,7 @@ pub async fn run(
     let first = before.done_count;
     let mut tasks: JoinSet<Ended> = JoinSet::new();
     let (rows_in, rows) = mpsc::channel(args.in_flight);
-    tasks.spawn_blocking(move || Ok(input.send_from(first, &rows_in)));
+    tasks.spawn_blocking(move || input.send_from(first, &rows_in));
     let (done_in, done) = mpsc::channel(args.in_flight);
     let lanes = start_lanes(args.in_flight, &sender, &done_in, &mut tasks);
     drop(done_in);
@@ -73,7 +73,11 @@ async fn ends(mut tasks: JoinSet<Ended>) -> anyhow::Result<Option<u64>> {
     while let Some(task) = tasks.join_next().await {
         match task.context("a part of the import failed")? {
             Ok(rows) => row_count = row_count.or(rows),
-            Err(stopped) if cut_off.as_ref().is_none_or(|before| stopped.line < before.line) => {
+            Err(stopped)
+                if cut_off
+                    .as_ref()
+                    .is_none_or(|before| stopped.line() < before.line()) =>
+            {
                 cut_off = Some(stopped);
             }
             Err(_) => {}

@@ -35,7 +35,7 @@ impl RejectedRows {
 
     /// Appends one.
     pub fn push(&mut self, line: u64, reason: &Rejection) -> io::Result<()> {
-        let reason = reason.to_string().replace('"', "\"\"").replace(['\n', '\r'], " ");
+        let reason = reason.explain().replace('"', "\"\"").replace(['\n', '\r'], " ");
         self.write(&format!("{line},\"{reason}\"\n"))
     }
 

@@ -76,8 +76,23 @@ pub enum Rejection {
     #[error("the customer is not enrolled (--enrol would)")]
     UnknownCustomer,
     /// A service refused it.
-    #[error("refused: {0}")]
-    Refused(String),
+    #[error("refused: {reason}")]
+    Refused {
+        /// The service's reason: one of a documented few, so that rows can be counted by it.
+        reason: String,
+        /// What it says of this row.
+        detail: String,
+    },
+}
+
+impl Rejection {
+    /// All that there is to say of this row; its `Display` is what rows are counted by.
+    pub fn explain(&self) -> String {
+        match self {
+            Self::Refused { reason, detail } => format!("refused: {reason}: {detail}"),
+            other => other.to_string(),
+        }
+    }
 }
 
 /// Where the mapped columns stand.

@@ -37,15 +37,36 @@ pub struct Sender {
     policy_version: Option<i64>,
 }
 
-/// A service did not answer as it should, so the import stops and can go on later.
+/// The import cannot go on now, and can later.
 #[derive(Debug, thiserror::Error)]
-#[error("line {line}: {call}")]
-pub struct Stopped {
+pub enum Stopped {
+    /// A service did not answer as it should.
+    #[error("line {line}: {call}")]
+    Call {
+        /// The row at which it stopped.
+        line: u64,
+        /// What the service said.
+        #[source]
+        call: CallError,
+    },
+    /// The file cannot be read on.
+    #[error("line {line}: the file cannot be read")]
+    Read {
+        /// The row at which it stopped.
+        line: u64,
+        /// Why.
+        #[source]
+        source: csv::Error,
+    },
+}
+
+impl Stopped {
     /// The row at which it stopped.
-    pub line: u64,
-    /// What the service said.
-    #[source]
-    pub call: CallError,
+    pub const fn line(&self) -> u64 {
+        match self {
+            Self::Call { line, .. } | Self::Read { line, .. } => *line,
+        }
+    }
 }
 
 impl Sender {
@@ -73,10 +94,16 @@ impl Sender {
         let sent = match row {
             Row::Anonymous { amount_minor, odd } => Ok(Outcome::Anonymous { amount_minor, odd }),
             Row::Rejected { amount_minor, reason } => Ok(Outcome::Rejected { amount_minor, reason }),
-            Row::Purchase(movement) => self.purchase(&movement).await,
-            Row::Refund(movement) => self.refund(&movement).await,
+            Row::Purchase(movement) => {
+                let sent = self.purchase(&movement).await;
+                sent.or_else(|error| refused(movement.amount_minor, error))
+            }
+            Row::Refund(movement) => {
+                let sent = self.refund(&movement).await;
+                sent.or_else(|error| refused(-movement.amount_minor, error))
+            }
         };
-        sent.map_err(|call| Stopped { line, call })
+        sent.map_err(|call| Stopped::Call { line, call })
     }
 
     async fn purchase(&self, movement: &Movement) -> Result<Outcome, CallError> {
@@ -91,14 +118,12 @@ impl Sender {
             money: Some(self.money(movement)),
             occur_time: Some(timestamp(movement)),
         };
-        match self.ledger.record_purchase(request).await {
-            Ok(answer) => Ok(Outcome::Purchase(self.posted(
-                movement,
-                answer.replayed,
-                enrolled,
-            ))),
-            Err(error) => refused(movement.amount_minor, error),
-        }
+        let answer = self.ledger.record_purchase(request).await?;
+        Ok(Outcome::Purchase(self.posted(
+            movement,
+            answer.replayed,
+            enrolled,
+        )))
     }
 
     async fn refund(&self, movement: &Movement) -> Result<Outcome, CallError> {
@@ -114,10 +139,8 @@ impl Sender {
             occur_time: Some(timestamp(movement)),
             reason: "cancellation in an import".into(),
         };
-        match self.ledger.refund_purchase(request).await {
-            Ok(answer) => Ok(Outcome::Refund(self.posted(movement, answer.replayed, enrolled))),
-            Err(error) => refused(-movement.amount_minor, error),
-        }
+        let answer = self.ledger.refund_purchase(request).await?;
+        Ok(Outcome::Refund(self.posted(movement, answer.replayed, enrolled)))
     }
 
     /// The customer's member id, and whether they were enrolled just now. None: unknown, and not to be enrolled.
@@ -204,28 +227,87 @@ fn unknown(amount_minor: i64) -> Outcome {
     }
 }
 
-/// A refusal is the row's own fault and is counted; anything else stops the import, because the next row would fare no
-/// better.
+/// What a row can be refused for by its own fault. Anything else would meet the next row too, so the import stops.
+const OF_THE_ROW: [ErrorReason; 5] = [
+    ErrorReason::InvalidFields,
+    ErrorReason::ReceiptAlreadyUsed,
+    ErrorReason::RequestIdReused,
+    ErrorReason::OwnerClosed,
+    ErrorReason::AmountOverflow,
+];
+
 fn refused(amount_minor: i64, error: CallError) -> Result<Outcome, CallError> {
-    let of_the_row = matches!(
-        error.code,
-        Code::InvalidArgument | Code::FailedPrecondition | Code::AlreadyExists | Code::OutOfRange
-    ) && error.reason != Some(ErrorReason::ProgramRequired);
-    if !of_the_row {
+    let Some(reason) = error.reason.filter(|reason| OF_THE_ROW.contains(reason)) else {
         return Err(error);
-    }
+    };
     let fields: Vec<String> = error
         .fields
         .iter()
         .map(|field| format!("{}: {}", field.field, field.description))
         .collect();
     let detail = if fields.is_empty() {
-        error.message.clone()
+        error.message
     } else {
         fields.join("; ")
     };
+    let reason = reason
+        .as_str_name()
+        .trim_start_matches("ERROR_REASON_")
+        .to_owned();
     Ok(Outcome::Rejected {
         amount_minor,
-        reason: Rejection::Refused(detail),
+        reason: Rejection::Refused { reason, detail },
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use fealty_client::FieldError;
+
+    use super::*;
+
+    fn error(code: Code, reason: ErrorReason, fields: Vec<FieldError>) -> CallError {
+        CallError {
+            method: "/m",
+            code,
+            reason: Some(reason),
+            message: "says why".into(),
+            metadata: BTreeMap::new(),
+            fields,
+            attempt_count: 1,
+        }
+    }
+
+    #[test]
+    fn a_row_that_is_at_fault_is_rejected_and_counted_by_the_reason_alone() {
+        let bad_field = FieldError {
+            field: "identifier.external_id".into(),
+            description: "at most 128 characters".into(),
+        };
+        let error = error(Code::InvalidArgument, ErrorReason::InvalidFields, vec![bad_field]);
+        let outcome = refused(5, error).expect("of the row");
+        let Outcome::Rejected { reason, .. } = outcome else {
+            panic!("{outcome:?}");
+        };
+        assert_eq!(reason.to_string(), "refused: INVALID_FIELDS");
+        assert!(
+            reason
+                .explain()
+                .contains("identifier.external_id: at most 128 characters")
+        );
+    }
+
+    #[test]
+    fn what_would_meet_every_row_stops_the_import() {
+        for (code, reason) in [
+            (Code::FailedPrecondition, ErrorReason::ProgramInactive),
+            (Code::FailedPrecondition, ErrorReason::PolicyVersionOutdated),
+            (Code::Unavailable, ErrorReason::DependencyUnavailable),
+            (Code::PermissionDenied, ErrorReason::ScopeMissing),
+        ] {
+            assert!(refused(5, error(code, reason, Vec::new())).is_err(), "{reason:?}");
+        }
+    }
 }

@@ -3,6 +3,7 @@
 use std::fs;
 use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -20,9 +21,12 @@ pub struct Identity {
     program_id: String,
     source: String,
     file_size_bytes: u64,
+    file_modified: Option<SystemTime>,
     file_head_sha256: String,
     map: Map,
     time_zone: String,
+    /// Rows that were rejected for want of it are to be tried with it.
+    enrol: bool,
 }
 
 /// How far an import came.
@@ -53,16 +57,18 @@ impl Identity {
     /// Of the import that these arguments describe.
     pub fn read(args: &Args, source: &str, program_id: &str) -> io::Result<Self> {
         let file = fs::File::open(&args.file)?;
-        let file_size_bytes = file.metadata()?.len();
+        let metadata = file.metadata()?;
         let mut head = Vec::new();
         file.take(FINGERPRINT_BYTES).read_to_end(&mut head)?;
         Ok(Self {
             program_id: program_id.to_owned(),
             source: source.to_owned(),
-            file_size_bytes,
+            file_size_bytes: metadata.len(),
+            file_modified: metadata.modified().ok(),
             file_head_sha256: hex(&Sha256::digest(&head)),
             map: args.map.clone(),
             time_zone: args.time_zone.name().to_owned(),
+            enrol: args.enrol,
         })
     }
 }

@@ -25,7 +25,8 @@ pub struct Tally {
     pub rejected_by_reason: BTreeMap<String, Lines>,
     /// Rows that the ledger held already.
     pub replayed_count: u64,
-    /// Customers who were enrolled on the way.
+    /// Customers who were enrolled on the way. Those of rows that a killed run had not noted yet are found enrolled, and
+    /// not counted.
     pub enrolled_count: u64,
     /// Per unit: what the rules give for the file's sums.
     pub expected: BTreeMap<String, Points>,
