@@ -8,8 +8,10 @@ use serde::Deserialize;
 /// (a fork, a failover) is ridden out with Postgres.
 const TIMEOUT_DEFAULT_MS: u64 = 50;
 
-/// Longest life of a value. A write that Redis lost is repaired from the feed; this bounds what the repair misses.
-const TTL_MAX_DEFAULT_S: u64 = 3_600;
+/// Longest life of a value: for so long may `eventual` reads show what was before a write that Redis lost and nobody
+/// repaired (`at_least` and `strong` reads are never older than asked for). 10 s are soon over for who looks, and still
+/// make one read of Postgres serve all that come while an owner is busy.
+const TTL_MAX_DEFAULT_S: u64 = 10;
 
 /// Life of a lease: longer than a transaction may take (2 s), so that an honest reader comes back in time.
 const LEASE_TTL_DEFAULT_MS: u64 = 5_000;

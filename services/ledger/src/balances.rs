@@ -70,7 +70,7 @@ impl Balances {
             CacheAnswer::Miss(lease) => Some(lease),
             CacheAnswer::Unavailable => None,
         };
-        let balance = self.read_at_least(key, at_least).await?;
+        let balance = self.read_at_least(key, at_least, lease.as_ref()).await?;
         self.fill(lease, &balance).await;
         Ok(balance)
     }
@@ -104,11 +104,19 @@ impl Balances {
         futures::future::join_all(puts).await;
     }
 
-    /// A read that another caller began may be older than the version; one that begins now is not.
-    async fn read_at_least(&self, key: BalanceKey, version: Version) -> Result<OwnerBalance, LedgerError> {
-        let balance = self.read(key, Freshness::AnyNow).await?;
-        if balance.version >= version {
-            return Ok(balance);
+    /// A read that another caller began may be older than the version, and older than what the lease was given after;
+    /// one that begins now is neither.
+    async fn read_at_least(
+        &self,
+        key: BalanceKey,
+        version: Version,
+        lease: Option<&Lease>,
+    ) -> Result<OwnerBalance, LedgerError> {
+        if lease.is_none() {
+            let balance = self.read(key, Freshness::AnyNow).await?;
+            if balance.version >= version {
+                return Ok(balance);
+            }
         }
         let balance = self.read(key, Freshness::AfterCall).await?;
         if balance.version >= version {
