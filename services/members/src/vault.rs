@@ -2,12 +2,14 @@
 //!
 //! ```text
 //! master key (config) ─┬─ wraps ── data key of each person (table member) ── seals ── names, cards, ...
-//!                      └─ keyed hash per program ── by which an identifier is found
+//!                      ├─ keyed hash per program ── by which an identifier is found
+//!                      └─ keyed hash per program ── by which a repeated command is known
 //! ```
 //!
 //! What is sealed is bound to its program, person and field: a ciphertext that somebody moves to another row or column
 //! does not open. Whoever deletes a person's data key has deleted what it sealed, in every backup too.
 
+mod command;
 mod data_key;
 mod lookup;
 mod master_key;
@@ -24,6 +26,7 @@ pub use master_key::{MasterKey, MasterKeyError, MasterKeyId};
 pub use personal::Personal;
 pub(crate) use storage::{MasterKeyCheck, check_master_key};
 
+use command::Commands;
 use lookup::Lookup;
 
 /// Something sealed does not open.
@@ -47,6 +50,7 @@ pub enum VaultError {
 pub struct Vault {
     master: Arc<MasterKey>,
     lookup: Arc<Lookup>,
+    commands: Arc<Commands>,
 }
 
 impl Vault {
@@ -55,6 +59,7 @@ impl Vault {
     pub fn new(master: MasterKey) -> Self {
         Self {
             lookup: Arc::new(Lookup::new(&master)),
+            commands: Arc::new(Commands::new(&master)),
             master: Arc::new(master),
         }
     }
@@ -80,6 +85,13 @@ impl Vault {
     #[must_use]
     pub fn lookup_hash(&self, program_id: ProgramId, kind: &str, value: &Personal) -> LookupHash {
         self.lookup.hash(program_id, kind, value)
+    }
+
+    /// A command's hash as it may be stored, when the command tells of people: whoever lacks the master key cannot guess
+    /// what it was.
+    #[must_use]
+    pub fn command_hash(&self, program_id: ProgramId, plain_hash: &[u8; 32]) -> [u8; 32] {
+        self.commands.hash(program_id, plain_hash)
     }
 }
 

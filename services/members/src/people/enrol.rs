@@ -68,6 +68,7 @@ impl Enrolments {
         request: &Request,
         new: &NewMember,
     ) -> Result<Made<Member>, MembersError> {
+        let request = &seal::keyed(&self.vault, program_id, request);
         let enrolled = self.store(program_id, request, new).await?;
         if !enrolled.confirmed {
             self.finish(program_id, enrolled.member.member_id).await?;

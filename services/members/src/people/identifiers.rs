@@ -40,6 +40,7 @@ impl People {
         member_id: MemberId,
         value: &IdentifierValue,
     ) -> Result<Made<(Member, Identifier)>, MembersError> {
+        let request = &seal::keyed(&self.vault, program_id, request);
         for _ in 0..ATTEMPTS_MAX {
             let added = self
                 .try_add_identifier(program_id, request, member_id, value)

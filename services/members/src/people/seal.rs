@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use fealty_postgres::StorageError;
+use fealty_postgres::requests::Request;
 use fealty_types::{IdentifierId, MemberId, ProgramId, Version};
 
 use super::domain::{
@@ -45,6 +46,14 @@ pub(super) struct SealedIdentifier {
     pub value_hash: LookupHash,
     pub value: Vec<u8>,
     pub create_time: DateTime<Utc>,
+}
+
+/// An attempt as it may be remembered: what is kept of its command says nothing to whoever reads the table.
+pub(super) fn keyed(vault: &Vault, program_id: ProgramId, request: &Request) -> Request {
+    Request {
+        command_hash: vault.command_hash(program_id, &request.command_hash),
+        ..request.clone()
+    }
 }
 
 /// Seals a member who is new, under a key that is new.

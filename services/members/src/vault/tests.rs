@@ -74,6 +74,17 @@ fn a_look_up_hash_is_the_same_for_ever() {
     );
 }
 
+#[test]
+fn a_command_is_kept_under_a_key_of_its_own_and_by_program() {
+    let program = person(1, 1).program_id;
+    let kept = vault(1).command_hash(program, &[5; 32]);
+    assert_eq!(kept, vault(1).command_hash(program, &[5; 32]));
+    assert_ne!(kept, [5; 32]);
+    assert_ne!(kept, vault(1).command_hash(program, &[6; 32]));
+    assert_ne!(kept, vault(2).command_hash(program, &[5; 32]));
+    assert_ne!(kept, vault(1).command_hash(person(2, 1).program_id, &[5; 32]));
+}
+
 proptest! {
     #[test]
     fn what_is_sealed_opens_again(program in 1..u128::MAX, member in 1..u128::MAX, field in "[a-z_]{1,20}", value: String) {

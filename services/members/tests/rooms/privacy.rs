@@ -5,13 +5,14 @@ use fealty_members::ServeError;
 use fealty_members::vault::MasterKeyError;
 use fealty_proto::members::v1 as pb;
 use fealty_proto::r#type::v1::{Date, ErrorReason};
+use fealty_rpc::command_hash;
 use fealty_runtime::Process;
 use fealty_runtime::config::{DrainConfig, Secret};
 use fealty_types::SystemClock;
 use tonic::Code;
 
-use crate::harness::{PATIENCE, World, assert_refused, config, database};
-use crate::shop::{Shop, card, email, enrolment, external_id, phone};
+use crate::harness::{PATIENCE, World, assert_refused, config, database, is_replayed, request_id};
+use crate::shop::{Shop, card, email, enrolment, external_id, identifier, phone};
 
 /// Everything personal that the test tells the service.
 const SECRETS: [&str; 9] = [
@@ -82,6 +83,62 @@ async fn no_table_says_who_anybody_is() {
             }
         }
     }
+}
+
+/// What the table keeps of the commands of a method.
+async fn stored_hashes(shop: &Shop, method: &str) -> Vec<Vec<u8>> {
+    sqlx::query_scalar("SELECT command_hash FROM request WHERE method = $1")
+        .bind(method)
+        .fetch_all(&shop.world.database.owner)
+        .await
+        .unwrap()
+}
+
+#[tokio::test]
+async fn what_is_kept_of_a_request_cannot_be_guessed_from_and_still_tells_a_retry() {
+    const ENROL: &str = "/fealty.members.v1.MemberService/EnrolMember";
+    const ADD: &str = "/fealty.members.v1.MemberService/AddIdentifier";
+    let shop = Shop::open().await;
+    let enrolling = enrolment(&[phone("+442079460018")]);
+    let member = shop.try_enrol(enrolling.clone()).await.unwrap().into_inner();
+    assert!(is_replayed(&shop.try_enrol(enrolling.clone()).await.unwrap()));
+    let adding = pb::AddIdentifierRequest {
+        request_id: request_id(),
+        member_id: member.member.unwrap().member_id,
+        identifier: Some(identifier(phone("+442079460019"))),
+    };
+    let add = async |request: &pb::AddIdentifierRequest| {
+        let mut members = shop.world.members(&shop.auth);
+        members.add_identifier(request.clone()).await
+    };
+    add(&adding).await.unwrap();
+    assert!(is_replayed(&add(&adding).await.unwrap()));
+    let other = pb::AddIdentifierRequest {
+        identifier: Some(identifier(phone("+442079460020"))),
+        ..adding.clone()
+    };
+    let refused = add(&other).await;
+    assert_refused(
+        "reused",
+        refused,
+        Code::AlreadyExists,
+        ErrorReason::RequestIdReused,
+    );
+
+    let plain = pb::EnrolMemberRequest {
+        request_id: String::new(),
+        ..enrolling
+    };
+    let stored = stored_hashes(&shop, ENROL).await;
+    assert_eq!(stored.len(), 1);
+    assert_ne!(stored[0], command_hash(ENROL, &plain));
+    let plain = pb::AddIdentifierRequest {
+        request_id: String::new(),
+        ..adding
+    };
+    let stored = stored_hashes(&shop, ADD).await;
+    assert_eq!(stored.len(), 1);
+    assert_ne!(stored[0], command_hash(ADD, &plain));
 }
 
 #[tokio::test]
