@@ -1,13 +1,13 @@
 //! Balances by owner: a value is only ever replaced by a newer one.
 //!
-//! - [`put`](BalanceCache::put) after every commit, and again from the feed: writes the value unless a newer version is
-//!   there, and kills the lease.
+//! - [`put`](BalanceCache::put) after every commit, and again where it did not arrive: writes the value unless a newer
+//!   version is there, and kills the lease.
 //! - [`get`](BalanceCache::get) answers the value, or hands out a lease.
 //! - [`fill`](BalanceCache::fill) after reading Postgres: writes the value only while the lease is there.
 //!
 //! The lease is what keeps an evicted version from coming back older: a reader that read version 5 and was then
 //! overtaken (6 was written, and evicted) finds its lease gone. What is left is a write-through that is itself delayed
-//! until after the eviction of its successor: the feed writes both again in their order, and whoever wrote the newer
+//! until after the eviction of its successor: it is shown for the time to live at most, and whoever wrote the newer
 //! version asks for it by number.
 //!
 //! Nothing is deleted: a value that is true no longer ends by its time to live.
@@ -119,6 +119,12 @@ impl BalanceCache {
         })
     }
 
+    /// Whether there is a Redis at all. Without one every answer is [`CacheAnswer::Unavailable`], for ever.
+    #[must_use]
+    pub const fn has_redis(&self) -> bool {
+        self.connection.is_some()
+    }
+
     /// From now on for another timeline: after a failover or a restore, what was held before is not read any more.
     pub fn use_timeline(&self, timeline: &str) {
         self.timeline.store(Arc::new(timeline.to_owned()));
@@ -157,7 +163,7 @@ impl BalanceCache {
         answer
     }
 
-    /// Writes what was just committed, or read from the feed, unless a newer version is there.
+    /// Writes what was just committed, or read from Postgres afterwards, unless a newer version is there.
     ///
     /// # Panics
     /// When the version is 2^53 or more, which no owner reaches.

@@ -2,19 +2,21 @@
 //!
 //! Postgres is the truth, Redis the fast copy. Postings write through after their commit; a read that misses fills,
 //! under a lease that any write kills. A cached value says until when it is true by itself, so the end of a lot needs
-//! nobody to write. With Redis absent, down, slow or flushed, everything is read from Postgres, and callers who wait for
+//! nobody to write. What did not reach Redis is owed to it, and put again. With Redis absent, down, slow or flushed, everything is read from Postgres, and callers who wait for
 //! the same owner share one read.
 
 mod cached;
 pub mod domain;
 pub mod grpc;
+mod owed;
+mod repair;
 mod shared_reads;
 mod storage;
 
 use std::sync::Arc;
 
 use fealty_postgres::{Scope, TransactOptions, in_tx, transact};
-use fealty_redis::{BalanceCache, BalanceKey, CacheAnswer, Lease};
+use fealty_redis::{BalanceCache, BalanceKey, CacheAnswer, Lease, WriteOutcome};
 use fealty_types::{OwnerId, ProgramId, SharedClock, Version};
 use sqlx::postgres::PgPool;
 
@@ -22,6 +24,7 @@ use crate::owners;
 use crate::posting::domain::OwnerState;
 use crate::refusal::{LedgerError, Refusal, Resource};
 use domain::{Consistency, LotsOf, OwnerBalance, UnitLot};
+use owed::{Debt, Owed};
 use shared_reads::{Freshness, SharedReads};
 
 /// Reads balances, and keeps the cache up.
@@ -31,6 +34,7 @@ pub struct Balances {
     cache: Arc<BalanceCache>,
     clock: SharedClock,
     reads: Arc<SharedReads>,
+    owed: Arc<Owed>,
 }
 
 impl Balances {
@@ -43,6 +47,7 @@ impl Balances {
             cache,
             clock,
             reads,
+            owed: Arc::default(),
         }
     }
 
@@ -91,17 +96,30 @@ impl Balances {
         .await
     }
 
-    /// Puts what was just committed into the cache. Whatever becomes of it, nobody is shown less than they ask for.
-    pub(crate) async fn write_through(&self, program: ProgramId, balances: &[OwnerBalance]) {
+    /// What a commit that may change these owners owes to the cache. Made before the commit, so that it is owed also when
+    /// the caller goes away in the midst of it.
+    pub(crate) fn owe(&self, program: ProgramId, owners: impl Iterator<Item = OwnerId>) -> Debt {
+        let owed = self.cache.has_redis().then(|| Arc::clone(&self.owed));
+        Debt::new(owed, program, owners)
+    }
+
+    /// Puts what was just committed into the cache. Whatever becomes of it, nobody is shown less than they ask for; what
+    /// Redis does not take stays owed.
+    pub(crate) async fn write_through(&self, program: ProgramId, balances: &[OwnerBalance], mut debt: Debt) {
         let now = self.clock.now();
         let puts = balances.iter().map(|balance| async move {
             let key = BalanceKey {
                 program,
                 owner: balance.owner_id,
             };
-            self.cache.put(key, &cached::encode(balance), now).await
+            let outcome = self.cache.put(key, &cached::encode(balance), now).await;
+            (key.owner, outcome)
         });
-        futures::future::join_all(puts).await;
+        for (owner, outcome) in futures::future::join_all(puts).await {
+            if outcome != WriteOutcome::Unavailable {
+                debt.paid(owner);
+            }
+        }
     }
 
     /// A read that another caller began may be older than the version, and older than what the lease was given after;

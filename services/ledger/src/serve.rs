@@ -21,7 +21,7 @@ use fealty_rpc::limited;
 use fealty_rpc::server::{Server, ServerBuilder, ServerError};
 use fealty_runtime::{BindError, Health, Listeners, Service, Tasks};
 use fealty_types::SharedClock;
-use futures::future::join3;
+use futures::future::join4;
 use sqlx::postgres::PgPool;
 
 use crate::access::AccessCopy;
@@ -102,6 +102,7 @@ struct Ground {
     service: PgPool,
     jobs: PgPool,
     cache: Arc<BalanceCache>,
+    balances: Balances,
     feed: Arc<AccessFeed>,
     copy: AccessCopy,
     times: Times,
@@ -155,10 +156,13 @@ impl Ground {
         let gate = SchemaGate::default();
         let copy = AccessCopy::new(jobs.clone(), gate.clone());
         let feed = AccessFeed::try_new(&config.members, copy.clone(), times.clock.clone())?;
+        let service = connect_lazy(config.database_url.expose(), NAME, &config.pool)?;
+        let cache = Arc::new(BalanceCache::try_new(&config.cache, TIMELINE_UNKNOWN)?);
         Ok(Self {
-            service: connect_lazy(config.database_url.expose(), NAME, &config.pool)?,
+            balances: Balances::new(service.clone(), Arc::clone(&cache), times.clock.clone()),
+            service,
             jobs,
-            cache: Arc::new(BalanceCache::try_new(&config.cache, TIMELINE_UNKNOWN)?),
+            cache,
             feed: Arc::new(feed),
             copy,
             times,
@@ -196,7 +200,7 @@ fn server_of(config: &LedgerConfig, ground: &Ground, health: &Health) -> Result<
     let nudge = Nudge::new(move || Arc::clone(&feed).nudged());
     let authenticator = Authenticator::new(Arc::new(ground.copy.clone()), clock(), nudge);
 
-    let balances = Balances::new(service(), Arc::clone(&ground.cache), clock());
+    let balances = ground.balances.clone();
     let posting = Posting::new(service(), ground.times.posting.clone(), balances.clone());
     let owners = Owners::new(service(), clock());
     let transactions = Transactions::new(service(), posting.clone(), clock());
@@ -220,16 +224,17 @@ fn server_of(config: &LedgerConfig, ground: &Ground, health: &Health) -> Result<
 fn spawn_jobs(ground: &Ground, tasks: &Tasks) {
     let (gate, service, jobs) = (ground.gate.clone(), ground.service.clone(), ground.jobs.clone());
     let (cache, feed) = (Arc::clone(&ground.cache), Arc::clone(&ground.feed));
-    let clock = ground.times.clock.clone();
+    let (clock, balances) = (ground.times.clock.clone(), ground.balances.clone());
     let ending = tasks.soft_shutdown();
     tasks.spawn_critical("ledger jobs", async move {
         let work = async {
             gate.open_when_checked(&service, &cache).await?;
             // Boxed: together they are some kilobytes of state.
-            join3(
+            join4(
                 Box::pin(feed.keep_following()),
                 Box::pin(jobs::keep_forgetting_requests(jobs, clock)),
                 Box::pin(jobs::keep_watching_timeline(service, cache)),
+                Box::pin(jobs::keep_repairing_cache(balances)),
             )
             .await;
             Ok(())

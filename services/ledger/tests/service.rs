@@ -8,6 +8,7 @@ mod service {
     mod fences;
     mod harness;
     mod idempotency;
+    mod lost_writes;
     mod messages;
     mod outage;
     mod owners;

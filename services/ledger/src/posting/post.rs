@@ -1,6 +1,6 @@
 //! The write path: a slice of calls becomes one commit.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use chrono::{DateTime, Utc};
 use fealty_postgres::{Scope, StorageError, TransactOptions, in_tx, transact};
@@ -136,8 +136,10 @@ impl Posting {
         program: ProgramId,
         calls: Vec<Call<R::Work>>,
     ) -> Result<Vec<Result<Answer, Refusal>>, StorageError> {
+        let mut debt = self.balances.owe(program, calls.iter().map(|call| call.owner_id));
         let (answers, balances) = self.commit::<R>(program, &calls).await?;
-        self.balances.write_through(program, &balances).await;
+        debt.committed(&changed(&calls, &answers));
+        self.balances.write_through(program, &balances, debt).await;
         Ok(answers)
     }
 
@@ -211,6 +213,18 @@ impl Posting {
             encode_refusal: grpc::encode_refusal,
         })
     }
+}
+
+/// Whose balances have changed. Also by what is replayed: the answer to COMMIT may have been lost, and then this is the
+/// first to know of it, with no balances to put.
+fn changed<W>(calls: &[Call<W>], answers: &[Result<Answer, Refusal>]) -> HashSet<OwnerId> {
+    let accepted = |answer: &Result<Answer, Refusal>| answer.as_ref().is_ok_and(|answer| answer.accepted);
+    calls
+        .iter()
+        .zip(answers)
+        .filter(|(_, answer)| accepted(answer))
+        .map(|(call, _)| call.owner_id)
+        .collect()
 }
 
 fn is_caught(error: &StorageError) -> bool {
