@@ -78,14 +78,19 @@ fn credit(owner_id: &str, value: i64) -> CreditPointsRequest {
     }
 }
 
-/// Of many answers to one request: exactly one is the first, all say the same, byte for byte.
+/// Of many answers to one request: one at the most is the first (who did it may have been told that the service is busy,
+/// and got the answer as a retry), all say the same, byte for byte.
 fn assert_effective_once(answers: Vec<Result<RawAnswer, Refusal>>) -> Bytes {
     let answers: Vec<RawAnswer> = answers
         .into_iter()
         .map(|answer| answer.expect("each is answered"))
         .collect();
     let first_count = answers.iter().filter(|answer| !answer.is_replayed()).count();
-    assert_eq!(first_count, 1, "of {} answers", answers.len());
+    assert!(
+        first_count <= 1,
+        "{first_count} first answers of {}",
+        answers.len()
+    );
     let message = answers[0].message.clone();
     assert!(
         answers.iter().all(|answer| answer.message == message),
