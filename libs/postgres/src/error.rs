@@ -8,9 +8,16 @@ pub enum StorageError {
     /// The database, or the way to it, reported an error.
     #[error("postgres: {0}")]
     Database(#[from] sqlx::Error),
-    /// The caller's deadline, or the transaction's own limit, passed first.
+    /// The caller's deadline passed first.
     #[error("transaction {transaction} did not end in time")]
     DeadlineExceeded {
+        /// The transaction's name.
+        transaction: &'static str,
+    },
+    /// The transaction's own limit passed before COMMIT was sent, while its caller would still wait: nothing took
+    /// effect.
+    #[error("transaction {transaction} took longer than it may")]
+    LimitExceeded {
         /// The transaction's name.
         transaction: &'static str,
     },
@@ -50,7 +57,7 @@ impl StorageError {
     pub fn failure(&self) -> Failure {
         match self {
             Self::Database(error) => sqlstate::classify(error),
-            Self::DeadlineExceeded { .. } => Failure::Timeout,
+            Self::DeadlineExceeded { .. } | Self::LimitExceeded { .. } => Failure::Timeout,
             Self::OutcomeUnknown { .. } => Failure::Connection,
             Self::Corrupt { .. } => Failure::Other,
         }
@@ -70,6 +77,7 @@ impl StorageError {
     pub fn fault(&self) -> Fault {
         match self {
             Self::DeadlineExceeded { .. } => Fault::Deadline,
+            Self::LimitExceeded { .. } => Fault::Contention,
             Self::OutcomeUnknown { .. } => Fault::Unavailable(DEPENDENCY),
             Self::Corrupt { .. } => Fault::Internal,
             Self::Database(error) => sqlstate::classify(error).into(),
@@ -86,9 +94,10 @@ const DEPENDENCY: &str = "postgres";
 pub enum Fault {
     /// The named dependency does not answer or has no room: try again a little later.
     Unavailable(&'static str),
-    /// Lost against neighbours more often than it is worth to try: try again a little later.
+    /// Lost against neighbours more often than it is worth to try, or waited for them as long as the server lets
+    /// anybody wait. Nothing was done: try again a little later.
     Contention,
-    /// The time ran out.
+    /// The caller's time ran out.
     Deadline,
     /// A mistake on our side; trying again changes nothing.
     Internal,
@@ -97,9 +106,10 @@ pub enum Fault {
 impl From<Failure> for Fault {
     fn from(failure: Failure) -> Self {
         match failure {
-            Failure::Serialization | Failure::Deadlock => Self::Contention,
+            // The server's own bounds end what waits for others and roll it back. A caller whose deadline has passed is
+            // told so by the transaction.
+            Failure::Serialization | Failure::Deadlock | Failure::Timeout => Self::Contention,
             Failure::Resources | Failure::Connection => Self::Unavailable(DEPENDENCY),
-            Failure::Timeout => Self::Deadline,
             Failure::UniqueViolation(_)
             | Failure::ForeignKeyViolation(_)
             | Failure::CheckViolation(_)
@@ -136,6 +146,13 @@ mod tests {
         assert_eq!(lost.fault(), Fault::Unavailable("postgres"));
         let late = StorageError::DeadlineExceeded { transaction: "enrol" };
         assert_eq!(late.fault(), Fault::Deadline);
+    }
+
+    #[test]
+    fn a_limit_of_ours_is_worth_another_call() {
+        let slow = StorageError::LimitExceeded { transaction: "enrol" };
+        assert_eq!(slow.fault(), Fault::Contention);
+        assert_eq!(Fault::from(Failure::Timeout), Fault::Contention);
     }
 
     #[test]

@@ -37,7 +37,8 @@ const BACKOFF_MAX_MS: u64 = 100;
 /// [`TransactOptions::repeatable`], because then the body may take effect twice. Errors of data never run again.
 ///
 /// All attempts together end by the caller's deadline: the one in the options, or else [`Deadline::current`]. Each of
-/// them ends after [`TransactOptions::duration_max`].
+/// them ends after [`TransactOptions::duration_max`]. A caller who would still wait then is told to try again
+/// ([`Fault::Contention`], or an unknown outcome once COMMIT was sent); one who would not, that their time is over.
 ///
 /// ```no_run
 /// # use fealty_postgres::{Scope, StorageError, TransactOptions, in_tx, transact};
@@ -58,6 +59,7 @@ const BACKOFF_MAX_MS: u64 = 100;
 /// ```
 ///
 /// [`Deadline::current`]: crate::Deadline::current
+/// [`Fault::Contention`]: crate::Fault::Contention
 pub async fn transact<'env, T, E, F>(
     pool: &PgPool,
     name: &'static str,
@@ -82,7 +84,7 @@ where
             };
             attempts_made += 1;
             let Some(cause) = worth_another(&error, phase, &options) else {
-                return Err(error);
+                return Err(attempt.told(error));
             };
             if attempts_made >= options.attempts_max || attempt.is_over() {
                 return Err(error);
@@ -104,7 +106,7 @@ fn worth_another<E: TransactError>(error: &E, phase: Phase, options: &TransactOp
     let failure = storage.failure();
     // A failure to get a connection at all is final: the pool has made its own attempts, up to its time limit.
     let again = match phase {
-        Phase::Acquire => false,
+        Phase::Acquire | Phase::Late => false,
         // The server ended the connection while it lay idle (it was restarted): another one may do.
         Phase::Begin => matches!(failure, Failure::Connection | Failure::Resources),
         Phase::Body => failure.is_contention() || failure == Failure::Connection,

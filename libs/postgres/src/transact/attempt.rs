@@ -1,6 +1,7 @@
 //! One attempt: begin, body, commit.
 
 use std::fmt::Write;
+use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -15,6 +16,11 @@ use crate::deadline::Deadline;
 use crate::error::{StorageError, TransactError};
 use crate::sqlstate::{Failure, classify};
 
+/// A caller who has less left counts as gone: by then no further call of theirs can be answered. The server's limit for
+/// a statement is in whole milliseconds and its answer takes a moment, so that one which ends by the caller's deadline
+/// can be told a little before it.
+const CALLER_TIME_MIN: Duration = Duration::from_millis(10);
+
 /// How far an attempt had come when it failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Phase {
@@ -26,6 +32,8 @@ pub(super) enum Phase {
     Body,
     /// COMMIT was sent.
     Commit,
+    /// Its time ran out, wherever it was. It is not made again: that is left to the caller, if they still wait.
+    Late,
 }
 
 /// What all attempts of one transaction have in common.
@@ -86,8 +94,38 @@ impl<'a> Attempt<'a> {
         let mut phase = Phase::Begin;
         match timeout_at(end, self.run_on(connection, end, &mut phase, body)).await {
             Ok(result) => result.map_err(|error| (error, phase)),
-            Err(_) => Err((E::from(self.deadline_exceeded()), phase)),
+            Err(_) => Err((E::from(self.late_in(phase)), Phase::Late)),
         }
+    }
+
+    /// What to tell the caller: a wait that the server ended when they would wait no longer is their deadline.
+    pub(super) fn told<E: TransactError>(&self, error: E) -> E {
+        let is_timeout = error
+            .storage()
+            .is_some_and(|storage| storage.failure() == Failure::Timeout);
+        if is_timeout && self.caller_is_gone() {
+            E::from(self.deadline_exceeded())
+        } else {
+            error
+        }
+    }
+
+    /// The error of an attempt whose time ran out.
+    fn late_in(&self, phase: Phase) -> StorageError {
+        if self.caller_is_gone() {
+            return self.deadline_exceeded();
+        }
+        let transaction = self.name;
+        if phase == Phase::Commit {
+            let source = sqlx::Error::Io(io::ErrorKind::TimedOut.into());
+            return StorageError::OutcomeUnknown { transaction, source };
+        }
+        StorageError::LimitExceeded { transaction }
+    }
+
+    fn caller_is_gone(&self) -> bool {
+        self.deadline
+            .is_some_and(|deadline| deadline.remaining() < CALLER_TIME_MIN)
     }
 
     async fn run_on<'env, T, E, F>(

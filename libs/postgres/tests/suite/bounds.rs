@@ -1,5 +1,6 @@
 //! Every transaction ends in time, and what is left of one that was dropped harms nobody.
 
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use fealty_postgres::{
@@ -74,13 +75,55 @@ async fn a_transaction_has_a_limit_of_its_own() {
     let started = Instant::now();
     let options = TransactOptions::default().duration_max(Duration::from_millis(300));
     let late = sleep(&database.service, options).await.unwrap_err();
-    assert_eq!(late.fault(), Fault::Deadline);
+    assert_eq!(
+        late.fault(),
+        Fault::Contention,
+        "a caller without a deadline may try again"
+    );
     assert!(
         started.elapsed() < Duration::from_secs(2),
         "{:?}",
         started.elapsed()
     );
     ends_with_nobody_asleep(&database.jobs).await;
+}
+
+#[tokio::test]
+async fn a_caller_with_time_left_may_try_again_after_a_limit_of_ours() {
+    let database = database().await;
+    let options = TransactOptions::default()
+        .duration_max(Duration::from_millis(300))
+        .deadline(Deadline::after(Duration::from_secs(20)));
+    let late = sleep(&database.service, options).await.unwrap_err();
+    assert_eq!(late.fault(), Fault::Contention);
+}
+
+#[tokio::test]
+async fn a_commit_that_hangs_is_told_as_unknown_and_not_made_again_here() {
+    let database = database().await;
+    let (proxy, url) = Proxy::in_front_of(&database.urls.service).await;
+    let pool = connect(&url, "hanging", &PoolConfig::default()).await.unwrap();
+    let (proxy, runs) = (&proxy, &AtomicU32::new(0));
+    let options = TransactOptions::default()
+        .repeatable()
+        .duration_max(Duration::from_secs(1))
+        .deadline(Deadline::after(Duration::from_secs(20)));
+    let hung: Result<(), StorageError> = transact(&pool, "hang", Scope::Suite, options, |tx| {
+        in_tx(async move {
+            runs.fetch_add(1, Ordering::SeqCst);
+            sqlx::query("SELECT 1").execute(tx).await?;
+            proxy.freeze();
+            Ok(())
+        })
+    })
+    .await;
+    let unknown = hung.unwrap_err();
+    assert!(
+        matches!(unknown, StorageError::OutcomeUnknown { .. }),
+        "{unknown}"
+    );
+    assert_eq!(unknown.fault(), Fault::Unavailable("postgres"));
+    assert_eq!(runs.load(Ordering::SeqCst), 1);
 }
 
 #[tokio::test]
@@ -99,7 +142,8 @@ async fn a_full_pool_is_told_as_no_room() {
     let database = database().await;
     let config = PoolConfig {
         size: 1,
-        acquire_timeout_ms: 200,
+        // The first connection has to be made within it, on a busy machine too.
+        acquire_timeout_ms: 3_000,
         ..PoolConfig::default()
     };
     let pool = connect(&database.urls.service, "small", &config).await.unwrap();
@@ -142,7 +186,7 @@ async fn a_wait_for_a_lock_is_bounded() {
     )
     .await
     .unwrap_err();
-    assert_eq!(waited.fault(), Fault::Deadline);
+    assert_eq!(waited.fault(), Fault::Contention);
 }
 
 /// Runs one transaction and drops it somewhere on its way.

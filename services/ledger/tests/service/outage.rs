@@ -1,5 +1,8 @@
 //! Servers that are away: the ledger starts, says what it lacks, and comes back by itself.
 
+use std::time::Duration;
+
+use fealty_client::{ClientConfig, LedgerClient};
 use fealty_proto::ledger::v1 as pb;
 use fealty_proto::types::v1::ErrorReason;
 use fealty_runtime::config::Secret;
@@ -7,9 +10,12 @@ use fealty_testing::Proxy;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tonic::Code;
+use tonic_types::StatusExt;
+use uuid::Uuid;
 
 use super::harness::{Ledger, config, database, until};
 use super::refusals::refusal;
+use super::support::credit;
 
 /// The HTTP status of a probe.
 async fn probe(ledger: &Ledger, path: &str) -> u16 {
@@ -87,4 +93,45 @@ async fn without_members_and_without_redis_it_serves_whom_it_knows() {
         .expect("from Postgres");
     assert_eq!(balance.into_inner().balance.expect("a balance").version, 0);
     assert!(ledger.stop().await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_waits_too_long_for_an_owner_is_told_to_try_again_and_a_client_does() {
+    const LOCK_TIMEOUT_MS: u64 = 200;
+    let database = database().await;
+    let mut config = config(&database).await;
+    config.pool.lock_timeout_ms = LOCK_TIMEOUT_MS;
+    let ledger = Ledger::start_with(database, config).await;
+    assert!(ledger.serving.health.wait_until_ready().await);
+    ledger.define_points().await;
+    let owner_id = ledger.open_owner().await;
+    let mut held = ledger.database.owner.begin().await.expect("a transaction");
+    let locked = sqlx::query("SELECT 1 FROM owner WHERE owner_id = $1 FOR UPDATE")
+        .bind(owner_id.parse::<Uuid>().expect("an id"))
+        .execute(&mut *held)
+        .await
+        .expect("locked");
+    assert_eq!(locked.rows_affected(), 1);
+
+    let request = credit(&owner_id, "points", 5);
+    let answer = ledger
+        .transactions()
+        .credit_points(ledger.call(request.clone()))
+        .await;
+    let status = answer.expect_err("the owner is held");
+    assert!(status.get_details_retry_info().is_some(), "{status:?}");
+    assert_eq!(
+        refusal::<()>(Err(status)),
+        (Code::Aborted, ErrorReason::Contention)
+    );
+
+    let settings = ClientConfig::new(format!("http://{}", ledger.serving.grpc), &ledger.shop.key);
+    let client = LedgerClient::try_new(&settings).expect("a client");
+    let released = async {
+        tokio::time::sleep(Duration::from_millis(3 * LOCK_TIMEOUT_MS)).await;
+        held.rollback().await.expect("released");
+    };
+    let (credited, ()) = tokio::join!(client.credit_points(request), released);
+    let balance = credited.expect("credited").into_message().balance;
+    assert_eq!(balance.expect("a balance").version, 1, "once");
 }

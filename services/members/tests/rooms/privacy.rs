@@ -91,7 +91,7 @@ async fn stored_hashes(shop: &Shop, method: &str) -> Vec<Vec<u8>> {
         .bind(method)
         .fetch_all(&shop.world.database.owner)
         .await
-        .unwrap()
+        .expect("hashes")
 }
 
 #[tokio::test]
