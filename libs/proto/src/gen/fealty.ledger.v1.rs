@@ -2568,7 +2568,7 @@ pub struct RecordPurchaseRequest {
     /// Its number of the receipt, 1 to 128 characters.
     #[prost(string, tag = "4")]
     pub receipt_id: ::prost::alloc::string::String,
-    /// What was paid, zero or more, in the program's currency.
+    /// What was paid, 0 to 1,000,000,000,000 minor units, in the program's currency.
     #[prost(message, optional, tag = "5")]
     pub money: ::core::option::Option<super::super::r#type::v1::Money>,
     /// When it happened; unset means now. Not in the future.
@@ -2597,7 +2597,7 @@ pub struct RefundPurchaseRequest {
     /// Its number of the refund, 1 to 128 characters.
     #[prost(string, tag = "5")]
     pub receipt_id: ::prost::alloc::string::String,
-    /// What was paid back, above zero.
+    /// What was paid back, 1 to 1,000,000,000,000 minor units.
     #[prost(message, optional, tag = "6")]
     pub money: ::core::option::Option<super::super::r#type::v1::Money>,
     /// When it happened; unset means now. Not in the future.

@@ -66,7 +66,10 @@ impl Input {
             let line = self.reader.position().line();
             let row = match self.reader.read_record(&mut record) {
                 Ok(false) => return Ok(Some(index)),
-                Ok(true) => self.receipts.check(self.columns.read(&record)),
+                Ok(true) => self
+                    .receipts
+                    .check(self.columns.read(&record))
+                    .of_lines(lines(&record, &self.reader)),
                 // After this the reader would say that the file is at its end.
                 Err(source) if source.is_io_error() => return Err(Stopped::Read { line, source }),
                 Err(_) => Row::Rejected {
@@ -86,6 +89,12 @@ impl Input {
             index += 1;
         }
     }
+}
+
+/// Lines that a record takes up.
+fn lines(record: &StringRecord, reader: &Reader<File>) -> u64 {
+    let first = record.position().map_or(0, csv::Position::line);
+    reader.position().line().saturating_sub(first)
 }
 
 fn open(path: &Path) -> anyhow::Result<Reader<File>> {
@@ -163,6 +172,17 @@ mod tests {
             }
         ));
         assert!(matches!(rows[3].row, Row::Rejected { .. }));
+    }
+
+    #[test]
+    fn the_rows_that_an_open_quote_swallows_are_named() {
+        let text = "receipt,customer,time,amount_minor\n1,\"a,2010-01-01,5\n2,b,2010-01-01T00:00:00,6\n";
+        let rows = rows(text, 0);
+        let Row::Rejected { reason, .. } = &rows[0].row else {
+            panic!("{rows:?}");
+        };
+        assert_eq!(*reason, Rejection::OpenQuote { line_count: 2 });
+        assert!(reason.explain().contains('2'), "{}", reason.explain());
     }
 
     #[test]

@@ -6,6 +6,10 @@ use csv::StringRecord;
 
 use super::args::Map;
 
+/// The largest sum of a row, as the ledger takes it: ten thousand million pounds, and millions of such rows still sum
+/// up within 64 bits.
+const AMOUNT_MINOR_MAX: u64 = 1_000_000_000_000;
+
 /// What a row means.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Row {
@@ -29,6 +33,18 @@ pub enum Row {
     },
 }
 
+impl Row {
+    /// The row, which takes up so many lines of the file: what cannot be read then is likely several rows.
+    pub fn of_lines(self, line_count: u64) -> Self {
+        match self {
+            Self::Rejected { amount_minor, .. } if line_count > 1 => {
+                rejected(amount_minor, Rejection::OpenQuote { line_count })
+            }
+            row => row,
+        }
+    }
+}
+
 /// A purchase or refund of a known customer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Movement {
@@ -48,6 +64,12 @@ pub enum Rejection {
     /// The CSV reader cannot make fields of the line.
     #[error("the line is no row of this CSV")]
     Malformed,
+    /// The row cannot be read, and takes up several lines.
+    #[error("a row of several lines that cannot be read: is a quote left open?")]
+    OpenQuote {
+        /// How many lines.
+        line_count: u64,
+    },
     /// There is no receipt number.
     #[error("no receipt number")]
     NoReceipt,
@@ -58,7 +80,7 @@ pub enum Rejection {
     #[error("the time is neither RFC 3339 nor YYYY-MM-DD[T ]HH:MM[:SS]")]
     BadTime,
     /// The sum cannot be read.
-    #[error("the sum is no whole number of minor units")]
+    #[error("the sum is no whole number of minor units up to a million million")]
     BadAmount,
     /// The cancellation column holds something else than yes or no.
     #[error("the cancellation column is none of 0, 1, true, false")]
@@ -90,6 +112,7 @@ impl Rejection {
     pub fn explain(&self) -> String {
         match self {
             Self::Refused { reason, detail } => format!("refused: {reason}: {detail}"),
+            Self::OpenQuote { line_count } => format!("{self} It takes up {line_count} lines"),
             other => other.to_string(),
         }
     }
@@ -133,7 +156,11 @@ impl Columns {
     /// What a record means.
     pub fn read(&self, record: &StringRecord) -> Row {
         let field = |at: usize| record.get(at).unwrap_or("").trim();
-        let Ok(amount_minor) = field(self.amount_minor).parse::<i64>() else {
+        let amount_minor = field(self.amount_minor).parse::<i64>();
+        let Some(amount_minor) = amount_minor
+            .ok()
+            .filter(|minor| minor.unsigned_abs() <= AMOUNT_MINOR_MAX)
+        else {
             return rejected(0, Rejection::BadAmount);
         };
         let cancelled = match self.cancellation.map(field) {
@@ -157,15 +184,12 @@ impl Columns {
         let Some(time) = read_time(field(self.time), self.time_zone) else {
             return rejected(amount_minor, Rejection::BadTime);
         };
-        // The oddities leave only sums whose sign can be dropped.
-        let Some(sum) = amount_minor.checked_abs() else {
-            return rejected(amount_minor, Rejection::BadAmount);
-        };
         let movement = Movement {
             receipt: receipt.to_owned(),
             customer: customer.to_owned(),
             time,
-            amount_minor: sum,
+            // The oddities leave only sums whose sign can be dropped; the bound above leaves none without a positive.
+            amount_minor: amount_minor.abs(),
         };
         if cancelled {
             Row::Refund(movement)

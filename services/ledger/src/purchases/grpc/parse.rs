@@ -170,11 +170,15 @@ fn target(v: &mut Violations, target: Option<&PbTarget>) -> Option<Target> {
     }
 }
 
+/// The largest purchase or refund: ten thousand million of a currency with cents. Millions of such still sum up within
+/// 64 bits, so that no single call can make a source's sums impossible.
+const MONEY_MINOR_MAX: i64 = 1_000_000_000_000;
+
 /// Money of at least `minor_min`.
 fn money(message: Option<&PbMoney>, minor_min: i64) -> Result<Money, Problem> {
     let mut v = Violations::default();
     let minor = message.map_or(minor_min, |money| money.amount_minor);
-    v.check("amount_minor", fields::number(minor, minor_min..=i64::MAX));
+    v.check("amount_minor", fields::number(minor, minor_min..=MONEY_MINOR_MAX));
     match fields::money(message) {
         Ok(money) if v.is_empty() => Ok(money),
         Ok(_) => Err(v.into_problem()),
