@@ -14,7 +14,9 @@
 //!     telemetry: TelemetryConfig,
 //! }
 //!
-//! # fn identity() -> ServiceIdentity { unimplemented!() }
+//! # fn identity() -> ServiceIdentity {
+//! #     ServiceIdentity { name: "ledger".into(), version: "1.0".into(), instance: "a".into() }
+//! # }
 //! async fn run(config: Config, telemetry: Telemetry) -> Outcome {
 //!     let process = Process::new(&config.drain).with_telemetry(telemetry);
 //!     process

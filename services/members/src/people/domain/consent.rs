@@ -13,7 +13,7 @@ pub struct GivenAcceptance {
     pub version: PolicyVersion,
     /// Where and how.
     pub channel: String,
-    /// When; None for now.
+    /// When; at the time of the call if the caller does not say.
     pub accept_time: Option<DateTime<Utc>>,
 }
 
