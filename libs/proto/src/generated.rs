@@ -38,3 +38,27 @@ pub mod ledger {
         include!("gen/fealty.ledger.v1.rs");
     }
 }
+
+/// Events, and the stream in which each service serves its own.
+pub mod events {
+    /// Version 1.
+    pub mod v1 {
+        include!("gen/fealty.events.v1.rs");
+    }
+}
+
+/// The rewards service: catalogue, redemptions, vouchers.
+pub mod rewards {
+    /// Version 1.
+    pub mod v1 {
+        include!("gen/fealty.rewards.v1.rs");
+    }
+}
+
+/// The surveys service: surveys, invitations, answers, scores.
+pub mod surveys {
+    /// Version 1.
+    pub mod v1 {
+        include!("gen/fealty.surveys.v1.rs");
+    }
+}

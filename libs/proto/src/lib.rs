@@ -10,7 +10,7 @@ mod method;
 
 /// Another name for [`mod@type`], without the keyword.
 pub use generated::r#type as types;
-pub use generated::{access, ledger, members, r#type};
+pub use generated::{access, events, ledger, members, rewards, surveys, r#type};
 pub use method::{Method, method, methods};
 
 /// Every proto with what it imports, encoded as a `google.protobuf.FileDescriptorSet`: for server reflection and for

@@ -39,6 +39,26 @@ pub enum Scope {
     RulesRead = 26,
     /// Record purchases and refunds: what a till needs.
     PurchasesWrite = 27,
+    /// Follow the events of a service: of the key's program, or of every program for a key of the whole suite.
+    EventsRead = 6,
+    /// Ask whether a member may be contacted, which counts the contact.
+    ContactsWrite = 14,
+    /// Change the catalogue, its stock and its codes.
+    RewardsWrite = 30,
+    /// Read the catalogue, redemptions and vouchers.
+    RewardsRead = 31,
+    /// Redeem rewards for members.
+    RedemptionsWrite = 32,
+    /// Look up and use vouchers: what a till needs.
+    VouchersWrite = 33,
+    /// Make surveys and publish their versions.
+    SurveysWrite = 40,
+    /// Read surveys, invitations, answers and scores.
+    SurveysRead = 41,
+    /// Invite members, and report what became of invitations.
+    InvitationsWrite = 42,
+    /// Hand in answers by the token of an invitation: what a survey page needs.
+    AnswersWrite = 43,
 }
 impl Scope {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -65,6 +85,16 @@ impl Scope {
             Self::RulesWrite => "SCOPE_RULES_WRITE",
             Self::RulesRead => "SCOPE_RULES_READ",
             Self::PurchasesWrite => "SCOPE_PURCHASES_WRITE",
+            Self::EventsRead => "SCOPE_EVENTS_READ",
+            Self::ContactsWrite => "SCOPE_CONTACTS_WRITE",
+            Self::RewardsWrite => "SCOPE_REWARDS_WRITE",
+            Self::RewardsRead => "SCOPE_REWARDS_READ",
+            Self::RedemptionsWrite => "SCOPE_REDEMPTIONS_WRITE",
+            Self::VouchersWrite => "SCOPE_VOUCHERS_WRITE",
+            Self::SurveysWrite => "SCOPE_SURVEYS_WRITE",
+            Self::SurveysRead => "SCOPE_SURVEYS_READ",
+            Self::InvitationsWrite => "SCOPE_INVITATIONS_WRITE",
+            Self::AnswersWrite => "SCOPE_ANSWERS_WRITE",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -88,6 +118,16 @@ impl Scope {
             "SCOPE_RULES_WRITE" => Some(Self::RulesWrite),
             "SCOPE_RULES_READ" => Some(Self::RulesRead),
             "SCOPE_PURCHASES_WRITE" => Some(Self::PurchasesWrite),
+            "SCOPE_EVENTS_READ" => Some(Self::EventsRead),
+            "SCOPE_CONTACTS_WRITE" => Some(Self::ContactsWrite),
+            "SCOPE_REWARDS_WRITE" => Some(Self::RewardsWrite),
+            "SCOPE_REWARDS_READ" => Some(Self::RewardsRead),
+            "SCOPE_REDEMPTIONS_WRITE" => Some(Self::RedemptionsWrite),
+            "SCOPE_VOUCHERS_WRITE" => Some(Self::VouchersWrite),
+            "SCOPE_SURVEYS_WRITE" => Some(Self::SurveysWrite),
+            "SCOPE_SURVEYS_READ" => Some(Self::SurveysRead),
+            "SCOPE_INVITATIONS_WRITE" => Some(Self::InvitationsWrite),
+            "SCOPE_ANSWERS_WRITE" => Some(Self::AnswersWrite),
             _ => None,
         }
     }

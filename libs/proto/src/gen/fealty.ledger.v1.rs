@@ -1176,463 +1176,6 @@ pub mod earning_rule_service_server {
         const NAME: &'static str = SERVICE_NAME;
     }
 }
-/// Somebody who holds points.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct Owner {
-    /// UUID; a member's id for members.
-    #[prost(string, tag = "1")]
-    pub owner_id: ::prost::alloc::string::String,
-    /// What it is.
-    #[prost(enumeration = "OwnerKind", tag = "2")]
-    pub kind: i32,
-    /// Number of its newest transaction; 0 before the first.
-    #[prost(int64, tag = "3")]
-    pub version: i64,
-    /// Set by the service.
-    #[prost(message, optional, tag = "4")]
-    pub create_time: ::core::option::Option<::prost_types::Timestamp>,
-}
-/// Opens an owner.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct OpenOwnerRequest {
-    /// UUID of this attempt.
-    #[prost(string, tag = "1")]
-    pub request_id: ::prost::alloc::string::String,
-    /// UUID to give it.
-    #[prost(string, tag = "2")]
-    pub owner_id: ::prost::alloc::string::String,
-    /// What it is.
-    #[prost(enumeration = "OwnerKind", tag = "3")]
-    pub kind: i32,
-}
-/// The opened owner.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct OpenOwnerResponse {
-    /// As stored.
-    #[prost(message, optional, tag = "1")]
-    pub owner: ::core::option::Option<Owner>,
-}
-/// Asks for one owner.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct GetOwnerRequest {
-    /// Whom.
-    #[prost(string, tag = "1")]
-    pub owner_id: ::prost::alloc::string::String,
-}
-/// One owner.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct GetOwnerResponse {
-    /// As stored.
-    #[prost(message, optional, tag = "1")]
-    pub owner: ::core::option::Option<Owner>,
-}
-/// What an owner is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
-#[repr(i32)]
-pub enum OwnerKind {
-    /// Not valid.
-    Unspecified = 0,
-    /// A member of the program.
-    Member = 1,
-    /// A partner company.
-    Partner = 2,
-    /// A staff member.
-    Staff = 3,
-}
-impl OwnerKind {
-    /// String value of the enum field names used in the ProtoBuf definition.
-    ///
-    /// The values are not transformed in any way and thus are considered stable
-    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
-    pub fn as_str_name(&self) -> &'static str {
-        match self {
-            Self::Unspecified => "OWNER_KIND_UNSPECIFIED",
-            Self::Member => "OWNER_KIND_MEMBER",
-            Self::Partner => "OWNER_KIND_PARTNER",
-            Self::Staff => "OWNER_KIND_STAFF",
-        }
-    }
-    /// Creates an enum from field names used in the ProtoBuf definition.
-    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
-        match value {
-            "OWNER_KIND_UNSPECIFIED" => Some(Self::Unspecified),
-            "OWNER_KIND_MEMBER" => Some(Self::Member),
-            "OWNER_KIND_PARTNER" => Some(Self::Partner),
-            "OWNER_KIND_STAFF" => Some(Self::Staff),
-            _ => None,
-        }
-    }
-}
-/// Generated client implementations.
-pub mod owner_service_client {
-    #![allow(
-        unused_variables,
-        dead_code,
-        missing_docs,
-        clippy::wildcard_imports,
-        clippy::let_unit_value,
-    )]
-    use tonic::codegen::*;
-    use tonic::codegen::http::Uri;
-    /// Who can hold points. The members service opens an owner for everybody who enrols; programs open those of partners.
-    #[derive(Debug, Clone)]
-    pub struct OwnerServiceClient<T> {
-        inner: tonic::client::Grpc<T>,
-    }
-    impl<T> OwnerServiceClient<T>
-    where
-        T: tonic::client::GrpcService<tonic::body::Body>,
-        T::Error: Into<StdError>,
-        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
-        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
-    {
-        pub fn new(inner: T) -> Self {
-            let inner = tonic::client::Grpc::new(inner);
-            Self { inner }
-        }
-        pub fn with_origin(inner: T, origin: Uri) -> Self {
-            let inner = tonic::client::Grpc::with_origin(inner, origin);
-            Self { inner }
-        }
-        pub fn with_interceptor<F>(
-            inner: T,
-            interceptor: F,
-        ) -> OwnerServiceClient<InterceptedService<T, F>>
-        where
-            F: tonic::service::Interceptor,
-            T::ResponseBody: Default,
-            T: tonic::codegen::Service<
-                http::Request<tonic::body::Body>,
-                Response = http::Response<
-                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
-                >,
-            >,
-            <T as tonic::codegen::Service<
-                http::Request<tonic::body::Body>,
-            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
-        {
-            OwnerServiceClient::new(InterceptedService::new(inner, interceptor))
-        }
-        /// Compress requests with the given encoding.
-        ///
-        /// This requires the server to support it otherwise it might respond with an
-        /// error.
-        #[must_use]
-        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.inner = self.inner.send_compressed(encoding);
-            self
-        }
-        /// Enable decompressing responses.
-        #[must_use]
-        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.inner = self.inner.accept_compressed(encoding);
-            self
-        }
-        /// Limits the maximum size of a decoded message.
-        ///
-        /// Default: `4MB`
-        #[must_use]
-        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
-            self.inner = self.inner.max_decoding_message_size(limit);
-            self
-        }
-        /// Limits the maximum size of an encoded message.
-        ///
-        /// Default: `usize::MAX`
-        #[must_use]
-        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
-            self.inner = self.inner.max_encoding_message_size(limit);
-            self
-        }
-        /// Opens an owner. Opening the same id with the same kind again changes nothing and answers alike.
-        pub async fn open_owner(
-            &mut self,
-            request: impl tonic::IntoRequest<super::OpenOwnerRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::OpenOwnerResponse>,
-            tonic::Status,
-        > {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/fealty.ledger.v1.OwnerService/OpenOwner",
-            );
-            let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(GrpcMethod::new("fealty.ledger.v1.OwnerService", "OpenOwner"));
-            self.inner.unary(req, path, codec).await
-        }
-        /// One owner.
-        pub async fn get_owner(
-            &mut self,
-            request: impl tonic::IntoRequest<super::GetOwnerRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::GetOwnerResponse>,
-            tonic::Status,
-        > {
-            self.inner
-                .ready()
-                .await
-                .map_err(|e| {
-                    tonic::Status::unknown(
-                        format!("Service was not ready: {}", e.into()),
-                    )
-                })?;
-            let codec = tonic_prost::ProstCodec::default();
-            let path = http::uri::PathAndQuery::from_static(
-                "/fealty.ledger.v1.OwnerService/GetOwner",
-            );
-            let mut req = request.into_request();
-            req.extensions_mut()
-                .insert(GrpcMethod::new("fealty.ledger.v1.OwnerService", "GetOwner"));
-            self.inner.unary(req, path, codec).await
-        }
-    }
-}
-/// Generated server implementations.
-pub mod owner_service_server {
-    #![allow(
-        unused_variables,
-        dead_code,
-        missing_docs,
-        clippy::wildcard_imports,
-        clippy::let_unit_value,
-    )]
-    use tonic::codegen::*;
-    /// Generated trait containing gRPC methods that should be implemented for use with OwnerServiceServer.
-    #[async_trait]
-    pub trait OwnerService: std::marker::Send + std::marker::Sync + 'static {
-        /// Opens an owner. Opening the same id with the same kind again changes nothing and answers alike.
-        async fn open_owner(
-            &self,
-            request: tonic::Request<super::OpenOwnerRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::OpenOwnerResponse>,
-            tonic::Status,
-        >;
-        /// One owner.
-        async fn get_owner(
-            &self,
-            request: tonic::Request<super::GetOwnerRequest>,
-        ) -> std::result::Result<
-            tonic::Response<super::GetOwnerResponse>,
-            tonic::Status,
-        >;
-    }
-    /// Who can hold points. The members service opens an owner for everybody who enrols; programs open those of partners.
-    #[derive(Debug)]
-    pub struct OwnerServiceServer<T> {
-        inner: Arc<T>,
-        accept_compression_encodings: EnabledCompressionEncodings,
-        send_compression_encodings: EnabledCompressionEncodings,
-        max_decoding_message_size: Option<usize>,
-        max_encoding_message_size: Option<usize>,
-    }
-    impl<T> OwnerServiceServer<T> {
-        pub fn new(inner: T) -> Self {
-            Self::from_arc(Arc::new(inner))
-        }
-        pub fn from_arc(inner: Arc<T>) -> Self {
-            Self {
-                inner,
-                accept_compression_encodings: Default::default(),
-                send_compression_encodings: Default::default(),
-                max_decoding_message_size: None,
-                max_encoding_message_size: None,
-            }
-        }
-        pub fn with_interceptor<F>(
-            inner: T,
-            interceptor: F,
-        ) -> InterceptedService<Self, F>
-        where
-            F: tonic::service::Interceptor,
-        {
-            InterceptedService::new(Self::new(inner), interceptor)
-        }
-        /// Enable decompressing requests with the given encoding.
-        #[must_use]
-        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.accept_compression_encodings.enable(encoding);
-            self
-        }
-        /// Compress responses with the given encoding, if the client supports it.
-        #[must_use]
-        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
-            self.send_compression_encodings.enable(encoding);
-            self
-        }
-        /// Limits the maximum size of a decoded message.
-        ///
-        /// Default: `4MB`
-        #[must_use]
-        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
-            self.max_decoding_message_size = Some(limit);
-            self
-        }
-        /// Limits the maximum size of an encoded message.
-        ///
-        /// Default: `usize::MAX`
-        #[must_use]
-        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
-            self.max_encoding_message_size = Some(limit);
-            self
-        }
-    }
-    impl<T, B> tonic::codegen::Service<http::Request<B>> for OwnerServiceServer<T>
-    where
-        T: OwnerService,
-        B: Body + std::marker::Send + 'static,
-        B::Error: Into<StdError> + std::marker::Send + 'static,
-    {
-        type Response = http::Response<tonic::body::Body>;
-        type Error = std::convert::Infallible;
-        type Future = BoxFuture<Self::Response, Self::Error>;
-        fn poll_ready(
-            &mut self,
-            _cx: &mut Context<'_>,
-        ) -> Poll<std::result::Result<(), Self::Error>> {
-            Poll::Ready(Ok(()))
-        }
-        fn call(&mut self, req: http::Request<B>) -> Self::Future {
-            match req.uri().path() {
-                "/fealty.ledger.v1.OwnerService/OpenOwner" => {
-                    #[allow(non_camel_case_types)]
-                    struct OpenOwnerSvc<T: OwnerService>(pub Arc<T>);
-                    impl<
-                        T: OwnerService,
-                    > tonic::server::UnaryService<super::OpenOwnerRequest>
-                    for OpenOwnerSvc<T> {
-                        type Response = super::OpenOwnerResponse;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::OpenOwnerRequest>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as OwnerService>::open_owner(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = OpenOwnerSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                "/fealty.ledger.v1.OwnerService/GetOwner" => {
-                    #[allow(non_camel_case_types)]
-                    struct GetOwnerSvc<T: OwnerService>(pub Arc<T>);
-                    impl<
-                        T: OwnerService,
-                    > tonic::server::UnaryService<super::GetOwnerRequest>
-                    for GetOwnerSvc<T> {
-                        type Response = super::GetOwnerResponse;
-                        type Future = BoxFuture<
-                            tonic::Response<Self::Response>,
-                            tonic::Status,
-                        >;
-                        fn call(
-                            &mut self,
-                            request: tonic::Request<super::GetOwnerRequest>,
-                        ) -> Self::Future {
-                            let inner = Arc::clone(&self.0);
-                            let fut = async move {
-                                <T as OwnerService>::get_owner(&inner, request).await
-                            };
-                            Box::pin(fut)
-                        }
-                    }
-                    let accept_compression_encodings = self.accept_compression_encodings;
-                    let send_compression_encodings = self.send_compression_encodings;
-                    let max_decoding_message_size = self.max_decoding_message_size;
-                    let max_encoding_message_size = self.max_encoding_message_size;
-                    let inner = self.inner.clone();
-                    let fut = async move {
-                        let method = GetOwnerSvc(inner);
-                        let codec = tonic_prost::ProstCodec::default();
-                        let mut grpc = tonic::server::Grpc::new(codec)
-                            .apply_compression_config(
-                                accept_compression_encodings,
-                                send_compression_encodings,
-                            )
-                            .apply_max_message_size_config(
-                                max_decoding_message_size,
-                                max_encoding_message_size,
-                            );
-                        let res = grpc.unary(method, req).await;
-                        Ok(res)
-                    };
-                    Box::pin(fut)
-                }
-                _ => {
-                    Box::pin(async move {
-                        let mut response = http::Response::new(
-                            tonic::body::Body::default(),
-                        );
-                        let headers = response.headers_mut();
-                        headers
-                            .insert(
-                                tonic::Status::GRPC_STATUS,
-                                (tonic::Code::Unimplemented as i32).into(),
-                            );
-                        headers
-                            .insert(
-                                http::header::CONTENT_TYPE,
-                                tonic::metadata::GRPC_CONTENT_TYPE,
-                            );
-                        Ok(response)
-                    })
-                }
-            }
-        }
-    }
-    impl<T> Clone for OwnerServiceServer<T> {
-        fn clone(&self) -> Self {
-            let inner = self.inner.clone();
-            Self {
-                inner,
-                accept_compression_encodings: self.accept_compression_encodings,
-                send_compression_encodings: self.send_compression_encodings,
-                max_decoding_message_size: self.max_decoding_message_size,
-                max_encoding_message_size: self.max_encoding_message_size,
-            }
-        }
-    }
-    /// Generated gRPC service name
-    pub const SERVICE_NAME: &str = "fealty.ledger.v1.OwnerService";
-    impl<T> tonic::server::NamedService for OwnerServiceServer<T> {
-        const NAME: &'static str = SERVICE_NAME;
-    }
-}
 /// Something that happened to an owner. Never changed once recorded.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Transaction {
@@ -2487,6 +2030,1163 @@ pub mod transaction_service_server {
     /// Generated gRPC service name
     pub const SERVICE_NAME: &str = "fealty.ledger.v1.TransactionService";
     impl<T> tonic::server::NamedService for TransactionServiceServer<T> {
+        const NAME: &'static str = SERVICE_NAME;
+    }
+}
+/// Points that are set aside.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Hold {
+    /// UUID, given by the service.
+    #[prost(string, tag = "1")]
+    pub hold_id: ::prost::alloc::string::String,
+    /// Whose points.
+    #[prost(string, tag = "2")]
+    pub owner_id: ::prost::alloc::string::String,
+    /// How many were set aside.
+    #[prost(message, optional, tag = "3")]
+    pub amount: ::core::option::Option<super::super::r#type::v1::Amount>,
+    /// How many of them were spent; 0 unless it was captured.
+    #[prost(int64, tag = "4")]
+    pub captured_value: i64,
+    /// What became of it.
+    #[prost(enumeration = "HoldStatus", tag = "5")]
+    pub status: i32,
+    /// When it ends by itself.
+    #[prost(message, optional, tag = "6")]
+    pub expire_time: ::core::option::Option<::prost_types::Timestamp>,
+    /// Set by the service.
+    #[prost(message, optional, tag = "7")]
+    pub create_time: ::core::option::Option<::prost_types::Timestamp>,
+}
+/// Sets points aside.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct HoldPointsRequest {
+    /// UUID of this attempt.
+    #[prost(string, tag = "1")]
+    pub request_id: ::prost::alloc::string::String,
+    /// Whose points.
+    #[prost(string, tag = "2")]
+    pub owner_id: ::prost::alloc::string::String,
+    /// How many; above zero.
+    #[prost(message, optional, tag = "3")]
+    pub amount: ::core::option::Option<super::super::r#type::v1::Amount>,
+    /// How long at the most, in seconds: 1 to 2592000 (30 days); 0 asks for 900.
+    #[prost(int32, tag = "4")]
+    pub duration_seconds: i32,
+    /// System that asks; up to 100 characters.
+    #[prost(string, tag = "5")]
+    pub source: ::prost::alloc::string::String,
+    /// Why; up to 500 characters.
+    #[prost(string, tag = "6")]
+    pub reason: ::prost::alloc::string::String,
+}
+/// What was set aside.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct HoldPointsResponse {
+    /// The hold.
+    #[prost(message, optional, tag = "1")]
+    pub hold: ::core::option::Option<Hold>,
+    /// What was recorded.
+    #[prost(message, optional, tag = "2")]
+    pub transaction: ::core::option::Option<Transaction>,
+    /// The owner's balances right after it.
+    #[prost(message, optional, tag = "3")]
+    pub balance: ::core::option::Option<OwnerBalance>,
+}
+/// Spends what is held.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CaptureHoldRequest {
+    /// UUID of this attempt.
+    #[prost(string, tag = "1")]
+    pub request_id: ::prost::alloc::string::String,
+    /// Which hold.
+    #[prost(string, tag = "2")]
+    pub hold_id: ::prost::alloc::string::String,
+    /// How many points; 0 for all that is held.
+    #[prost(int64, tag = "3")]
+    pub value: i64,
+    /// Why; up to 500 characters.
+    #[prost(string, tag = "4")]
+    pub reason: ::prost::alloc::string::String,
+}
+/// What was spent.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct CaptureHoldResponse {
+    /// The hold.
+    #[prost(message, optional, tag = "1")]
+    pub hold: ::core::option::Option<Hold>,
+    /// What was recorded.
+    #[prost(message, optional, tag = "2")]
+    pub transaction: ::core::option::Option<Transaction>,
+    /// The owner's balances right after it.
+    #[prost(message, optional, tag = "3")]
+    pub balance: ::core::option::Option<OwnerBalance>,
+}
+/// Gives back what is held.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ReleaseHoldRequest {
+    /// UUID of this attempt.
+    #[prost(string, tag = "1")]
+    pub request_id: ::prost::alloc::string::String,
+    /// Which hold.
+    #[prost(string, tag = "2")]
+    pub hold_id: ::prost::alloc::string::String,
+    /// Why; up to 500 characters.
+    #[prost(string, tag = "3")]
+    pub reason: ::prost::alloc::string::String,
+}
+/// What was given back.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ReleaseHoldResponse {
+    /// The hold.
+    #[prost(message, optional, tag = "1")]
+    pub hold: ::core::option::Option<Hold>,
+    /// The owner's balances right after it.
+    #[prost(message, optional, tag = "2")]
+    pub balance: ::core::option::Option<OwnerBalance>,
+}
+/// Asks for one hold.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetHoldRequest {
+    /// Which.
+    #[prost(string, tag = "1")]
+    pub hold_id: ::prost::alloc::string::String,
+}
+/// One hold.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetHoldResponse {
+    /// As it is now: one whose time has passed has ended.
+    #[prost(message, optional, tag = "1")]
+    pub hold: ::core::option::Option<Hold>,
+}
+/// What became of a hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum HoldStatus {
+    /// Not valid.
+    Unspecified = 0,
+    /// The points are set aside.
+    Open = 1,
+    /// The points, or a part, were spent.
+    Captured = 2,
+    /// The points were given back.
+    Released = 3,
+    /// It ended by itself, and the points are the owner's again.
+    Expired = 4,
+}
+impl HoldStatus {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "HOLD_STATUS_UNSPECIFIED",
+            Self::Open => "HOLD_STATUS_OPEN",
+            Self::Captured => "HOLD_STATUS_CAPTURED",
+            Self::Released => "HOLD_STATUS_RELEASED",
+            Self::Expired => "HOLD_STATUS_EXPIRED",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "HOLD_STATUS_UNSPECIFIED" => Some(Self::Unspecified),
+            "HOLD_STATUS_OPEN" => Some(Self::Open),
+            "HOLD_STATUS_CAPTURED" => Some(Self::Captured),
+            "HOLD_STATUS_RELEASED" => Some(Self::Released),
+            "HOLD_STATUS_EXPIRED" => Some(Self::Expired),
+            _ => None,
+        }
+    }
+}
+/// Generated client implementations.
+pub mod hold_service_client {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    use tonic::codegen::http::Uri;
+    /// Points that are set aside until somebody decides: what is held cannot be spent by anything else. A hold is captured
+    /// (the points are spent) or released (the owner has them again); left alone, it ends by itself at its time, and the
+    /// points are the owner's again from that instant on.
+    ///
+    /// Request ids are remembered for ever, with the outcome, as in TransactionService.
+    #[derive(Debug, Clone)]
+    pub struct HoldServiceClient<T> {
+        inner: tonic::client::Grpc<T>,
+    }
+    impl<T> HoldServiceClient<T>
+    where
+        T: tonic::client::GrpcService<tonic::body::Body>,
+        T::Error: Into<StdError>,
+        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
+        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
+    {
+        pub fn new(inner: T) -> Self {
+            let inner = tonic::client::Grpc::new(inner);
+            Self { inner }
+        }
+        pub fn with_origin(inner: T, origin: Uri) -> Self {
+            let inner = tonic::client::Grpc::with_origin(inner, origin);
+            Self { inner }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> HoldServiceClient<InterceptedService<T, F>>
+        where
+            F: tonic::service::Interceptor,
+            T::ResponseBody: Default,
+            T: tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+                Response = http::Response<
+                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
+                >,
+            >,
+            <T as tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
+        {
+            HoldServiceClient::new(InterceptedService::new(inner, interceptor))
+        }
+        /// Compress requests with the given encoding.
+        ///
+        /// This requires the server to support it otherwise it might respond with an
+        /// error.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.send_compressed(encoding);
+            self
+        }
+        /// Enable decompressing responses.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.accept_compressed(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_decoding_message_size(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_encoding_message_size(limit);
+            self
+        }
+        /// Sets points aside: from the lots that end soonest, which the hold keeps a claim on.
+        pub async fn hold_points(
+            &mut self,
+            request: impl tonic::IntoRequest<super::HoldPointsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::HoldPointsResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/fealty.ledger.v1.HoldService/HoldPoints",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("fealty.ledger.v1.HoldService", "HoldPoints"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Spends what is held, or a part of it; the rest is the owner's again.
+        pub async fn capture_hold(
+            &mut self,
+            request: impl tonic::IntoRequest<super::CaptureHoldRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::CaptureHoldResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/fealty.ledger.v1.HoldService/CaptureHold",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("fealty.ledger.v1.HoldService", "CaptureHold"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Gives what is held back to the owner. Releasing a hold that was released, or that has ended by itself, changes
+        /// nothing and answers how it ended.
+        pub async fn release_hold(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ReleaseHoldRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ReleaseHoldResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/fealty.ledger.v1.HoldService/ReleaseHold",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("fealty.ledger.v1.HoldService", "ReleaseHold"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// One hold.
+        pub async fn get_hold(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GetHoldRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetHoldResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/fealty.ledger.v1.HoldService/GetHold",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("fealty.ledger.v1.HoldService", "GetHold"));
+            self.inner.unary(req, path, codec).await
+        }
+    }
+}
+/// Generated server implementations.
+pub mod hold_service_server {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    /// Generated trait containing gRPC methods that should be implemented for use with HoldServiceServer.
+    #[async_trait]
+    pub trait HoldService: std::marker::Send + std::marker::Sync + 'static {
+        /// Sets points aside: from the lots that end soonest, which the hold keeps a claim on.
+        async fn hold_points(
+            &self,
+            request: tonic::Request<super::HoldPointsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::HoldPointsResponse>,
+            tonic::Status,
+        >;
+        /// Spends what is held, or a part of it; the rest is the owner's again.
+        async fn capture_hold(
+            &self,
+            request: tonic::Request<super::CaptureHoldRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::CaptureHoldResponse>,
+            tonic::Status,
+        >;
+        /// Gives what is held back to the owner. Releasing a hold that was released, or that has ended by itself, changes
+        /// nothing and answers how it ended.
+        async fn release_hold(
+            &self,
+            request: tonic::Request<super::ReleaseHoldRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ReleaseHoldResponse>,
+            tonic::Status,
+        >;
+        /// One hold.
+        async fn get_hold(
+            &self,
+            request: tonic::Request<super::GetHoldRequest>,
+        ) -> std::result::Result<tonic::Response<super::GetHoldResponse>, tonic::Status>;
+    }
+    /// Points that are set aside until somebody decides: what is held cannot be spent by anything else. A hold is captured
+    /// (the points are spent) or released (the owner has them again); left alone, it ends by itself at its time, and the
+    /// points are the owner's again from that instant on.
+    ///
+    /// Request ids are remembered for ever, with the outcome, as in TransactionService.
+    #[derive(Debug)]
+    pub struct HoldServiceServer<T> {
+        inner: Arc<T>,
+        accept_compression_encodings: EnabledCompressionEncodings,
+        send_compression_encodings: EnabledCompressionEncodings,
+        max_decoding_message_size: Option<usize>,
+        max_encoding_message_size: Option<usize>,
+    }
+    impl<T> HoldServiceServer<T> {
+        pub fn new(inner: T) -> Self {
+            Self::from_arc(Arc::new(inner))
+        }
+        pub fn from_arc(inner: Arc<T>) -> Self {
+            Self {
+                inner,
+                accept_compression_encodings: Default::default(),
+                send_compression_encodings: Default::default(),
+                max_decoding_message_size: None,
+                max_encoding_message_size: None,
+            }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> InterceptedService<Self, F>
+        where
+            F: tonic::service::Interceptor,
+        {
+            InterceptedService::new(Self::new(inner), interceptor)
+        }
+        /// Enable decompressing requests with the given encoding.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.accept_compression_encodings.enable(encoding);
+            self
+        }
+        /// Compress responses with the given encoding, if the client supports it.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.send_compression_encodings.enable(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.max_decoding_message_size = Some(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.max_encoding_message_size = Some(limit);
+            self
+        }
+    }
+    impl<T, B> tonic::codegen::Service<http::Request<B>> for HoldServiceServer<T>
+    where
+        T: HoldService,
+        B: Body + std::marker::Send + 'static,
+        B::Error: Into<StdError> + std::marker::Send + 'static,
+    {
+        type Response = http::Response<tonic::body::Body>;
+        type Error = std::convert::Infallible;
+        type Future = BoxFuture<Self::Response, Self::Error>;
+        fn poll_ready(
+            &mut self,
+            _cx: &mut Context<'_>,
+        ) -> Poll<std::result::Result<(), Self::Error>> {
+            Poll::Ready(Ok(()))
+        }
+        fn call(&mut self, req: http::Request<B>) -> Self::Future {
+            match req.uri().path() {
+                "/fealty.ledger.v1.HoldService/HoldPoints" => {
+                    #[allow(non_camel_case_types)]
+                    struct HoldPointsSvc<T: HoldService>(pub Arc<T>);
+                    impl<
+                        T: HoldService,
+                    > tonic::server::UnaryService<super::HoldPointsRequest>
+                    for HoldPointsSvc<T> {
+                        type Response = super::HoldPointsResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::HoldPointsRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as HoldService>::hold_points(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = HoldPointsSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/fealty.ledger.v1.HoldService/CaptureHold" => {
+                    #[allow(non_camel_case_types)]
+                    struct CaptureHoldSvc<T: HoldService>(pub Arc<T>);
+                    impl<
+                        T: HoldService,
+                    > tonic::server::UnaryService<super::CaptureHoldRequest>
+                    for CaptureHoldSvc<T> {
+                        type Response = super::CaptureHoldResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::CaptureHoldRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as HoldService>::capture_hold(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = CaptureHoldSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/fealty.ledger.v1.HoldService/ReleaseHold" => {
+                    #[allow(non_camel_case_types)]
+                    struct ReleaseHoldSvc<T: HoldService>(pub Arc<T>);
+                    impl<
+                        T: HoldService,
+                    > tonic::server::UnaryService<super::ReleaseHoldRequest>
+                    for ReleaseHoldSvc<T> {
+                        type Response = super::ReleaseHoldResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ReleaseHoldRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as HoldService>::release_hold(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ReleaseHoldSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/fealty.ledger.v1.HoldService/GetHold" => {
+                    #[allow(non_camel_case_types)]
+                    struct GetHoldSvc<T: HoldService>(pub Arc<T>);
+                    impl<
+                        T: HoldService,
+                    > tonic::server::UnaryService<super::GetHoldRequest>
+                    for GetHoldSvc<T> {
+                        type Response = super::GetHoldResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::GetHoldRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as HoldService>::get_hold(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GetHoldSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                _ => {
+                    Box::pin(async move {
+                        let mut response = http::Response::new(
+                            tonic::body::Body::default(),
+                        );
+                        let headers = response.headers_mut();
+                        headers
+                            .insert(
+                                tonic::Status::GRPC_STATUS,
+                                (tonic::Code::Unimplemented as i32).into(),
+                            );
+                        headers
+                            .insert(
+                                http::header::CONTENT_TYPE,
+                                tonic::metadata::GRPC_CONTENT_TYPE,
+                            );
+                        Ok(response)
+                    })
+                }
+            }
+        }
+    }
+    impl<T> Clone for HoldServiceServer<T> {
+        fn clone(&self) -> Self {
+            let inner = self.inner.clone();
+            Self {
+                inner,
+                accept_compression_encodings: self.accept_compression_encodings,
+                send_compression_encodings: self.send_compression_encodings,
+                max_decoding_message_size: self.max_decoding_message_size,
+                max_encoding_message_size: self.max_encoding_message_size,
+            }
+        }
+    }
+    /// Generated gRPC service name
+    pub const SERVICE_NAME: &str = "fealty.ledger.v1.HoldService";
+    impl<T> tonic::server::NamedService for HoldServiceServer<T> {
+        const NAME: &'static str = SERVICE_NAME;
+    }
+}
+/// Somebody who holds points.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Owner {
+    /// UUID; a member's id for members.
+    #[prost(string, tag = "1")]
+    pub owner_id: ::prost::alloc::string::String,
+    /// What it is.
+    #[prost(enumeration = "OwnerKind", tag = "2")]
+    pub kind: i32,
+    /// Number of its newest transaction; 0 before the first.
+    #[prost(int64, tag = "3")]
+    pub version: i64,
+    /// Set by the service.
+    #[prost(message, optional, tag = "4")]
+    pub create_time: ::core::option::Option<::prost_types::Timestamp>,
+}
+/// Opens an owner.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct OpenOwnerRequest {
+    /// UUID of this attempt.
+    #[prost(string, tag = "1")]
+    pub request_id: ::prost::alloc::string::String,
+    /// UUID to give it.
+    #[prost(string, tag = "2")]
+    pub owner_id: ::prost::alloc::string::String,
+    /// What it is.
+    #[prost(enumeration = "OwnerKind", tag = "3")]
+    pub kind: i32,
+}
+/// The opened owner.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct OpenOwnerResponse {
+    /// As stored.
+    #[prost(message, optional, tag = "1")]
+    pub owner: ::core::option::Option<Owner>,
+}
+/// Asks for one owner.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetOwnerRequest {
+    /// Whom.
+    #[prost(string, tag = "1")]
+    pub owner_id: ::prost::alloc::string::String,
+}
+/// One owner.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetOwnerResponse {
+    /// As stored.
+    #[prost(message, optional, tag = "1")]
+    pub owner: ::core::option::Option<Owner>,
+}
+/// What an owner is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum OwnerKind {
+    /// Not valid.
+    Unspecified = 0,
+    /// A member of the program.
+    Member = 1,
+    /// A partner company.
+    Partner = 2,
+    /// A staff member.
+    Staff = 3,
+}
+impl OwnerKind {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "OWNER_KIND_UNSPECIFIED",
+            Self::Member => "OWNER_KIND_MEMBER",
+            Self::Partner => "OWNER_KIND_PARTNER",
+            Self::Staff => "OWNER_KIND_STAFF",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "OWNER_KIND_UNSPECIFIED" => Some(Self::Unspecified),
+            "OWNER_KIND_MEMBER" => Some(Self::Member),
+            "OWNER_KIND_PARTNER" => Some(Self::Partner),
+            "OWNER_KIND_STAFF" => Some(Self::Staff),
+            _ => None,
+        }
+    }
+}
+/// Generated client implementations.
+pub mod owner_service_client {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    use tonic::codegen::http::Uri;
+    /// Who can hold points. The members service opens an owner for everybody who enrols; programs open those of partners.
+    #[derive(Debug, Clone)]
+    pub struct OwnerServiceClient<T> {
+        inner: tonic::client::Grpc<T>,
+    }
+    impl<T> OwnerServiceClient<T>
+    where
+        T: tonic::client::GrpcService<tonic::body::Body>,
+        T::Error: Into<StdError>,
+        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
+        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
+    {
+        pub fn new(inner: T) -> Self {
+            let inner = tonic::client::Grpc::new(inner);
+            Self { inner }
+        }
+        pub fn with_origin(inner: T, origin: Uri) -> Self {
+            let inner = tonic::client::Grpc::with_origin(inner, origin);
+            Self { inner }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> OwnerServiceClient<InterceptedService<T, F>>
+        where
+            F: tonic::service::Interceptor,
+            T::ResponseBody: Default,
+            T: tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+                Response = http::Response<
+                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
+                >,
+            >,
+            <T as tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
+        {
+            OwnerServiceClient::new(InterceptedService::new(inner, interceptor))
+        }
+        /// Compress requests with the given encoding.
+        ///
+        /// This requires the server to support it otherwise it might respond with an
+        /// error.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.send_compressed(encoding);
+            self
+        }
+        /// Enable decompressing responses.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.accept_compressed(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_decoding_message_size(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_encoding_message_size(limit);
+            self
+        }
+        /// Opens an owner. Opening the same id with the same kind again changes nothing and answers alike.
+        pub async fn open_owner(
+            &mut self,
+            request: impl tonic::IntoRequest<super::OpenOwnerRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::OpenOwnerResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/fealty.ledger.v1.OwnerService/OpenOwner",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("fealty.ledger.v1.OwnerService", "OpenOwner"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// One owner.
+        pub async fn get_owner(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GetOwnerRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetOwnerResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/fealty.ledger.v1.OwnerService/GetOwner",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("fealty.ledger.v1.OwnerService", "GetOwner"));
+            self.inner.unary(req, path, codec).await
+        }
+    }
+}
+/// Generated server implementations.
+pub mod owner_service_server {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    /// Generated trait containing gRPC methods that should be implemented for use with OwnerServiceServer.
+    #[async_trait]
+    pub trait OwnerService: std::marker::Send + std::marker::Sync + 'static {
+        /// Opens an owner. Opening the same id with the same kind again changes nothing and answers alike.
+        async fn open_owner(
+            &self,
+            request: tonic::Request<super::OpenOwnerRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::OpenOwnerResponse>,
+            tonic::Status,
+        >;
+        /// One owner.
+        async fn get_owner(
+            &self,
+            request: tonic::Request<super::GetOwnerRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetOwnerResponse>,
+            tonic::Status,
+        >;
+    }
+    /// Who can hold points. The members service opens an owner for everybody who enrols; programs open those of partners.
+    #[derive(Debug)]
+    pub struct OwnerServiceServer<T> {
+        inner: Arc<T>,
+        accept_compression_encodings: EnabledCompressionEncodings,
+        send_compression_encodings: EnabledCompressionEncodings,
+        max_decoding_message_size: Option<usize>,
+        max_encoding_message_size: Option<usize>,
+    }
+    impl<T> OwnerServiceServer<T> {
+        pub fn new(inner: T) -> Self {
+            Self::from_arc(Arc::new(inner))
+        }
+        pub fn from_arc(inner: Arc<T>) -> Self {
+            Self {
+                inner,
+                accept_compression_encodings: Default::default(),
+                send_compression_encodings: Default::default(),
+                max_decoding_message_size: None,
+                max_encoding_message_size: None,
+            }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> InterceptedService<Self, F>
+        where
+            F: tonic::service::Interceptor,
+        {
+            InterceptedService::new(Self::new(inner), interceptor)
+        }
+        /// Enable decompressing requests with the given encoding.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.accept_compression_encodings.enable(encoding);
+            self
+        }
+        /// Compress responses with the given encoding, if the client supports it.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.send_compression_encodings.enable(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.max_decoding_message_size = Some(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.max_encoding_message_size = Some(limit);
+            self
+        }
+    }
+    impl<T, B> tonic::codegen::Service<http::Request<B>> for OwnerServiceServer<T>
+    where
+        T: OwnerService,
+        B: Body + std::marker::Send + 'static,
+        B::Error: Into<StdError> + std::marker::Send + 'static,
+    {
+        type Response = http::Response<tonic::body::Body>;
+        type Error = std::convert::Infallible;
+        type Future = BoxFuture<Self::Response, Self::Error>;
+        fn poll_ready(
+            &mut self,
+            _cx: &mut Context<'_>,
+        ) -> Poll<std::result::Result<(), Self::Error>> {
+            Poll::Ready(Ok(()))
+        }
+        fn call(&mut self, req: http::Request<B>) -> Self::Future {
+            match req.uri().path() {
+                "/fealty.ledger.v1.OwnerService/OpenOwner" => {
+                    #[allow(non_camel_case_types)]
+                    struct OpenOwnerSvc<T: OwnerService>(pub Arc<T>);
+                    impl<
+                        T: OwnerService,
+                    > tonic::server::UnaryService<super::OpenOwnerRequest>
+                    for OpenOwnerSvc<T> {
+                        type Response = super::OpenOwnerResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::OpenOwnerRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as OwnerService>::open_owner(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = OpenOwnerSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/fealty.ledger.v1.OwnerService/GetOwner" => {
+                    #[allow(non_camel_case_types)]
+                    struct GetOwnerSvc<T: OwnerService>(pub Arc<T>);
+                    impl<
+                        T: OwnerService,
+                    > tonic::server::UnaryService<super::GetOwnerRequest>
+                    for GetOwnerSvc<T> {
+                        type Response = super::GetOwnerResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::GetOwnerRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as OwnerService>::get_owner(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GetOwnerSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                _ => {
+                    Box::pin(async move {
+                        let mut response = http::Response::new(
+                            tonic::body::Body::default(),
+                        );
+                        let headers = response.headers_mut();
+                        headers
+                            .insert(
+                                tonic::Status::GRPC_STATUS,
+                                (tonic::Code::Unimplemented as i32).into(),
+                            );
+                        headers
+                            .insert(
+                                http::header::CONTENT_TYPE,
+                                tonic::metadata::GRPC_CONTENT_TYPE,
+                            );
+                        Ok(response)
+                    })
+                }
+            }
+        }
+    }
+    impl<T> Clone for OwnerServiceServer<T> {
+        fn clone(&self) -> Self {
+            let inner = self.inner.clone();
+            Self {
+                inner,
+                accept_compression_encodings: self.accept_compression_encodings,
+                send_compression_encodings: self.send_compression_encodings,
+                max_decoding_message_size: self.max_decoding_message_size,
+                max_encoding_message_size: self.max_encoding_message_size,
+            }
+        }
+    }
+    /// Generated gRPC service name
+    pub const SERVICE_NAME: &str = "fealty.ledger.v1.OwnerService";
+    impl<T> tonic::server::NamedService for OwnerServiceServer<T> {
         const NAME: &'static str = SERVICE_NAME;
     }
 }

@@ -537,6 +537,1349 @@ pub mod api_key_service_server {
         const NAME: &'static str = SERVICE_NAME;
     }
 }
+/// Asks whether a member may be contacted.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct MayContactRequest {
+    /// UUID of this attempt.
+    #[prost(string, tag = "1")]
+    pub request_id: ::prost::alloc::string::String,
+    /// Whom.
+    #[prost(string, tag = "2")]
+    pub member_id: ::prost::alloc::string::String,
+    /// How.
+    #[prost(enumeration = "ContactChannel", tag = "3")]
+    pub channel: i32,
+    /// What for.
+    #[prost(enumeration = "ContactPurpose", tag = "4")]
+    pub purpose: i32,
+    /// What about: 1 to 60 small letters, digits, '-' and '_', such as "mothers_day".
+    #[prost(string, tag = "5")]
+    pub topic: ::prost::alloc::string::String,
+}
+/// The decision.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct MayContactResponse {
+    /// Yes, no, or not yet.
+    #[prost(enumeration = "ContactDecision", tag = "1")]
+    pub decision: i32,
+    /// The rule that decided.
+    #[prost(enumeration = "ContactRule", tag = "2")]
+    pub rule: i32,
+    /// When to ask again; set for NOT_BEFORE alone.
+    #[prost(message, optional, tag = "3")]
+    pub not_before_time: ::core::option::Option<::prost_types::Timestamp>,
+}
+/// Ends a topic for a member.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct OptOutTopicRequest {
+    /// Whom.
+    #[prost(string, tag = "1")]
+    pub member_id: ::prost::alloc::string::String,
+    /// 1 to 60 small letters, digits, '-' and '_'. A member can opt out of at most 200.
+    #[prost(string, tag = "2")]
+    pub topic: ::prost::alloc::string::String,
+}
+/// When the topic ended.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct OptOutTopicResponse {
+    /// The first time that it was asked for.
+    #[prost(message, optional, tag = "1")]
+    pub opt_out_time: ::core::option::Option<::prost_types::Timestamp>,
+}
+/// Asks for the topics that a member has opted out of.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListTopicOptOutsRequest {
+    /// Whose.
+    #[prost(string, tag = "1")]
+    pub member_id: ::prost::alloc::string::String,
+    /// 1 to 1000; 0 asks for 50.
+    #[prost(int32, tag = "2")]
+    pub page_size: i32,
+    /// `next_page_token` of the page before.
+    #[prost(string, tag = "3")]
+    pub page_token: ::prost::alloc::string::String,
+}
+/// A page of topics.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListTopicOptOutsResponse {
+    /// By topic.
+    #[prost(message, repeated, tag = "1")]
+    pub topic_opt_outs: ::prost::alloc::vec::Vec<TopicOptOut>,
+    /// Empty on the last page.
+    #[prost(string, tag = "2")]
+    pub next_page_token: ::prost::alloc::string::String,
+}
+/// A topic that a member has opted out of.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct TopicOptOut {
+    /// Which.
+    #[prost(string, tag = "1")]
+    pub topic: ::prost::alloc::string::String,
+    /// Since when.
+    #[prost(message, optional, tag = "2")]
+    pub opt_out_time: ::core::option::Option<::prost_types::Timestamp>,
+}
+/// How somebody is contacted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum ContactChannel {
+    /// Not valid.
+    Unspecified = 0,
+    /// E-mail.
+    Email = 1,
+    /// Text message.
+    Sms = 2,
+    /// A messenger.
+    Messenger = 3,
+    /// A push message to an app or a browser.
+    Push = 4,
+    /// A telephone call.
+    Call = 5,
+    /// Printed paper.
+    Paper = 6,
+}
+impl ContactChannel {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "CONTACT_CHANNEL_UNSPECIFIED",
+            Self::Email => "CONTACT_CHANNEL_EMAIL",
+            Self::Sms => "CONTACT_CHANNEL_SMS",
+            Self::Messenger => "CONTACT_CHANNEL_MESSENGER",
+            Self::Push => "CONTACT_CHANNEL_PUSH",
+            Self::Call => "CONTACT_CHANNEL_CALL",
+            Self::Paper => "CONTACT_CHANNEL_PAPER",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "CONTACT_CHANNEL_UNSPECIFIED" => Some(Self::Unspecified),
+            "CONTACT_CHANNEL_EMAIL" => Some(Self::Email),
+            "CONTACT_CHANNEL_SMS" => Some(Self::Sms),
+            "CONTACT_CHANNEL_MESSENGER" => Some(Self::Messenger),
+            "CONTACT_CHANNEL_PUSH" => Some(Self::Push),
+            "CONTACT_CHANNEL_CALL" => Some(Self::Call),
+            "CONTACT_CHANNEL_PAPER" => Some(Self::Paper),
+            _ => None,
+        }
+    }
+}
+/// What a contact is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum ContactPurpose {
+    /// Not valid.
+    Unspecified = 0,
+    /// Asking how something was. At most one such contact within 30 days.
+    ServiceQuality = 1,
+    /// What somebody needs to know of what they bought. Not bounded.
+    ServiceMessage = 2,
+    /// Advertising. At most three such contacts within 7 days.
+    Marketing = 3,
+}
+impl ContactPurpose {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "CONTACT_PURPOSE_UNSPECIFIED",
+            Self::ServiceQuality => "CONTACT_PURPOSE_SERVICE_QUALITY",
+            Self::ServiceMessage => "CONTACT_PURPOSE_SERVICE_MESSAGE",
+            Self::Marketing => "CONTACT_PURPOSE_MARKETING",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "CONTACT_PURPOSE_UNSPECIFIED" => Some(Self::Unspecified),
+            "CONTACT_PURPOSE_SERVICE_QUALITY" => Some(Self::ServiceQuality),
+            "CONTACT_PURPOSE_SERVICE_MESSAGE" => Some(Self::ServiceMessage),
+            "CONTACT_PURPOSE_MARKETING" => Some(Self::Marketing),
+            _ => None,
+        }
+    }
+}
+/// What was decided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum ContactDecision {
+    /// Never sent.
+    Unspecified = 0,
+    /// Send it.
+    Yes = 1,
+    /// Never send it.
+    No = 2,
+    /// Not now: ask again at `not_before_time`.
+    NotBefore = 3,
+}
+impl ContactDecision {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "CONTACT_DECISION_UNSPECIFIED",
+            Self::Yes => "CONTACT_DECISION_YES",
+            Self::No => "CONTACT_DECISION_NO",
+            Self::NotBefore => "CONTACT_DECISION_NOT_BEFORE",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "CONTACT_DECISION_UNSPECIFIED" => Some(Self::Unspecified),
+            "CONTACT_DECISION_YES" => Some(Self::Yes),
+            "CONTACT_DECISION_NO" => Some(Self::No),
+            "CONTACT_DECISION_NOT_BEFORE" => Some(Self::NotBefore),
+            _ => None,
+        }
+    }
+}
+/// The rule that decided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum ContactRule {
+    /// Never sent.
+    Unspecified = 0,
+    /// Nothing speaks against it.
+    Allowed = 1,
+    /// The member is not active.
+    MemberNotActive = 2,
+    /// The member has opted out of the topic.
+    TopicOptOut = 3,
+    /// The member was contacted often enough lately.
+    FrequencyCap = 4,
+}
+impl ContactRule {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "CONTACT_RULE_UNSPECIFIED",
+            Self::Allowed => "CONTACT_RULE_ALLOWED",
+            Self::MemberNotActive => "CONTACT_RULE_MEMBER_NOT_ACTIVE",
+            Self::TopicOptOut => "CONTACT_RULE_TOPIC_OPT_OUT",
+            Self::FrequencyCap => "CONTACT_RULE_FREQUENCY_CAP",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "CONTACT_RULE_UNSPECIFIED" => Some(Self::Unspecified),
+            "CONTACT_RULE_ALLOWED" => Some(Self::Allowed),
+            "CONTACT_RULE_MEMBER_NOT_ACTIVE" => Some(Self::MemberNotActive),
+            "CONTACT_RULE_TOPIC_OPT_OUT" => Some(Self::TopicOptOut),
+            "CONTACT_RULE_FREQUENCY_CAP" => Some(Self::FrequencyCap),
+            _ => None,
+        }
+    }
+}
+/// Generated client implementations.
+pub mod contact_service_client {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    use tonic::codegen::http::Uri;
+    /// Whether a member may be contacted. Whoever is about to send something asks first, and sends only after a yes.
+    #[derive(Debug, Clone)]
+    pub struct ContactServiceClient<T> {
+        inner: tonic::client::Grpc<T>,
+    }
+    impl<T> ContactServiceClient<T>
+    where
+        T: tonic::client::GrpcService<tonic::body::Body>,
+        T::Error: Into<StdError>,
+        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
+        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
+    {
+        pub fn new(inner: T) -> Self {
+            let inner = tonic::client::Grpc::new(inner);
+            Self { inner }
+        }
+        pub fn with_origin(inner: T, origin: Uri) -> Self {
+            let inner = tonic::client::Grpc::with_origin(inner, origin);
+            Self { inner }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> ContactServiceClient<InterceptedService<T, F>>
+        where
+            F: tonic::service::Interceptor,
+            T::ResponseBody: Default,
+            T: tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+                Response = http::Response<
+                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
+                >,
+            >,
+            <T as tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
+        {
+            ContactServiceClient::new(InterceptedService::new(inner, interceptor))
+        }
+        /// Compress requests with the given encoding.
+        ///
+        /// This requires the server to support it otherwise it might respond with an
+        /// error.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.send_compressed(encoding);
+            self
+        }
+        /// Enable decompressing responses.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.accept_compressed(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_decoding_message_size(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_encoding_message_size(limit);
+            self
+        }
+        /// Decides, and counts a yes as a contact in the same transaction, so that two senders cannot both pass a bound. The
+        /// same request id is answered as the first time.
+        pub async fn may_contact(
+            &mut self,
+            request: impl tonic::IntoRequest<super::MayContactRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::MayContactResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/fealty.members.v1.ContactService/MayContact",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("fealty.members.v1.ContactService", "MayContact"),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// The member wants nothing of this topic any more, ever; other topics go on. Doing it again changes nothing.
+        pub async fn opt_out_topic(
+            &mut self,
+            request: impl tonic::IntoRequest<super::OptOutTopicRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::OptOutTopicResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/fealty.members.v1.ContactService/OptOutTopic",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("fealty.members.v1.ContactService", "OptOutTopic"),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// The topics that a member has opted out of.
+        pub async fn list_topic_opt_outs(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListTopicOptOutsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListTopicOptOutsResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/fealty.members.v1.ContactService/ListTopicOptOuts",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new(
+                        "fealty.members.v1.ContactService",
+                        "ListTopicOptOuts",
+                    ),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+    }
+}
+/// Generated server implementations.
+pub mod contact_service_server {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    /// Generated trait containing gRPC methods that should be implemented for use with ContactServiceServer.
+    #[async_trait]
+    pub trait ContactService: std::marker::Send + std::marker::Sync + 'static {
+        /// Decides, and counts a yes as a contact in the same transaction, so that two senders cannot both pass a bound. The
+        /// same request id is answered as the first time.
+        async fn may_contact(
+            &self,
+            request: tonic::Request<super::MayContactRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::MayContactResponse>,
+            tonic::Status,
+        >;
+        /// The member wants nothing of this topic any more, ever; other topics go on. Doing it again changes nothing.
+        async fn opt_out_topic(
+            &self,
+            request: tonic::Request<super::OptOutTopicRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::OptOutTopicResponse>,
+            tonic::Status,
+        >;
+        /// The topics that a member has opted out of.
+        async fn list_topic_opt_outs(
+            &self,
+            request: tonic::Request<super::ListTopicOptOutsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListTopicOptOutsResponse>,
+            tonic::Status,
+        >;
+    }
+    /// Whether a member may be contacted. Whoever is about to send something asks first, and sends only after a yes.
+    #[derive(Debug)]
+    pub struct ContactServiceServer<T> {
+        inner: Arc<T>,
+        accept_compression_encodings: EnabledCompressionEncodings,
+        send_compression_encodings: EnabledCompressionEncodings,
+        max_decoding_message_size: Option<usize>,
+        max_encoding_message_size: Option<usize>,
+    }
+    impl<T> ContactServiceServer<T> {
+        pub fn new(inner: T) -> Self {
+            Self::from_arc(Arc::new(inner))
+        }
+        pub fn from_arc(inner: Arc<T>) -> Self {
+            Self {
+                inner,
+                accept_compression_encodings: Default::default(),
+                send_compression_encodings: Default::default(),
+                max_decoding_message_size: None,
+                max_encoding_message_size: None,
+            }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> InterceptedService<Self, F>
+        where
+            F: tonic::service::Interceptor,
+        {
+            InterceptedService::new(Self::new(inner), interceptor)
+        }
+        /// Enable decompressing requests with the given encoding.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.accept_compression_encodings.enable(encoding);
+            self
+        }
+        /// Compress responses with the given encoding, if the client supports it.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.send_compression_encodings.enable(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.max_decoding_message_size = Some(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.max_encoding_message_size = Some(limit);
+            self
+        }
+    }
+    impl<T, B> tonic::codegen::Service<http::Request<B>> for ContactServiceServer<T>
+    where
+        T: ContactService,
+        B: Body + std::marker::Send + 'static,
+        B::Error: Into<StdError> + std::marker::Send + 'static,
+    {
+        type Response = http::Response<tonic::body::Body>;
+        type Error = std::convert::Infallible;
+        type Future = BoxFuture<Self::Response, Self::Error>;
+        fn poll_ready(
+            &mut self,
+            _cx: &mut Context<'_>,
+        ) -> Poll<std::result::Result<(), Self::Error>> {
+            Poll::Ready(Ok(()))
+        }
+        fn call(&mut self, req: http::Request<B>) -> Self::Future {
+            match req.uri().path() {
+                "/fealty.members.v1.ContactService/MayContact" => {
+                    #[allow(non_camel_case_types)]
+                    struct MayContactSvc<T: ContactService>(pub Arc<T>);
+                    impl<
+                        T: ContactService,
+                    > tonic::server::UnaryService<super::MayContactRequest>
+                    for MayContactSvc<T> {
+                        type Response = super::MayContactResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::MayContactRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as ContactService>::may_contact(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = MayContactSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/fealty.members.v1.ContactService/OptOutTopic" => {
+                    #[allow(non_camel_case_types)]
+                    struct OptOutTopicSvc<T: ContactService>(pub Arc<T>);
+                    impl<
+                        T: ContactService,
+                    > tonic::server::UnaryService<super::OptOutTopicRequest>
+                    for OptOutTopicSvc<T> {
+                        type Response = super::OptOutTopicResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::OptOutTopicRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as ContactService>::opt_out_topic(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = OptOutTopicSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/fealty.members.v1.ContactService/ListTopicOptOuts" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListTopicOptOutsSvc<T: ContactService>(pub Arc<T>);
+                    impl<
+                        T: ContactService,
+                    > tonic::server::UnaryService<super::ListTopicOptOutsRequest>
+                    for ListTopicOptOutsSvc<T> {
+                        type Response = super::ListTopicOptOutsResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListTopicOptOutsRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as ContactService>::list_topic_opt_outs(&inner, request)
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListTopicOptOutsSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                _ => {
+                    Box::pin(async move {
+                        let mut response = http::Response::new(
+                            tonic::body::Body::default(),
+                        );
+                        let headers = response.headers_mut();
+                        headers
+                            .insert(
+                                tonic::Status::GRPC_STATUS,
+                                (tonic::Code::Unimplemented as i32).into(),
+                            );
+                        headers
+                            .insert(
+                                http::header::CONTENT_TYPE,
+                                tonic::metadata::GRPC_CONTENT_TYPE,
+                            );
+                        Ok(response)
+                    })
+                }
+            }
+        }
+    }
+    impl<T> Clone for ContactServiceServer<T> {
+        fn clone(&self) -> Self {
+            let inner = self.inner.clone();
+            Self {
+                inner,
+                accept_compression_encodings: self.accept_compression_encodings,
+                send_compression_encodings: self.send_compression_encodings,
+                max_decoding_message_size: self.max_decoding_message_size,
+                max_encoding_message_size: self.max_encoding_message_size,
+            }
+        }
+    }
+    /// Generated gRPC service name
+    pub const SERVICE_NAME: &str = "fealty.members.v1.ContactService";
+    impl<T> tonic::server::NamedService for ContactServiceServer<T> {
+        const NAME: &'static str = SERVICE_NAME;
+    }
+}
+/// Members who share one account.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Household {
+    /// UUID, given by the service. The ledger's owner of the account bears the same id.
+    #[prost(string, tag = "1")]
+    pub household_id: ::prost::alloc::string::String,
+    /// Who belongs to it, in the order of joining; at most 20.
+    #[prost(string, repeated, tag = "2")]
+    pub member_ids: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// Set by the service.
+    #[prost(message, optional, tag = "3")]
+    pub create_time: ::core::option::Option<::prost_types::Timestamp>,
+}
+/// Makes a household.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CreateHouseholdRequest {
+    /// UUID of this attempt.
+    #[prost(string, tag = "1")]
+    pub request_id: ::prost::alloc::string::String,
+    /// Its first member.
+    #[prost(string, tag = "2")]
+    pub member_id: ::prost::alloc::string::String,
+}
+/// The new household.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CreateHouseholdResponse {
+    /// As stored.
+    #[prost(message, optional, tag = "1")]
+    pub household: ::core::option::Option<Household>,
+}
+/// Asks for one household.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetHouseholdRequest {
+    /// Which.
+    #[prost(string, tag = "1")]
+    pub household_id: ::prost::alloc::string::String,
+}
+/// One household.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetHouseholdResponse {
+    /// As stored.
+    #[prost(message, optional, tag = "1")]
+    pub household: ::core::option::Option<Household>,
+}
+/// Adds a member.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AddHouseholdMemberRequest {
+    /// UUID of this attempt.
+    #[prost(string, tag = "1")]
+    pub request_id: ::prost::alloc::string::String,
+    /// To which household.
+    #[prost(string, tag = "2")]
+    pub household_id: ::prost::alloc::string::String,
+    /// Whom.
+    #[prost(string, tag = "3")]
+    pub member_id: ::prost::alloc::string::String,
+}
+/// The changed household.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AddHouseholdMemberResponse {
+    /// As stored.
+    #[prost(message, optional, tag = "1")]
+    pub household: ::core::option::Option<Household>,
+}
+/// Takes a member out.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RemoveHouseholdMemberRequest {
+    /// UUID of this attempt.
+    #[prost(string, tag = "1")]
+    pub request_id: ::prost::alloc::string::String,
+    /// Of which household.
+    #[prost(string, tag = "2")]
+    pub household_id: ::prost::alloc::string::String,
+    /// Whom.
+    #[prost(string, tag = "3")]
+    pub member_id: ::prost::alloc::string::String,
+}
+/// The changed household.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RemoveHouseholdMemberResponse {
+    /// As stored.
+    #[prost(message, optional, tag = "1")]
+    pub household: ::core::option::Option<Household>,
+}
+/// Generated client implementations.
+pub mod household_service_client {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    use tonic::codegen::http::Uri;
+    /// Members who share one account: what any of them earns, all of them can spend.
+    #[derive(Debug, Clone)]
+    pub struct HouseholdServiceClient<T> {
+        inner: tonic::client::Grpc<T>,
+    }
+    impl<T> HouseholdServiceClient<T>
+    where
+        T: tonic::client::GrpcService<tonic::body::Body>,
+        T::Error: Into<StdError>,
+        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
+        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
+    {
+        pub fn new(inner: T) -> Self {
+            let inner = tonic::client::Grpc::new(inner);
+            Self { inner }
+        }
+        pub fn with_origin(inner: T, origin: Uri) -> Self {
+            let inner = tonic::client::Grpc::with_origin(inner, origin);
+            Self { inner }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> HouseholdServiceClient<InterceptedService<T, F>>
+        where
+            F: tonic::service::Interceptor,
+            T::ResponseBody: Default,
+            T: tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+                Response = http::Response<
+                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
+                >,
+            >,
+            <T as tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
+        {
+            HouseholdServiceClient::new(InterceptedService::new(inner, interceptor))
+        }
+        /// Compress requests with the given encoding.
+        ///
+        /// This requires the server to support it otherwise it might respond with an
+        /// error.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.send_compressed(encoding);
+            self
+        }
+        /// Enable decompressing responses.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.accept_compressed(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_decoding_message_size(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_encoding_message_size(limit);
+            self
+        }
+        /// Makes a household of one member, whose points become the household's. Once this answers, the ledger knows it.
+        pub async fn create_household(
+            &mut self,
+            request: impl tonic::IntoRequest<super::CreateHouseholdRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::CreateHouseholdResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/fealty.members.v1.HouseholdService/CreateHousehold",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new(
+                        "fealty.members.v1.HouseholdService",
+                        "CreateHousehold",
+                    ),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// One household, with its members.
+        pub async fn get_household(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GetHouseholdRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetHouseholdResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/fealty.members.v1.HouseholdService/GetHousehold",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("fealty.members.v1.HouseholdService", "GetHousehold"),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// Adds a member, whose points become the household's.
+        pub async fn add_household_member(
+            &mut self,
+            request: impl tonic::IntoRequest<super::AddHouseholdMemberRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::AddHouseholdMemberResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/fealty.members.v1.HouseholdService/AddHouseholdMember",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new(
+                        "fealty.members.v1.HouseholdService",
+                        "AddHouseholdMember",
+                    ),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// Takes a member out, who begins with an empty account of their own. What the household has, it keeps.
+        pub async fn remove_household_member(
+            &mut self,
+            request: impl tonic::IntoRequest<super::RemoveHouseholdMemberRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::RemoveHouseholdMemberResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/fealty.members.v1.HouseholdService/RemoveHouseholdMember",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new(
+                        "fealty.members.v1.HouseholdService",
+                        "RemoveHouseholdMember",
+                    ),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+    }
+}
+/// Generated server implementations.
+pub mod household_service_server {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    /// Generated trait containing gRPC methods that should be implemented for use with HouseholdServiceServer.
+    #[async_trait]
+    pub trait HouseholdService: std::marker::Send + std::marker::Sync + 'static {
+        /// Makes a household of one member, whose points become the household's. Once this answers, the ledger knows it.
+        async fn create_household(
+            &self,
+            request: tonic::Request<super::CreateHouseholdRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::CreateHouseholdResponse>,
+            tonic::Status,
+        >;
+        /// One household, with its members.
+        async fn get_household(
+            &self,
+            request: tonic::Request<super::GetHouseholdRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetHouseholdResponse>,
+            tonic::Status,
+        >;
+        /// Adds a member, whose points become the household's.
+        async fn add_household_member(
+            &self,
+            request: tonic::Request<super::AddHouseholdMemberRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::AddHouseholdMemberResponse>,
+            tonic::Status,
+        >;
+        /// Takes a member out, who begins with an empty account of their own. What the household has, it keeps.
+        async fn remove_household_member(
+            &self,
+            request: tonic::Request<super::RemoveHouseholdMemberRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::RemoveHouseholdMemberResponse>,
+            tonic::Status,
+        >;
+    }
+    /// Members who share one account: what any of them earns, all of them can spend.
+    #[derive(Debug)]
+    pub struct HouseholdServiceServer<T> {
+        inner: Arc<T>,
+        accept_compression_encodings: EnabledCompressionEncodings,
+        send_compression_encodings: EnabledCompressionEncodings,
+        max_decoding_message_size: Option<usize>,
+        max_encoding_message_size: Option<usize>,
+    }
+    impl<T> HouseholdServiceServer<T> {
+        pub fn new(inner: T) -> Self {
+            Self::from_arc(Arc::new(inner))
+        }
+        pub fn from_arc(inner: Arc<T>) -> Self {
+            Self {
+                inner,
+                accept_compression_encodings: Default::default(),
+                send_compression_encodings: Default::default(),
+                max_decoding_message_size: None,
+                max_encoding_message_size: None,
+            }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> InterceptedService<Self, F>
+        where
+            F: tonic::service::Interceptor,
+        {
+            InterceptedService::new(Self::new(inner), interceptor)
+        }
+        /// Enable decompressing requests with the given encoding.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.accept_compression_encodings.enable(encoding);
+            self
+        }
+        /// Compress responses with the given encoding, if the client supports it.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.send_compression_encodings.enable(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.max_decoding_message_size = Some(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.max_encoding_message_size = Some(limit);
+            self
+        }
+    }
+    impl<T, B> tonic::codegen::Service<http::Request<B>> for HouseholdServiceServer<T>
+    where
+        T: HouseholdService,
+        B: Body + std::marker::Send + 'static,
+        B::Error: Into<StdError> + std::marker::Send + 'static,
+    {
+        type Response = http::Response<tonic::body::Body>;
+        type Error = std::convert::Infallible;
+        type Future = BoxFuture<Self::Response, Self::Error>;
+        fn poll_ready(
+            &mut self,
+            _cx: &mut Context<'_>,
+        ) -> Poll<std::result::Result<(), Self::Error>> {
+            Poll::Ready(Ok(()))
+        }
+        fn call(&mut self, req: http::Request<B>) -> Self::Future {
+            match req.uri().path() {
+                "/fealty.members.v1.HouseholdService/CreateHousehold" => {
+                    #[allow(non_camel_case_types)]
+                    struct CreateHouseholdSvc<T: HouseholdService>(pub Arc<T>);
+                    impl<
+                        T: HouseholdService,
+                    > tonic::server::UnaryService<super::CreateHouseholdRequest>
+                    for CreateHouseholdSvc<T> {
+                        type Response = super::CreateHouseholdResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::CreateHouseholdRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as HouseholdService>::create_household(&inner, request)
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = CreateHouseholdSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/fealty.members.v1.HouseholdService/GetHousehold" => {
+                    #[allow(non_camel_case_types)]
+                    struct GetHouseholdSvc<T: HouseholdService>(pub Arc<T>);
+                    impl<
+                        T: HouseholdService,
+                    > tonic::server::UnaryService<super::GetHouseholdRequest>
+                    for GetHouseholdSvc<T> {
+                        type Response = super::GetHouseholdResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::GetHouseholdRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as HouseholdService>::get_household(&inner, request)
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GetHouseholdSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/fealty.members.v1.HouseholdService/AddHouseholdMember" => {
+                    #[allow(non_camel_case_types)]
+                    struct AddHouseholdMemberSvc<T: HouseholdService>(pub Arc<T>);
+                    impl<
+                        T: HouseholdService,
+                    > tonic::server::UnaryService<super::AddHouseholdMemberRequest>
+                    for AddHouseholdMemberSvc<T> {
+                        type Response = super::AddHouseholdMemberResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::AddHouseholdMemberRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as HouseholdService>::add_household_member(
+                                        &inner,
+                                        request,
+                                    )
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = AddHouseholdMemberSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/fealty.members.v1.HouseholdService/RemoveHouseholdMember" => {
+                    #[allow(non_camel_case_types)]
+                    struct RemoveHouseholdMemberSvc<T: HouseholdService>(pub Arc<T>);
+                    impl<
+                        T: HouseholdService,
+                    > tonic::server::UnaryService<super::RemoveHouseholdMemberRequest>
+                    for RemoveHouseholdMemberSvc<T> {
+                        type Response = super::RemoveHouseholdMemberResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::RemoveHouseholdMemberRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as HouseholdService>::remove_household_member(
+                                        &inner,
+                                        request,
+                                    )
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = RemoveHouseholdMemberSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                _ => {
+                    Box::pin(async move {
+                        let mut response = http::Response::new(
+                            tonic::body::Body::default(),
+                        );
+                        let headers = response.headers_mut();
+                        headers
+                            .insert(
+                                tonic::Status::GRPC_STATUS,
+                                (tonic::Code::Unimplemented as i32).into(),
+                            );
+                        headers
+                            .insert(
+                                http::header::CONTENT_TYPE,
+                                tonic::metadata::GRPC_CONTENT_TYPE,
+                            );
+                        Ok(response)
+                    })
+                }
+            }
+        }
+    }
+    impl<T> Clone for HouseholdServiceServer<T> {
+        fn clone(&self) -> Self {
+            let inner = self.inner.clone();
+            Self {
+                inner,
+                accept_compression_encodings: self.accept_compression_encodings,
+                send_compression_encodings: self.send_compression_encodings,
+                max_decoding_message_size: self.max_decoding_message_size,
+                max_encoding_message_size: self.max_encoding_message_size,
+            }
+        }
+    }
+    /// Generated gRPC service name
+    pub const SERVICE_NAME: &str = "fealty.members.v1.HouseholdService";
+    impl<T> tonic::server::NamedService for HouseholdServiceServer<T> {
+        const NAME: &'static str = SERVICE_NAME;
+    }
+}
 /// Something by which a member is recognised. A value belongs to one member of the program at most.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Identifier {

@@ -12,8 +12,9 @@ const UNPAGED_LISTS: [(&str, &str); 1] = [(
 )];
 
 /// A method whose name begins so makes or moves something, and a retry must not do so twice.
-const MAKING_VERBS: [&str; 10] = [
-    "Create", "Enrol", "Record", "Refund", "Credit", "Spend", "Publish", "Add", "Open", "Adjust",
+const MAKING_VERBS: [&str; 20] = [
+    "Create", "Enrol", "Record", "Refund", "Credit", "Spend", "Publish", "Add", "Open", "Adjust", "Hold",
+    "Capture", "Release", "Redeem", "Use", "Invite", "Submit", "Merge", "Join", "Leave",
 ];
 
 #[test]
