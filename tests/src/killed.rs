@@ -1,5 +1,7 @@
 //! The suite's own Postgres and Redis, killed and started again by hand.
 
+use std::collections::BTreeSet;
+use std::env;
 use std::ffi::OsString;
 use std::fs;
 use std::os::unix::ffi::OsStringExt as _;
@@ -34,6 +36,7 @@ pub struct Killed {
     pid_file: PathBuf,
     mark: String,
     program: PathBuf,
+    library_dirs: OsString,
     arguments: Vec<OsString>,
     work_dir: PathBuf,
     owner: (u32, u32),
@@ -51,10 +54,12 @@ impl Server {
         }
     }
 
-    fn program_name(self) -> &'static str {
+    /// What it is called by: Postgres finds its own folder by it, and Debian's Redis is one program that looks at its
+    /// name.
+    fn called(self, program: &Path) -> OsString {
         match self {
-            Self::Postgres => "postgres",
-            Self::Redis => "redis-server",
+            Self::Postgres => program.into(),
+            Self::Redis => "redis-server".into(),
         }
     }
 
@@ -83,6 +88,7 @@ impl Server {
             pid_file,
             mark,
             program: fs::read_link(process.join("exe")).expect("it is a program"),
+            library_dirs: library_dirs(&process),
             arguments,
             work_dir,
             owner: (owner.uid(), owner.gid()),
@@ -103,11 +109,11 @@ impl Killed {
         self.wait_for_orphans();
         let mut command = Command::new(&self.program);
         command
-            // Debian's Redis is one program that looks at its name.
-            .arg0(self.server.program_name())
+            .arg0(self.server.called(&self.program))
             .args(&self.arguments)
             .current_dir(&self.work_dir)
             .env("LC_ALL", "C")
+            .env("LD_LIBRARY_PATH", &self.library_dirs)
             .process_group(0)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -168,6 +174,15 @@ fn command_line(process: &Path) -> Vec<OsString> {
     let bytes = fs::read(process.join("cmdline")).expect("it runs");
     let words = bytes.split(|byte| *byte == 0).filter(|word| !word.is_empty());
     words.map(|word| OsString::from_vec(word.to_vec())).collect()
+}
+
+/// Where its libraries lie: not with the system's, where the server was unpacked below somebody's home.
+fn library_dirs(process: &Path) -> OsString {
+    let maps = fs::read_to_string(process.join("maps")).expect("it runs");
+    let files = maps.lines().filter_map(|line| line.find('/').map(|at| &line[at..]));
+    let libraries = files.filter(|file| file.contains(".so"));
+    let folders: BTreeSet<&Path> = libraries.filter_map(|file| Path::new(file).parent()).collect();
+    env::join_paths(folders).expect("no folder has a colon in its name")
 }
 
 /// Whether any process works in a folder.
