@@ -180,6 +180,18 @@ typed_id! {
     /// An earning rule.
     RuleId
 }
+typed_id! {
+    /// Something that members can get for their points.
+    RewardId
+}
+typed_id! {
+    /// A member's redeeming of a reward.
+    RedemptionId
+}
+typed_id! {
+    /// What a member shows at a till to get a reward.
+    VoucherId
+}
 
 impl From<MemberId> for OwnerId {
     /// A member's owner bears the member's id, so that neither service has to ask the other for a translation.
