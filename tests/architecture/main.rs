@@ -28,6 +28,10 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "runtime",
         ],
     ),
+    (
+        "service",
+        &["types", "proto", "rpc", "postgres", "client", "runtime"],
+    ),
     ("members", SERVICE_MAY_USE),
     ("ledger", SERVICE_MAY_USE),
 ];
@@ -41,6 +45,7 @@ const SERVICE_MAY_USE: &[&str] = &[
     "telemetry",
     "client",
     "runtime",
+    "service",
 ];
 
 /// Lines of a file at the most; files aim at 300.

@@ -20,19 +20,24 @@
 //!
 //! ```no_run
 //! # use chrono::{DateTime, Utc};
-//! # use fealty_postgres::requests::{Claim, Request, claim_in_tx};
-//! # use fealty_postgres::StorageError;
+//! # use fealty_postgres::requests::{ClaimError, Made, Request, claim_in_tx};
 //! # use sqlx::PgConnection;
 //! # use uuid::Uuid;
-//! # async fn example(tx: &mut PgConnection, request: &Request, made: Uuid, now: DateTime<Utc>) -> Result<(), StorageError> {
-//! match claim_in_tx(&mut *tx, request, made, now).await? {
-//!     Claim::New => { /* insert the resource `made` in this transaction */ }
-//!     Claim::Replay { resource_id } => { /* read that one, answer it with `fealty-replayed: true` */ }
-//!     Claim::Reused => { /* refuse: REQUEST_ID_REUSED */ }
+//! # struct Thing;
+//! # async fn get_in_tx(tx: &mut PgConnection, id: Uuid) -> Result<Thing, ClaimError> { Ok(Thing) }
+//! # async fn insert_in_tx(tx: &mut PgConnection, id: Uuid) -> Result<Thing, ClaimError> { Ok(Thing) }
+//! # async fn example(
+//! #     tx: &mut PgConnection, request: &Request, id: Uuid, now: DateTime<Utc>,
+//! # ) -> Result<Made<Thing>, ClaimError> {
+//! if let Some(earlier) = claim_in_tx(&mut *tx, request, id, now).await? {
+//!     return Ok(Made::before(get_in_tx(tx, earlier).await?));
 //! }
-//! # Ok(())
+//! Ok(Made::now(insert_in_tx(tx, id).await?))
 //! # }
 //! ```
+//!
+//! A service's own error is made from [`ClaimError`]: an id that belongs to another command becomes its refusal
+//! `REQUEST_ID_REUSED`.
 //!
 //! A refusal rolls the claim back with everything else, so the caller can correct the cause and try the same id again.
 
@@ -42,7 +47,7 @@ use sqlx::postgres::PgPool;
 use sqlx::{PgConnection, Row};
 use uuid::Uuid;
 
-use crate::error::StorageError;
+use crate::error::{StorageError, TransactError};
 use crate::transact::{Scope, TransactOptions, in_tx, transact};
 
 /// How long a request id is remembered: longer than any caller's queue of retries, and short enough that the table
@@ -115,11 +120,81 @@ pub enum Claim {
     Reused,
 }
 
+/// Why a request was not claimed.
+#[derive(Debug, thiserror::Error)]
+pub enum ClaimError {
+    /// The database, or the way to it.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+    /// The id belongs to another command.
+    #[error("the request id {0} belongs to another command")]
+    Reused(RequestId),
+}
+
+impl TransactError for ClaimError {
+    fn storage(&self) -> Option<&StorageError> {
+        match self {
+            Self::Storage(error) => Some(error),
+            Self::Reused(_) => None,
+        }
+    }
+}
+
+/// Something that was made, now or by an earlier attempt of the same request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Made<T> {
+    /// As it is now.
+    pub resource: T,
+    /// An earlier attempt of the same request made it.
+    pub replayed: bool,
+}
+
+impl<T> Made<T> {
+    /// Made by this attempt.
+    pub const fn now(resource: T) -> Self {
+        Self {
+            resource,
+            replayed: false,
+        }
+    }
+
+    /// Made by an earlier one.
+    pub const fn before(resource: T) -> Self {
+        Self {
+            resource,
+            replayed: true,
+        }
+    }
+
+    /// The same answer about something that comes with it.
+    pub fn map<U>(self, with: impl FnOnce(T) -> U) -> Made<U> {
+        Made {
+            resource: with(self.resource),
+            replayed: self.replayed,
+        }
+    }
+}
+
+/// Claims the request id for the resource `made`. Answers None when it is this attempt that makes it, else what an
+/// earlier one made. [`try_claim_in_tx`] says how.
+pub async fn claim_in_tx(
+    tx: &mut PgConnection,
+    request: &Request,
+    made: Uuid,
+    now: DateTime<Utc>,
+) -> Result<Option<Uuid>, ClaimError> {
+    match try_claim_in_tx(tx, request, made, now).await? {
+        Claim::New => Ok(None),
+        Claim::Replay { resource_id } => Ok(Some(resource_id)),
+        Claim::Reused => Err(ClaimError::Reused(request.request_id)),
+    }
+}
+
 /// Claims the request id for `resource_id`, or sees what it was used for. While another transaction holds the same id,
 /// this waits for its end: it sees what that one committed, or claims the id if that one rolled back.
 ///
 /// Runs in a READ COMMITTED transaction, because it must see what was committed while it waited.
-pub async fn claim_in_tx(
+pub async fn try_claim_in_tx(
     tx: &mut PgConnection,
     request: &Request,
     resource_id: Uuid,

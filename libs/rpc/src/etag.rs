@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use fealty_types::Version;
+
 /// Names a revision. Opaque to callers, who send back what they were given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Etag(i64);
@@ -26,6 +28,12 @@ impl Etag {
     #[must_use]
     pub const fn revision(self) -> i64 {
         self.0
+    }
+
+    /// The revision as the version that an update is meant for. None of ours is negative.
+    #[must_use]
+    pub fn version(self) -> Version {
+        Version::try_new(self.0).expect("an etag that parses names no negative revision")
     }
 }
 

@@ -13,7 +13,7 @@
 //! 7. **in flight**: a full process refuses at once. Before access, so that a refusal costs no look-up;
 //! 8. **access**: the caller, its scope, its program ([`access::Authenticator`]);
 //! 9. the service: it takes [`access::Caller`] and [`deadline::Deadline`] from the request, parses with [`fields`] into
-//!    [`violations::Violations`], pages with [`page_token`], and refuses with [`errors::ApiError`].
+//!    [`violations::Violations`], pages with [`page`], answers with [`present`], and refuses with [`errors::ApiError`].
 //!
 //! Health and reflection pass 6 to 8: no deadline, no limit, no key.
 
@@ -27,8 +27,10 @@ pub mod etag;
 pub mod fields;
 mod limits;
 mod observe;
+pub mod page;
 pub mod page_token;
 mod panics;
+pub mod present;
 pub mod replayed;
 pub mod server;
 pub mod violations;

@@ -42,7 +42,7 @@ pub async fn claim_in_tx(
     made: Uuid,
     now: DateTime<Utc>,
 ) -> Result<Option<Uuid>, LedgerError> {
-    match requests::claim_in_tx(tx, request, made, now).await? {
+    match requests::try_claim_in_tx(tx, request, made, now).await? {
         Claim::New => Ok(None),
         Claim::Replay { resource_id } => Ok(Some(resource_id)),
         Claim::Reused => Err(Refusal::RequestIdReused(request.request_id).into()),

@@ -1,7 +1,9 @@
 //! A request id is claimed once, and belongs to its first command.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use fealty_postgres::requests::{Claim, REQUEST_RETENTION, Request, claim_in_tx, purge};
+use fealty_postgres::requests::{
+    Claim, ClaimError, REQUEST_RETENTION, Request, claim_in_tx, purge, try_claim_in_tx,
+};
 use fealty_postgres::{Scope, StorageError, TransactOptions, in_tx, transact};
 use fealty_types::{Clock, ProgramId, RequestId, SystemClock};
 use futures::future::join_all;
@@ -22,7 +24,7 @@ async fn claim(pool: &PgPool, request: &Request, now: DateTime<Utc>) -> (Claim, 
         "claim",
         Scope::Program(program),
         TransactOptions::default(),
-        |tx| in_tx(claim_in_tx(tx, request, made, now)),
+        |tx| in_tx(try_claim_in_tx(tx, request, made, now)),
     )
     .await
     .unwrap_or_else(|error: StorageError| panic!("{error}"));
@@ -70,6 +72,29 @@ async fn another_command_or_program_is_kept_apart() {
             .0,
         Claim::New
     );
+}
+
+#[tokio::test]
+async fn a_retry_is_told_what_was_made_and_another_command_is_refused() {
+    let database = database().await;
+    let now = SystemClock.now();
+    let (program_id, request_id) = (program(), RequestId::generate_at(now));
+    let (first, second) = (Uuid::now_v7(), Uuid::now_v7());
+    let ask = async |command, made| {
+        let request = request(program_id, request_id, command);
+        let options = TransactOptions::default();
+        transact(
+            &database.service,
+            "claim",
+            Scope::Program(program_id),
+            options,
+            |tx| in_tx(async { claim_in_tx(tx, &request, made, now).await }),
+        )
+        .await
+    };
+    assert!(matches!(ask(1, first).await, Ok(None)));
+    assert!(matches!(ask(1, second).await, Ok(Some(made)) if made == first));
+    assert!(matches!(ask(2, second).await, Err(ClaimError::Reused(id)) if id == request_id));
 }
 
 #[tokio::test]

@@ -9,6 +9,7 @@ use tonic::Code;
 
 use super::ApiError;
 use crate::observe;
+use crate::violations::Violations;
 
 impl ApiError {
     /// UNAUTHENTICATED: the call carries no key.
@@ -265,5 +266,15 @@ impl ApiError {
     #[must_use]
     pub fn refused(reason: ErrorReason, template: impl Into<String>) -> Self {
         Self::new(Code::FailedPrecondition, reason, template)
+    }
+
+    /// `INVALID_ARGUMENT`: a value that was well formed cannot be taken now; named like every other bad field.
+    #[must_use]
+    pub fn field_invalid(field: &str, description: impl Into<String>) -> Self {
+        let mut violations = Violations::default();
+        violations.add(field, description);
+        violations
+            .finish()
+            .expect_err("a violation was noted a line above")
     }
 }
