@@ -280,7 +280,7 @@ async fn statement(shop: &Shop, owner_id: &str) -> Vec<Transaction> {
 
 /// Newest first, without gaps, each double-entry, and the balances after each follow from those before.
 fn assert_every_transaction_sums_to_zero(statement: &[Transaction]) {
-    let (mut available, mut debt) = (0, 0);
+    let (mut available, mut debt, mut held) = (0, 0, 0);
     for (version, transaction) in (1..).zip(statement.iter().rev()) {
         assert_eq!(transaction.version, version);
         let sum: i64 = transaction.entries.iter().map(|entry| entry.value).sum();
@@ -289,6 +289,7 @@ fn assert_every_transaction_sums_to_zero(statement: &[Transaction]) {
             let balance = match entry.account() {
                 EntryAccount::OwnerAvailable => &mut available,
                 EntryAccount::OwnerDebt => &mut debt,
+                EntryAccount::OwnerHeld => &mut held,
                 _ => continue,
             };
             *balance += entry.value;

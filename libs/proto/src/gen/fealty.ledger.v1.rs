@@ -2,7 +2,7 @@
 /// An owner's balances, all of one version.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct OwnerBalance {
-    /// Whose.
+    /// Whose account: a household's, or that of the owner into whom the one asked for was merged, where there is one.
     #[prost(string, tag = "1")]
     pub owner_id: ::prost::alloc::string::String,
     /// The owner's version that these are the balances of. A later read for which this version is asked never shows
@@ -31,6 +31,9 @@ pub struct UnitBalance {
     /// How much of `available` ends then.
     #[prost(int64, tag = "5")]
     pub next_expire_value: i64,
+    /// What is set aside for open holds; not in `available`. Never negative.
+    #[prost(int64, tag = "6")]
+    pub held: i64,
 }
 /// Asks for an owner's balances.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -1395,6 +1398,15 @@ pub enum TransactionKind {
     Purchase = 4,
     /// A refund, and what it took back.
     Refund = 5,
+    /// Points were set aside.
+    Hold = 6,
+    /// Points that were set aside were spent, all or in part.
+    Capture = 7,
+    /// Points that were set aside are the owner's again: by a call, or because the hold ended.
+    Release = 8,
+    /// Points moved from one owner to another: a household was joined, or owners were merged. Each of the two has a
+    /// transaction of its own.
+    Move = 9,
 }
 impl TransactionKind {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -1409,6 +1421,10 @@ impl TransactionKind {
             Self::Expire => "TRANSACTION_KIND_EXPIRE",
             Self::Purchase => "TRANSACTION_KIND_PURCHASE",
             Self::Refund => "TRANSACTION_KIND_REFUND",
+            Self::Hold => "TRANSACTION_KIND_HOLD",
+            Self::Capture => "TRANSACTION_KIND_CAPTURE",
+            Self::Release => "TRANSACTION_KIND_RELEASE",
+            Self::Move => "TRANSACTION_KIND_MOVE",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -1420,6 +1436,10 @@ impl TransactionKind {
             "TRANSACTION_KIND_EXPIRE" => Some(Self::Expire),
             "TRANSACTION_KIND_PURCHASE" => Some(Self::Purchase),
             "TRANSACTION_KIND_REFUND" => Some(Self::Refund),
+            "TRANSACTION_KIND_HOLD" => Some(Self::Hold),
+            "TRANSACTION_KIND_CAPTURE" => Some(Self::Capture),
+            "TRANSACTION_KIND_RELEASE" => Some(Self::Release),
+            "TRANSACTION_KIND_MOVE" => Some(Self::Move),
             _ => None,
         }
     }
@@ -1442,6 +1462,10 @@ pub enum EntryAccount {
     ProgramExpired = 5,
     /// Points that a refund could not take back and nobody owes.
     ProgramWaived = 6,
+    /// What is set aside for a hold of the owner.
+    OwnerHeld = 7,
+    /// Points on their way between two owners: zero in sum, because both transactions are one commit.
+    ProgramMoved = 8,
 }
 impl EntryAccount {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -1457,6 +1481,8 @@ impl EntryAccount {
             Self::ProgramRedeemed => "ENTRY_ACCOUNT_PROGRAM_REDEEMED",
             Self::ProgramExpired => "ENTRY_ACCOUNT_PROGRAM_EXPIRED",
             Self::ProgramWaived => "ENTRY_ACCOUNT_PROGRAM_WAIVED",
+            Self::OwnerHeld => "ENTRY_ACCOUNT_OWNER_HELD",
+            Self::ProgramMoved => "ENTRY_ACCOUNT_PROGRAM_MOVED",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -1469,6 +1495,8 @@ impl EntryAccount {
             "ENTRY_ACCOUNT_PROGRAM_REDEEMED" => Some(Self::ProgramRedeemed),
             "ENTRY_ACCOUNT_PROGRAM_EXPIRED" => Some(Self::ProgramExpired),
             "ENTRY_ACCOUNT_PROGRAM_WAIVED" => Some(Self::ProgramWaived),
+            "ENTRY_ACCOUNT_OWNER_HELD" => Some(Self::OwnerHeld),
+            "ENTRY_ACCOUNT_PROGRAM_MOVED" => Some(Self::ProgramMoved),
             _ => None,
         }
     }

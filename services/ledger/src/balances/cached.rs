@@ -12,6 +12,7 @@ struct CachedUnit {
     unit: UnitCode,
     available: Points,
     debt: Points,
+    held: Points,
     end: Option<(DateTime<Utc>, Points)>,
 }
 
@@ -21,6 +22,7 @@ impl From<&UnitBalance> for CachedUnit {
             unit: balance.unit_code.clone(),
             available: balance.available,
             debt: balance.debt,
+            held: balance.held,
             end: balance.next_end,
         }
     }
@@ -32,6 +34,7 @@ impl From<CachedUnit> for UnitBalance {
             unit_code: cached.unit,
             available: cached.available,
             debt: cached.debt,
+            held: cached.held,
             next_end: cached.end,
         }
     }
@@ -71,6 +74,7 @@ mod tests {
                 unit_code: "points".parse().unwrap(),
                 available: Points::new(i64::MAX),
                 debt: Points::ZERO,
+                held: Points::new(7),
                 next_end: Some((DateTime::UNIX_EPOCH, Points::new(1))),
             }],
         };

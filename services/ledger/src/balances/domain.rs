@@ -26,6 +26,8 @@ pub struct UnitBalance {
     pub available: Points,
     /// What the owner owes.
     pub debt: Points,
+    /// What is set aside for open holds.
+    pub held: Points,
     /// When the next lot ends, and how much ends then.
     pub next_end: Option<(DateTime<Utc>, Points)>,
 }
@@ -41,6 +43,7 @@ impl OwnerBalance {
                 unit_code: unit_code.clone(),
                 available: account.available_at(at),
                 debt: account.debt,
+                held: account.held,
                 next_end: account.next_end(at),
             })
             .collect();
@@ -137,6 +140,7 @@ mod tests {
         let end = |hours| DateTime::UNIX_EPOCH + TimeDelta::hours(hours);
         let account = Account {
             available: Points::new(111),
+            held: Points::ZERO,
             debt: Points::ZERO,
             lots: vec![lot(1, Some(end(1))), lot(10, Some(end(2))), lot(100, None)],
         };

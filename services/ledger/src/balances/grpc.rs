@@ -104,6 +104,7 @@ fn present_unit(balance: &UnitBalance) -> pb::UnitBalance {
         debt: balance.debt.get(),
         next_expire_time: balance.next_end.map(|(end, _)| timestamp(end)),
         next_expire_value: balance.next_end.map_or(0, |(_, value)| value.get()),
+        held: balance.held.get(),
     }
 }
 

@@ -45,7 +45,10 @@ async fn assert_books(ledger: &Ledger, owner: &str) {
         let mut of_transaction: BTreeMap<&str, i64> = BTreeMap::new();
         for entry in &transaction.entries {
             *of_transaction.entry(&entry.unit_code).or_default() += entry.value;
-            let owners = entry.account() <= EntryAccount::OwnerDebt;
+            let owners = matches!(
+                entry.account(),
+                EntryAccount::OwnerAvailable | EntryAccount::OwnerDebt | EntryAccount::OwnerHeld
+            );
             *sums.entry((entry.unit_code.clone(), owners)).or_default() += entry.value;
         }
         assert!(of_transaction.values().all(|sum| *sum == 0), "{transaction:?}");

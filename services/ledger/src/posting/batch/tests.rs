@@ -101,6 +101,7 @@ impl Tables {
         {
             let account = Account {
                 available: *available,
+                held: Points::ZERO,
                 debt: *debt,
                 lots: Vec::new(),
             };

@@ -10,6 +10,8 @@ use super::{LotMovement, NewLotId, lots};
 pub struct Account {
     /// What lies in the lots. Never below zero.
     pub available: Points,
+    /// What is set aside for open holds. Never below zero.
+    pub held: Points,
     /// What is owed. Never below zero, and zero while something is available.
     pub debt: Points,
     /// Lots that have something left, in the order in which they are spent.

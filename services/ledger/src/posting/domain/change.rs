@@ -35,6 +35,14 @@ pub enum TransactionKind {
     Purchase,
     /// A refund, and what it took back.
     Refund,
+    /// Points were set aside.
+    Hold,
+    /// Points that were set aside were spent, all or in part.
+    Capture,
+    /// Points that were set aside are the owner's again: by a call, or because the hold ended.
+    Release,
+    /// Points moved from one owner to another. Each of the two has a transaction of its own.
+    Move,
 }
 
 /// The text is no kind of transaction.
@@ -44,12 +52,16 @@ pub struct TransactionKindError;
 
 impl TransactionKind {
     /// All of them.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 9] = [
         Self::Credit,
         Self::Spend,
         Self::Expire,
         Self::Purchase,
         Self::Refund,
+        Self::Hold,
+        Self::Capture,
+        Self::Release,
+        Self::Move,
     ];
 
     /// Its name in the database.
@@ -61,6 +73,10 @@ impl TransactionKind {
             Self::Expire => "expire",
             Self::Purchase => "purchase",
             Self::Refund => "refund",
+            Self::Hold => "hold",
+            Self::Capture => "capture",
+            Self::Release => "release",
+            Self::Move => "move",
         }
     }
 }
@@ -91,6 +107,8 @@ pub enum EntryAccount {
     OwnerAvailable,
     /// What the owner owes, as a balance of zero or less.
     OwnerDebt,
+    /// What is set aside for open holds of the owner.
+    OwnerHeld,
     /// Points that the program has given, less those it took back.
     ProgramIssued,
     /// Points that owners spent.
@@ -99,6 +117,16 @@ pub enum EntryAccount {
     ProgramExpired,
     /// Points that a refund could not take back and nobody owes.
     ProgramWaived,
+    /// Points on their way between two owners: zero in sum, because both transactions are one commit.
+    ProgramMoved,
+}
+
+impl EntryAccount {
+    /// Whether it is one of the owner's, which have balances of their own.
+    #[must_use]
+    pub const fn is_owners(self) -> bool {
+        matches!(self, Self::OwnerAvailable | Self::OwnerDebt | Self::OwnerHeld)
+    }
 }
 
 /// One side of a transaction.

@@ -79,7 +79,7 @@ fn check_books(history: &History) -> Result<(), TestCaseError> {
     for (unit_code, account) in &history.state.accounts {
         let of_unit = |owner: bool| {
             let entries = all().filter(|entry| entry.unit_code == *unit_code);
-            let side = entries.filter(|entry| (entry.account <= EntryAccount::OwnerDebt) == owner);
+            let side = entries.filter(|entry| entry.account.is_owners() == owner);
             side.map(|entry| i128::from(entry.value.get())).sum::<i128>()
         };
         let has = i128::from(account.available.get()) - i128::from(account.debt.get());

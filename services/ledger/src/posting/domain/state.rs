@@ -44,10 +44,12 @@ impl OwnerState {
         match account {
             EntryAccount::OwnerAvailable => Some(held.map_or(Points::ZERO, |held| held.available)),
             EntryAccount::OwnerDebt => Some(held.map_or(Points::ZERO, |held| Points::new(-held.debt.get()))),
+            EntryAccount::OwnerHeld => Some(held.map_or(Points::ZERO, |held| held.held)),
             EntryAccount::ProgramIssued
             | EntryAccount::ProgramRedeemed
             | EntryAccount::ProgramExpired
-            | EntryAccount::ProgramWaived => None,
+            | EntryAccount::ProgramWaived
+            | EntryAccount::ProgramMoved => None,
         }
     }
 

@@ -95,6 +95,7 @@ impl StateRow {
         };
         let account = state.accounts.entry(unit_code).or_insert_with(|| Account {
             available,
+            held: Points::ZERO,
             debt,
             lots: vec![],
         });

@@ -88,6 +88,10 @@ fn parse_kind(kind: i32) -> Result<TransactionKind, Problem> {
         pb::TransactionKind::Expire => Ok(TransactionKind::Expire),
         pb::TransactionKind::Purchase => Ok(TransactionKind::Purchase),
         pb::TransactionKind::Refund => Ok(TransactionKind::Refund),
+        pb::TransactionKind::Hold => Ok(TransactionKind::Hold),
+        pb::TransactionKind::Capture => Ok(TransactionKind::Capture),
+        pb::TransactionKind::Release => Ok(TransactionKind::Release),
+        pb::TransactionKind::Move => Ok(TransactionKind::Move),
         pb::TransactionKind::Unspecified => Err(Problem::required()),
     }
 }

@@ -57,6 +57,10 @@ const fn present_kind(kind: TransactionKind) -> pb::TransactionKind {
         TransactionKind::Expire => pb::TransactionKind::Expire,
         TransactionKind::Purchase => pb::TransactionKind::Purchase,
         TransactionKind::Refund => pb::TransactionKind::Refund,
+        TransactionKind::Hold => pb::TransactionKind::Hold,
+        TransactionKind::Capture => pb::TransactionKind::Capture,
+        TransactionKind::Release => pb::TransactionKind::Release,
+        TransactionKind::Move => pb::TransactionKind::Move,
     }
 }
 
@@ -73,10 +77,12 @@ const fn present_account(account: EntryAccount) -> pb::EntryAccount {
     match account {
         EntryAccount::OwnerAvailable => pb::EntryAccount::OwnerAvailable,
         EntryAccount::OwnerDebt => pb::EntryAccount::OwnerDebt,
+        EntryAccount::OwnerHeld => pb::EntryAccount::OwnerHeld,
         EntryAccount::ProgramIssued => pb::EntryAccount::ProgramIssued,
         EntryAccount::ProgramRedeemed => pb::EntryAccount::ProgramRedeemed,
         EntryAccount::ProgramExpired => pb::EntryAccount::ProgramExpired,
         EntryAccount::ProgramWaived => pb::EntryAccount::ProgramWaived,
+        EntryAccount::ProgramMoved => pb::EntryAccount::ProgramMoved,
     }
 }
 
