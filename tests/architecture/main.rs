@@ -15,6 +15,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("redis", &["types", "telemetry"]),
     ("client", &["types", "proto", "telemetry"]),
     ("runtime", &["types", "proto", "telemetry", "rpc"]),
+    ("vault", &["types", "postgres", "runtime"]),
     (
         "testing",
         &[
@@ -46,6 +47,7 @@ const SERVICE_MAY_USE: &[&str] = &[
     "client",
     "runtime",
     "service",
+    "vault",
 ];
 
 /// Lines of a file at the most; files aim at 300.

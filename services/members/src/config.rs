@@ -5,9 +5,8 @@ use std::path::PathBuf;
 use fealty_postgres::PoolConfig;
 use fealty_rpc::server::ServerConfig;
 use fealty_runtime::config::{AdminConfig, GrpcListenConfig, Secret};
+use fealty_vault::VaultConfig;
 use serde::Deserialize;
-
-use crate::vault::{MasterKey, MasterKeyError};
 
 /// Where members listens for calls.
 pub const MEMBERS_PORT: u16 = 7101;
@@ -38,33 +37,6 @@ pub struct MembersConfig {
     pub ledger: LedgerConfig,
     /// What personal data is encrypted under.
     pub vault: VaultConfig,
-}
-
-/// What personal data is encrypted under.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct VaultConfig {
-    /// 32 bytes in base64, as `openssl rand -base64 32` makes them. There is no default, and no service without one: it
-    /// is the one thing that a copy of the database must not come with. Keep a copy of it apart from the backups, for
-    /// without it nobody can read the personal data again.
-    pub master_key: Secret<String>,
-}
-
-impl VaultConfig {
-    /// The key itself.
-    pub fn master_key(&self) -> Result<MasterKey, MasterKeyError> {
-        MasterKey::parse(self.master_key.expose())
-    }
-
-    /// Everything that is wrong with the settings.
-    #[must_use]
-    pub fn violations(&self) -> Vec<String> {
-        let key = self.master_key();
-        key.err()
-            .map(|error| format!("master_key {error}"))
-            .into_iter()
-            .collect()
-    }
 }
 
 /// How to reach the ledger.
@@ -131,6 +103,8 @@ impl MembersConfig {
 
 #[cfg(test)]
 mod tests {
+    use fealty_vault::MasterKey;
+
     use super::*;
 
     fn config() -> MembersConfig {

@@ -21,11 +21,10 @@
 //! | [`staff`] | the people who work with a program |
 //! | [`policies`] | the terms that people accept when they join |
 //! | [`people`] | members, their identifiers and their consent |
-//! | [`vault`] | the keys under which personal data is encrypted and found |
 //! | [`access`] | the feed of all three for the other services, and this service's own look-ups |
 //! | [`operator`] | the door for people who operate the suite, who need no key |
 //!
-//! [`serve()`] wires everything up; [`jobs`] is what runs by itself.
+//! Personal data is encrypted and found by [`fealty_vault`]. [`serve()`] wires everything up; [`jobs`] is what runs by itself.
 
 pub mod access;
 pub mod api_keys;
@@ -44,7 +43,6 @@ mod schema;
 pub mod serve;
 pub mod staff;
 pub mod status;
-pub mod vault;
 
 use sqlx::migrate::Migrator;
 

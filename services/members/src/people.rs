@@ -13,6 +13,7 @@ mod storage;
 use chrono::{DateTime, Utc};
 use fealty_postgres::{Scope, StorageError, TransactOptions, in_tx, transact};
 use fealty_types::{MemberId, ProgramId, SharedClock, Version};
+use fealty_vault::{DataKey, Vault};
 use sqlx::PgConnection;
 use sqlx::postgres::PgPool;
 
@@ -20,7 +21,6 @@ pub use enrol::Enrolments;
 pub use ledger::LedgerDoor;
 
 use crate::refusal::{MembersError, Refusal, Resource};
-use crate::vault::{DataKey, Vault};
 use domain::{IdentifierValue, Member, ProfileChange};
 use storage::{ListAfter, ListRange};
 

@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use fealty_postgres::{SchemaError, check_schema};
 use fealty_types::SharedClock;
+use fealty_vault::{MasterKeyCheck, MasterKeyId, check_master_key};
 use sqlx::postgres::PgPool;
 use tokio::time::sleep;
 
 use crate::MIGRATOR;
-use crate::vault::{MasterKeyCheck, MasterKeyId, check_master_key};
 
 /// The first pause before Postgres is asked again; it doubles from there.
 const PAUSE_MIN: Duration = Duration::from_millis(100);

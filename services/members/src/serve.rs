@@ -18,8 +18,10 @@ use fealty_rpc::limited;
 use fealty_rpc::server::{Server, ServerBuilder, ServerError};
 use fealty_runtime::{BindError, Health, Listeners, Service, Tasks};
 use fealty_types::SharedClock;
+use fealty_vault::{MasterKeyError, Vault};
 use sqlx::postgres::PgPool;
 
+use crate::SERVICE_DATABASE;
 use crate::access::grpc::AccessFeedGrpc;
 use crate::access::{AccessFeed, OwnRecords};
 use crate::api_keys::ApiKeys;
@@ -35,7 +37,6 @@ use crate::programs::grpc::ProgramGrpc;
 use crate::schema::{GateError, SchemaGate};
 use crate::staff::Staff;
 use crate::staff::grpc::StaffGrpc;
-use crate::vault::{MasterKeyError, Vault};
 
 /// The service in logs, and what Postgres shows of its connections.
 const NAME: &str = "members";
@@ -119,7 +120,7 @@ pub fn serve_on(
         jobs: connect_lazy(config.jobs_database_url.expose(), NAME, &config.jobs_pool)?,
         clock,
         gate: SchemaGate::default(),
-        vault: Vault::new(config.vault.master_key()?),
+        vault: Vault::new(config.vault.master_key(SERVICE_DATABASE)?),
         ledger: LedgerDoor::try_new(&config.ledger)?,
     };
     let health = health_of(&ground);

@@ -7,6 +7,7 @@ use chrono::TimeDelta;
 use fealty_postgres::requests::Request;
 use fealty_postgres::{Scope, StorageError, TransactOptions, in_tx, transact};
 use fealty_types::{MemberId, ProgramId, SharedClock};
+use fealty_vault::Vault;
 use sqlx::PgConnection;
 use sqlx::postgres::PgPool;
 
@@ -16,7 +17,6 @@ use super::{LedgerDoor, seal, storage};
 use crate::attempts::{Made, claim_in_tx};
 use crate::policies;
 use crate::refusal::{MembersError, Refusal};
-use crate::vault::Vault;
 
 /// How long an enrolment is left to the call that makes it and to its caller's retries, before the job takes it on.
 /// Longer than a call waits for the ledger, and no longer than a person would wait for their card to work.

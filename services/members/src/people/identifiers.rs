@@ -3,13 +3,13 @@
 use fealty_postgres::requests::Request;
 use fealty_postgres::{Scope, TransactOptions, in_tx, transact};
 use fealty_types::{IdentifierId, MemberId, ProgramId};
+use fealty_vault::{LookupHash, Vault};
 use sqlx::postgres::PgPool;
 
 use super::domain::{Identifier, IdentifierValue, Member, check_counts};
 use super::{People, lock_in_tx, seal, storage};
 use crate::attempts::{Made, claim_in_tx};
 use crate::refusal::{MembersError, Refusal, Resource};
-use crate::vault::{LookupHash, Vault};
 
 /// Attempts to store a value that turns out to be taken and then is not: whoever loses three times against others who
 /// come and go is better told so.

@@ -4,11 +4,11 @@ use chrono::{DateTime, Utc};
 use fealty_postgres::StorageError;
 use fealty_postgres::requests::Request;
 use fealty_types::{IdentifierId, MemberId, ProgramId, Version};
+use fealty_vault::{DataKey, LookupHash, Person, Personal, SealedKey, Vault, VaultError};
 
 use super::domain::{
     Acceptance, BirthDate, Identifier, IdentifierKind, IdentifierValue, LanguageTag, Member, Profile,
 };
-use crate::vault::{DataKey, LookupHash, Person, Personal, SealedKey, Vault, VaultError};
 
 /// A member as stored: nothing of it says who they are.
 #[derive(Debug, Clone)]

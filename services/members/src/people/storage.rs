@@ -7,13 +7,13 @@ use std::collections::HashMap;
 use chrono::{DateTime, Utc};
 use fealty_postgres::StorageError;
 use fealty_types::{MemberId, PolicyId, ProgramId, Version};
+use fealty_vault::{MasterKeyId, SealedKey};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::domain::{Acceptance, Member};
 use super::seal::{SealedMember, SealedProfile};
 use crate::policies::storage::{parse_text_hash, parse_version};
-use crate::vault::{MasterKeyId, SealedKey};
 
 pub(super) use identifiers::{
     VALUE_CONSTRAINT, delete_identifier_in_tx, find_bearer_in_tx, find_taken_in_tx, insert_identifiers_in_tx,

@@ -2,13 +2,13 @@
 
 use base64::Engine;
 use fealty_members::ServeError;
-use fealty_members::vault::MasterKeyError;
 use fealty_proto::members::v1 as pb;
 use fealty_proto::r#type::v1::{Date, ErrorReason};
 use fealty_rpc::command_hash;
 use fealty_runtime::Process;
 use fealty_runtime::config::{DrainConfig, Secret};
 use fealty_types::SystemClock;
+use fealty_vault::MasterKeyError;
 use tonic::Code;
 
 use crate::harness::{PATIENCE, World, assert_refused, config, database, is_replayed, request_id};

@@ -6,9 +6,9 @@ use std::fmt;
 
 use chrono::{DateTime, Utc};
 use fealty_types::IdentifierId;
+use fealty_vault::Personal;
 
 use crate::refusal::Refusal;
-use crate::vault::Personal;
 
 /// Most identifiers of one member: several cards, numbers and addresses for a long life, and a page of members that
 /// stays small.

@@ -4,8 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use chrono::{Datelike, NaiveDate};
-
-use crate::vault::Personal;
+use fealty_vault::Personal;
 
 /// Longest name or place, in characters: longer than any passport's.
 pub const PROFILE_TEXT_LENGTH_MAX: usize = 200;

@@ -2,11 +2,11 @@
 
 use chrono::TimeDelta;
 use fealty_types::PolicyId;
+use fealty_vault::Personal;
 
 use super::*;
 use crate::policies::domain::{NewPolicy, PolicyHead, PolicyVersion};
 use crate::refusal::Refusal;
-use crate::vault::Personal;
 
 const NOW: DateTime<Utc> = DateTime::UNIX_EPOCH;
 

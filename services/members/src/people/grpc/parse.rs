@@ -14,6 +14,7 @@ use fealty_rpc::etag::Etag;
 use fealty_rpc::fields::{self, FieldMask, TimeRange};
 use fealty_rpc::violations::{Problem, Violations};
 use fealty_types::{IdentifierId, MemberId, ProgramId, Version};
+use fealty_vault::Personal;
 
 use crate::call::revision;
 use crate::people::EnrolledWithin;
@@ -22,7 +23,6 @@ use crate::people::domain::{
     PROFILE_TEXT_LENGTH_MAX, Profile, ProfileChange,
 };
 use crate::policies::domain::PolicyVersion;
-use crate::vault::Personal;
 
 const ENROL: &str = "/fealty.members.v1.MemberService/EnrolMember";
 const ADD_IDENTIFIER: &str = "/fealty.members.v1.MemberService/AddIdentifier";

@@ -3,12 +3,12 @@
 use chrono::{DateTime, Utc};
 use fealty_postgres::StorageError;
 use fealty_types::{IdentifierId, MemberId, ProgramId};
+use fealty_vault::LookupHash;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::people::domain::IdentifierKind;
 use crate::people::seal::SealedIdentifier;
-use crate::vault::LookupHash;
 
 /// Broken when a value belongs to somebody already.
 pub(in crate::people) const VALUE_CONSTRAINT: &str = "identifier_value";

@@ -1,4 +1,14 @@
 //! Which master key the database knows.
+//!
+//! A service with a vault has this table, of which its role may only read and insert:
+//!
+//! ```sql
+//! CREATE TABLE vault_master_key (
+//!     only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
+//!     master_key_id text NOT NULL,
+//!     create_time timestamptz NOT NULL
+//! );
+//! ```
 
 use chrono::{DateTime, Utc};
 use fealty_postgres::{Scope, StorageError, TransactOptions, in_tx, transact};
@@ -8,7 +18,7 @@ use super::MasterKeyId;
 
 /// How the service's master key and the database's go together.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum MasterKeyCheck {
+pub enum MasterKeyCheck {
     /// They are the same.
     Same,
     /// The database's personal data lies under that other one.
@@ -17,7 +27,7 @@ pub(crate) enum MasterKeyCheck {
 
 /// Asks the database under which master key its personal data lies. The first service that asks an empty database
 /// says so, for ever.
-pub(crate) async fn check_master_key(
+pub async fn check_master_key(
     service: &PgPool,
     own: &MasterKeyId,
     now: DateTime<Utc>,
@@ -25,15 +35,15 @@ pub(crate) async fn check_master_key(
     let options = TransactOptions::default().repeatable();
     let stored = transact(service, "check_master_key", Scope::Suite, options, |tx| {
         in_tx(async move {
-            sqlx::query!(
+            sqlx::query(
                 "INSERT INTO vault_master_key (master_key_id, create_time) VALUES ($1, $2) \
                  ON CONFLICT (only_row) DO NOTHING",
-                own.as_str(),
-                now,
             )
+            .bind(own.as_str())
+            .bind(now)
             .execute(&mut *tx)
             .await?;
-            let stored = sqlx::query_scalar!("SELECT master_key_id FROM vault_master_key")
+            let stored: String = sqlx::query_scalar("SELECT master_key_id FROM vault_master_key")
                 .fetch_one(&mut *tx)
                 .await?;
             Ok::<_, StorageError>(MasterKeyId::from_stored(stored))

@@ -12,8 +12,10 @@ use zeroize::Zeroizing;
 /// Bytes of a key: AES-256 and HMAC-SHA-256 take as many.
 pub(super) const KEY_LENGTH_BYTES: usize = 32;
 
-/// What every key that is derived here begins with, so that the same master key elsewhere gives other ones.
-const LABEL: &str = "fealty/members/vault/1/";
+/// What every key that is derived for a service begins with, so that the same master key elsewhere gives other ones.
+fn label(service: &str) -> String {
+    format!("fealty/{service}/vault/1/")
+}
 
 /// A key's bytes, wiped when dropped.
 pub(super) type KeyBytes = Zeroizing<[u8; KEY_LENGTH_BYTES]>;
@@ -21,6 +23,7 @@ pub(super) type KeyBytes = Zeroizing<[u8; KEY_LENGTH_BYTES]>;
 /// The master key. Shows its id, never itself.
 pub struct MasterKey {
     bytes: KeyBytes,
+    label: String,
     id: MasterKeyId,
 }
 
@@ -44,20 +47,12 @@ pub enum MasterKeyError {
 }
 
 impl MasterKey {
-    /// Reads the setting.
-    pub fn parse(text: &str) -> Result<Self, MasterKeyError> {
-        let text = text.trim();
-        if text.is_empty() {
-            return Err(MasterKeyError::Missing);
-        }
-        let decoded = Zeroizing::new(STANDARD.decode(text).map_err(|_| MasterKeyError::Malformed)?);
-        let bytes: [u8; KEY_LENGTH_BYTES] = decoded
-            .as_slice()
-            .try_into()
-            .map_err(|_| MasterKeyError::Malformed)?;
-        let bytes = Zeroizing::new(bytes);
-        let id = MasterKeyId::of(&bytes);
-        Ok(Self { bytes, id })
+    /// Reads the setting of a service, which has keys of its own from it.
+    pub fn parse(service: &str, text: &str) -> Result<Self, MasterKeyError> {
+        let bytes = decode(text)?;
+        let label = label(service);
+        let id = MasterKeyId::of(&bytes, &label);
+        Ok(Self { bytes, label, id })
     }
 
     /// The text of a new master key, as [`MasterKey::parse`] reads it: for whoever sets a service up.
@@ -74,7 +69,7 @@ impl MasterKey {
 
     /// A key for one purpose, from which neither this key nor any other can be told.
     pub(super) fn derive(&self, purpose: &str) -> KeyBytes {
-        derive(&self.bytes, &[LABEL.as_bytes(), purpose.as_bytes()])
+        derive(&self.bytes, &[self.label.as_bytes(), purpose.as_bytes()])
     }
 }
 
@@ -87,8 +82,8 @@ impl fmt::Debug for MasterKey {
 }
 
 impl MasterKeyId {
-    fn of(key: &KeyBytes) -> Self {
-        let digest = derive(key, &[LABEL.as_bytes(), b"id"]);
+    fn of(key: &KeyBytes, label: &str) -> Self {
+        let digest = derive(key, &[label.as_bytes(), b"id"]);
         let (fingerprint, _) = digest
             .split_first_chunk()
             .expect("a digest is longer than a fingerprint");
@@ -112,6 +107,20 @@ impl fmt::Display for MasterKeyId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
+}
+
+/// The key's bytes in a setting.
+pub(super) fn decode(text: &str) -> Result<KeyBytes, MasterKeyError> {
+    let text = text.trim();
+    if text.is_empty() {
+        return Err(MasterKeyError::Missing);
+    }
+    let decoded = Zeroizing::new(STANDARD.decode(text).map_err(|_| MasterKeyError::Malformed)?);
+    let bytes: [u8; KEY_LENGTH_BYTES] = decoded
+        .as_slice()
+        .try_into()
+        .map_err(|_| MasterKeyError::Malformed)?;
+    Ok(Zeroizing::new(bytes))
 }
 
 /// HMAC-SHA-256 over the parts one after the other: whoever calls makes sure that no part runs into the next.

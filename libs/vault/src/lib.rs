@@ -1,15 +1,20 @@
 //! Personal data at rest: sealed under a key of the person's own, and found by keyed hash only.
 //!
 //! ```text
-//! master key (config) ─┬─ wraps ── data key of each person (table member) ── seals ── names, cards, ...
+//! master key (config) ─┬─ wraps ── data key of each person (a table of the service) ── seals ── names, answers, ...
 //!                      ├─ keyed hash per program ── by which an identifier is found
 //!                      └─ keyed hash per program ── by which a repeated command is known
 //! ```
+//!
+//! Each service that keeps personal data has a vault of its own: it names itself when it reads its master key, and every
+//! key that is derived depends on that name, so that what one service sealed opens in no other, even where an operator
+//! gave both the same master key.
 //!
 //! What is sealed is bound to its program, person and field: a ciphertext that somebody moves to another row or column
 //! does not open. Whoever deletes a person's data key has deleted what it sealed, in every backup too.
 
 mod command;
+mod config;
 mod data_key;
 mod lookup;
 mod master_key;
@@ -20,11 +25,12 @@ use std::sync::Arc;
 
 use fealty_types::ProgramId;
 
+pub use config::VaultConfig;
 pub use data_key::{DataKey, Person, SealedKey};
 pub use lookup::LookupHash;
 pub use master_key::{MasterKey, MasterKeyError, MasterKeyId};
 pub use personal::Personal;
-pub(crate) use storage::{MasterKeyCheck, check_master_key};
+pub use storage::{MasterKeyCheck, check_master_key};
 
 use command::Commands;
 use lookup::Lookup;

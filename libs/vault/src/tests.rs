@@ -11,7 +11,7 @@ use super::*;
 fn vault(byte: u8) -> Vault {
     use base64::Engine;
     let text = base64::engine::general_purpose::STANDARD.encode([byte; 32]);
-    Vault::new(MasterKey::parse(&text).unwrap())
+    Vault::new(MasterKey::parse("members", &text).unwrap())
 }
 
 fn person(program: u128, member: u128) -> Person {
@@ -23,21 +23,24 @@ fn person(program: u128, member: u128) -> Person {
 
 #[test]
 fn a_master_key_is_32_bytes_in_base64() {
-    assert_eq!(MasterKey::parse(" ").unwrap_err(), MasterKeyError::Missing);
+    assert_eq!(
+        MasterKey::parse("members", " ").unwrap_err(),
+        MasterKeyError::Missing
+    );
     for text in ["secret", "c2hvcnQ=", "!!!!"] {
         assert_eq!(
-            MasterKey::parse(text).unwrap_err(),
+            MasterKey::parse("members", text).unwrap_err(),
             MasterKeyError::Malformed,
             "{text}"
         );
     }
-    assert!(MasterKey::parse(&MasterKey::generate_text()).is_ok());
+    assert!(MasterKey::parse("members", &MasterKey::generate_text()).is_ok());
 }
 
 #[test]
 fn nothing_shows_a_key_or_a_person() {
     let text = MasterKey::generate_text();
-    let vault = Vault::new(MasterKey::parse(&text).unwrap());
+    let vault = Vault::new(MasterKey::parse("members", &text).unwrap());
     let (key, stored) = vault.create_key(person(1, 1));
     let shown = format!("{vault:?} {key:?} {stored:?} {:?}", Personal::new("Ana"));
     assert!(
@@ -51,6 +54,26 @@ fn a_key_under_another_master_key_says_so() {
     let (_, stored) = vault(1).create_key(person(1, 1));
     let refused = vault(2).open_key(person(1, 1), &stored).unwrap_err();
     assert!(matches!(refused, VaultError::OtherMasterKey { .. }));
+}
+
+#[test]
+fn another_service_has_other_keys_from_the_same_master_key() {
+    let text = MasterKey::generate_text();
+    let of = |service| Vault::new(MasterKey::parse(service, &text).unwrap());
+    let (members, surveys) = (of("members"), of("surveys"));
+    assert_ne!(members.master_key_id(), surveys.master_key_id());
+    let (_, stored) = members.create_key(person(1, 1));
+    let refused = surveys.open_key(person(1, 1), &stored).unwrap_err();
+    assert!(matches!(refused, VaultError::OtherMasterKey { .. }));
+    // Nor by a stored key that claims to lie under this one.
+    let claimed = SealedKey {
+        master_key_id: surveys.master_key_id().clone(),
+        ..stored
+    };
+    assert_eq!(
+        surveys.open_key(person(1, 1), &claimed).unwrap_err(),
+        VaultError::Damaged
+    );
 }
 
 #[test]
