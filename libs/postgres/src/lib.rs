@@ -26,6 +26,7 @@
 
 pub mod deadline;
 pub mod error;
+pub mod events;
 pub mod feed;
 pub mod fences;
 pub mod migrate;

@@ -173,12 +173,20 @@ typed_id! {
     LotId
 }
 typed_id! {
+    /// Points that are set aside until somebody decides.
+    HoldId
+}
+typed_id! {
     /// A recorded purchase.
     PurchaseId
 }
 typed_id! {
     /// An earning rule.
     RuleId
+}
+typed_id! {
+    /// Something that happened, in the event feed.
+    EventId
 }
 typed_id! {
     /// Something that members can get for their points.
@@ -191,6 +199,18 @@ typed_id! {
 typed_id! {
     /// What a member shows at a till to get a reward.
     VoucherId
+}
+typed_id! {
+    /// A survey.
+    SurveyId
+}
+typed_id! {
+    /// An invitation of a member to answer a survey.
+    InvitationId
+}
+typed_id! {
+    /// An answer to a survey.
+    AnswerId
 }
 
 impl From<MemberId> for OwnerId {

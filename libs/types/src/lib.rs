@@ -19,8 +19,8 @@ mod version;
 pub use clock::{Clock, ManualClock, SharedClock, SystemClock};
 pub use currency::{CurrencyCode, CurrencyCodeError};
 pub use ids::{
-    ApiKeyId, IdError, IdentifierId, LotId, MemberId, OwnerId, PolicyId, ProgramId, PurchaseId, RedemptionId,
-    RequestId, RewardId, RuleId, StaffId, TransactionId, VoucherId,
+    ApiKeyId, EventId, IdError, IdentifierId, LotId, MemberId, OwnerId, PolicyId, ProgramId, PurchaseId,
+    RedemptionId, RequestId, RewardId, RuleId, StaffId, TransactionId, VoucherId,
 };
 pub use money::{Money, MoneyError};
 pub use points::Points;
