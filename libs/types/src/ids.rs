@@ -149,6 +149,10 @@ typed_id! {
     MemberId
 }
 typed_id! {
+    /// Members who share one account.
+    HouseholdId
+}
+typed_id! {
     /// Whose balances they are: the ledger's aggregate. A member's owner bears the member's id.
     OwnerId
 }
@@ -211,6 +215,13 @@ typed_id! {
 typed_id! {
     /// An answer to a survey.
     AnswerId
+}
+
+impl From<HouseholdId> for OwnerId {
+    /// A household's owner bears the household's id, as a member's does the member's.
+    fn from(household_id: HouseholdId) -> Self {
+        Self(household_id.0)
+    }
 }
 
 impl From<MemberId> for OwnerId {

@@ -18,7 +18,11 @@ mod version;
 
 pub use clock::{Clock, ManualClock, SharedClock, SystemClock};
 pub use currency::{CurrencyCode, CurrencyCodeError};
-pub use ids::{AnswerId, ApiKeyId, EventId, HoldId, IdError, IdentifierId, InvitationId, LotId, MemberId, OwnerId, PolicyId, ProgramId, PurchaseId, RedemptionId, RequestId, RewardId, RuleId, StaffId, SurveyId, TransactionId, VoucherId};
+pub use ids::{
+    AnswerId, ApiKeyId, EventId, HoldId, IdError, IdentifierId, InvitationId, LotId, MemberId, OwnerId,
+    PolicyId, ProgramId, PurchaseId, RedemptionId, RequestId, RewardId, RuleId, StaffId, SurveyId,
+    TransactionId, VoucherId,
+};
 pub use money::{Money, MoneyError};
 pub use points::Points;
 pub use rate::{RATE_DECIMALS_MAX, RATE_MAX, Rate, RateError, Rounding};
