@@ -1,5 +1,6 @@
 //! One call: headers, deadline, attempts.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,7 +13,7 @@ use tonic::{Code, Request, Status};
 use tonic_prost::ProstCodec;
 use tracing::{Instrument as _, Span};
 
-use crate::connect::Connections;
+use crate::connections::{Connection, Connections, was_never_taken};
 use crate::method::Shows;
 use crate::retry::Retries;
 use crate::versions::Versions;
@@ -22,6 +23,8 @@ use crate::{Answer, CallError, ClientConfig, ConnectError};
 const REPLAYED_HEADER: &str = "fealty-replayed";
 /// Names the program of a call whose key is bound to none.
 const PROGRAM_HEADER: &str = "fealty-program-id";
+/// Connections of a call that had ended before it was sent: more than that do not end by chance, one after the other.
+const ENDED_COUNT_MAX: u32 = 16;
 /// How far two timers for the same instant lie apart.
 const TIMER_SLACK: Duration = Duration::from_millis(10);
 /// The largest answer taken: a full page of the largest resources, with room.
@@ -120,6 +123,7 @@ impl Caller {
             rpc.system.name = "grpc",
             rpc.method = method.trim_start_matches('/'),
             rpc.response.status_code = tracing::field::Empty,
+            network.peer.address = tracing::field::Empty,
         );
         let answer = self
             .attempts::<Req, Res>(method, &request)
@@ -146,11 +150,13 @@ impl Caller {
     {
         let ends = Instant::now() + self.deadline;
         self.shared.retries.call_begins();
+        let mut tried = Vec::new();
         let mut attempt_count = 0;
         let mut last: Option<Status> = None;
         loop {
             let left = ends.saturating_duration_since(Instant::now());
-            let Ok(outcome) = tokio::time::timeout(left, self.attempt(method, request, left)).await else {
+            let attempt = self.attempt(method, request, ends, &mut tried);
+            let Ok(outcome) = tokio::time::timeout(left, attempt).await else {
                 return Err(CallError::out_of_time(
                     method,
                     self.deadline,
@@ -163,11 +169,12 @@ impl Caller {
                 Ok(answer) => return Ok(answer),
                 Err(status) => status,
             };
-            let pause = self.shared.retries.pause_after(&status, attempt_count);
+            let elsewhere = self.shared.connections.offer_another_than(&tried);
+            let pause = self.shared.retries.pause_after(&status, attempt_count, elsewhere);
             let Some(pause) = pause.filter(|pause| Instant::now() + *pause < ends) else {
                 return Err(self.failed(method, &status, attempt_count, ends));
             };
-            tracing::debug!(method, attempt_count, code = ?status.code(), ?pause, "the call is tried again");
+            tracing::debug!(method, attempt_count, code = ?status.code(), ?tried, ?pause, "the call is tried again");
             tokio::time::sleep(pause).await;
             last = Some(status);
         }
@@ -182,23 +189,57 @@ impl Caller {
         CallError::from_status(method, status, attempt_count)
     }
 
+    /// Asks one replica, of those that were not tried yet if there is one. A connection that had ended before it could
+    /// be asked counts for nothing.
     async fn attempt<Req, Res>(
         &self,
         method: &'static str,
         request: &Req,
-        left: Duration,
+        ends: Instant,
+        tried: &mut Vec<SocketAddr>,
     ) -> Result<Answer<Res>, Status>
     where
         Req: Message + Clone + 'static,
         Res: Message + Default + 'static,
     {
-        let mut grpc = tonic::client::Grpc::new(self.shared.connections.next())
-            .max_decoding_message_size(ANSWER_SIZE_MAX_BYTES);
-        grpc.ready()
-            .await
-            .map_err(|error| Status::unavailable(format!("the service cannot be reached: {error}")))?;
+        let mut ended_count = 0;
+        loop {
+            let connection = self.shared.connections.next(tried).await?;
+            let status = match self.send(&connection, method, request, ends).await {
+                Ok(answer) => return Ok(answer),
+                Err(status) => status,
+            };
+            connection.learn(&status);
+            if was_never_taken(&status) && ended_count < ENDED_COUNT_MAX {
+                ended_count += 1;
+                continue;
+            }
+            tried.push(connection.address());
+            return Err(status);
+        }
+    }
+
+    async fn send<Req, Res>(
+        &self,
+        connection: &Connection,
+        method: &'static str,
+        request: &Req,
+        ends: Instant,
+    ) -> Result<Answer<Res>, Status>
+    where
+        Req: Message + Clone + 'static,
+        Res: Message + Default + 'static,
+    {
+        Span::current().record(
+            "network.peer.address",
+            tracing::field::display(connection.address()),
+        );
+        let mut grpc =
+            tonic::client::Grpc::new(connection.channel()).max_decoding_message_size(ANSWER_SIZE_MAX_BYTES);
+        let ready = grpc.ready().await;
+        ready.map_err(|error| Status::from_error(Box::new(error)))?;
         let mut outgoing = Request::new(request.clone());
-        outgoing.set_timeout(left);
+        outgoing.set_timeout(ends.saturating_duration_since(Instant::now()));
         self.write_headers(outgoing.metadata_mut());
         let response = grpc
             .unary(

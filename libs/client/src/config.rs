@@ -2,14 +2,18 @@
 
 use std::fmt;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use fealty_types::ProgramId;
 
+use crate::{Resolve, SystemResolver};
+
 /// How to reach one service.
 #[derive(Clone)]
 pub struct ClientConfig {
-    /// `http://host:port`, or `https://host:port` for TLS.
+    /// `http://host:port`, or `https://host:port` for TLS. Calls are spread over all addresses that the host stands for,
+    /// or that the hosts of a list with commas between do. `dns:///host:port`, as other clients write it, is the first.
     pub endpoint: String,
     /// The key's text.
     pub key: String,
@@ -21,8 +25,14 @@ pub struct ClientConfig {
     pub deadline: Duration,
     /// How long one connection attempt may take.
     pub connect_timeout: Duration,
-    /// Connections to spread the calls over: a server takes about a hundred calls at once on each.
+    /// Connections to each address: a server takes about a hundred calls at once on each.
     pub connection_count: usize,
+    /// How long connections are kept while nobody calls.
+    pub idle_max: Duration,
+    /// Finds the addresses.
+    pub resolver: Arc<dyn Resolve>,
+    /// How often it is asked again. It also is, at once, when a connection is lost.
+    pub resolve_interval: Duration,
     /// How hard to try.
     pub retry: RetryConfig,
 }
@@ -55,6 +65,11 @@ impl ClientConfig {
             deadline: Duration::from_secs(10),
             connect_timeout: Duration::from_secs(2),
             connection_count: 1,
+            // Before the servers close them, so that no call meets a goodbye.
+            idle_max: Duration::from_secs(90),
+            resolver: Arc::new(SystemResolver),
+            // A new replica has work soon after it is ready; a look-up is answered by a cache nearby.
+            resolve_interval: Duration::from_secs(10),
             retry: RetryConfig::default(),
         }
     }

@@ -8,6 +8,8 @@
 //! - **Retries.** What is UNAVAILABLE, lost on the wire or carries a `RetryInfo` is tried again, with growing pauses and
 //!   jitter, within the call's deadline and a budget that all calls of a client share: a suite that is down is not
 //!   hammered.
+//! - **Load balancing.** Calls go in turn to every address that the endpoint stands for. A replica that goes away is
+//!   left at once, and its calls are tried at another; a new one is found within seconds.
 //! - **Deadlines.** Each call has one; what is left of it travels with each attempt.
 //! - **Reading one's own writes.** The client remembers the newest version it has seen of each owner, and a balance read
 //!   that asks for nothing in particular asks for that: its users never see time run backwards.
@@ -30,17 +32,20 @@
 mod answer;
 mod caller;
 mod config;
-mod connect;
+mod connections;
+mod endpoint;
 mod error;
 mod ledger;
 mod members;
 mod method;
+mod resolve;
 mod retry;
 mod versions;
 
 pub use answer::Answer;
 pub use config::{ClientConfig, RetryConfig};
-pub use connect::ConnectError;
+pub use endpoint::ConnectError;
 pub use error::{CallError, FieldError};
 pub use ledger::LedgerClient;
 pub use members::MembersClient;
+pub use resolve::{Resolve, Resolving, SystemResolver};

@@ -33,15 +33,25 @@ impl Retries {
         self.budget.deposit();
     }
 
-    /// How long to pause before the next attempt. None: the answer is final.
-    pub(crate) fn pause_after(&self, status: &Status, attempt_count: u32) -> Option<Duration> {
+    /// How long to pause before the next attempt: not at all where it goes to a replica that has not been asked yet,
+    /// unless this one has asked for a pause. None: the answer is final.
+    pub(crate) fn pause_after(
+        &self,
+        status: &Status,
+        attempt_count: u32,
+        elsewhere: bool,
+    ) -> Option<Duration> {
         let asked = retry_delay(status);
         let again = asked.is_some() || status.code() == Code::Unavailable || lost_on_the_wire(status);
         if !again || attempt_count >= self.config.attempt_count_max || !self.budget.withdraw() {
             return None;
         }
         let pause = self.pause(attempt_count);
-        Some(asked.map_or(pause, |asked| asked.max(pause)))
+        match asked {
+            Some(asked) => Some(asked.max(pause)),
+            None if elsewhere => Some(Duration::ZERO),
+            None => Some(pause),
+        }
     }
 
     /// Doubles from one attempt to the next up to its bound; half of it is chance, so that callers who failed together
@@ -94,7 +104,11 @@ mod tests {
     #[test]
     fn unavailable_is_tried_again_and_a_refusal_is_not() {
         let retries = retries(10);
-        assert!(retries.pause_after(&Status::unavailable("away"), 1).is_some());
+        assert!(
+            retries
+                .pause_after(&Status::unavailable("away"), 1, false)
+                .is_some()
+        );
         for code in [
             Code::InvalidArgument,
             Code::FailedPrecondition,
@@ -102,7 +116,11 @@ mod tests {
             Code::Internal,
             Code::DeadlineExceeded,
         ] {
-            assert_eq!(retries.pause_after(&Status::new(code, "no"), 1), None, "{code:?}");
+            assert_eq!(
+                retries.pause_after(&Status::new(code, "no"), 1, false),
+                None,
+                "{code:?}"
+            );
         }
     }
 
@@ -111,15 +129,25 @@ mod tests {
         let mut details = ErrorDetails::with_error_info("OVERLOADED", "fealty", HashMap::new());
         details.set_retry_info(Some(Duration::from_millis(700)));
         let status = Status::with_error_details(Code::ResourceExhausted, "full", details);
-        let pause = retries(10).pause_after(&status, 1).expect("tried again");
+        let pause = retries(10).pause_after(&status, 1, true).expect("tried again");
         assert!(pause >= Duration::from_millis(700), "{pause:?}");
+    }
+
+    #[test]
+    fn another_replica_is_asked_at_once() {
+        let away = Status::unavailable("away");
+        assert_eq!(retries(10).pause_after(&away, 5, true), Some(Duration::ZERO));
     }
 
     #[test]
     fn the_budget_bounds_what_all_calls_retry() {
         let retries = retries(1);
         let allowed = (0..1_000)
-            .filter(|_| retries.pause_after(&Status::unavailable("away"), 1).is_some())
+            .filter(|_| {
+                retries
+                    .pause_after(&Status::unavailable("away"), 1, false)
+                    .is_some()
+            })
             .count();
         // One a second over a window of ten.
         assert!((1..=20).contains(&allowed), "{allowed}");
@@ -129,7 +157,10 @@ mod tests {
     fn the_last_attempt_is_the_last() {
         let retries = retries(10);
         let last = RetryConfig::default().attempt_count_max;
-        assert_eq!(retries.pause_after(&Status::unavailable("away"), last), None);
+        assert_eq!(
+            retries.pause_after(&Status::unavailable("away"), last, true),
+            None
+        );
     }
 
     #[test]

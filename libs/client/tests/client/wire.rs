@@ -1,4 +1,4 @@
-//! The client against a server that fails in all the ways a real one does.
+//! One server: what a call does with its failures.
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;

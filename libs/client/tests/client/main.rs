@@ -1,0 +1,5 @@
+//! The client against servers that fail in all the ways real ones do.
+
+mod balance;
+mod replica;
+mod wire;
