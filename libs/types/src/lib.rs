@@ -19,8 +19,8 @@ mod version;
 pub use clock::{Clock, ManualClock, SharedClock, SystemClock};
 pub use currency::{CurrencyCode, CurrencyCodeError};
 pub use ids::{
-    AnswerId, ApiKeyId, EventId, HoldId, IdError, IdentifierId, InvitationId, LotId, MemberId, OwnerId,
-    PolicyId, ProgramId, PurchaseId, RedemptionId, RequestId, RewardId, RuleId, StaffId, SurveyId,
+    AnswerId, ApiKeyId, EventId, HoldId, HouseholdId, IdError, IdentifierId, InvitationId, LotId, MemberId,
+    OwnerId, PolicyId, ProgramId, PurchaseId, RedemptionId, RequestId, RewardId, RuleId, StaffId, SurveyId,
     TransactionId, VoucherId,
 };
 pub use money::{Money, MoneyError};
