@@ -10,12 +10,18 @@ use crate::access::v1::Scope;
 
 /// What the protos say about a method, above all who may call it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each says one thing of its own, as in the protos"
+)]
 pub struct Method {
     /// The scope that a caller's key must carry. `None` when the proto names none, or one that does not exist: such a
     /// method must not be served.
     pub scope: Option<Scope>,
     /// It speaks about the whole suite: only keys that are bound to no program may call it, and need not name one.
     pub suite_wide: bool,
+    /// A key that is bound to no program need not name one: the call is then about all of them.
+    pub program_optional: bool,
     /// The caller sends a stream of messages.
     pub client_streaming: bool,
     /// The service answers with a stream of messages.
@@ -39,6 +45,7 @@ pub fn method(path: &str) -> Option<&'static Method> {
 struct AccessOptions {
     scope: ExtensionDescriptor,
     suite_wide: ExtensionDescriptor,
+    program_optional: ExtensionDescriptor,
 }
 
 impl AccessOptions {
@@ -50,17 +57,20 @@ impl AccessOptions {
         Self {
             scope: extension("fealty.access.v1.scope"),
             suite_wide: extension("fealty.access.v1.suite_wide"),
+            program_optional: extension("fealty.access.v1.program_optional"),
         }
     }
 
     fn read(&self, descriptor: &MethodDescriptor) -> Method {
         let options = descriptor.options();
+        let says = |extension| matches!(*options.get_extension(extension), Value::Bool(true));
         let scope = options.get_extension(&self.scope).as_enum_number();
         Method {
             scope: scope
                 .and_then(|number| Scope::try_from(number).ok())
                 .filter(|scope| *scope != Scope::Unspecified),
-            suite_wide: matches!(*options.get_extension(&self.suite_wide), Value::Bool(true)),
+            suite_wide: says(&self.suite_wide),
+            program_optional: says(&self.program_optional),
             client_streaming: descriptor.is_client_streaming(),
             server_streaming: descriptor.is_server_streaming(),
         }
@@ -99,7 +109,14 @@ mod tests {
     fn a_suite_wide_method_says_so() {
         let method = method("/fealty.access.v1.AccessFeedService/ListAccessChanges").unwrap();
         assert_eq!(method.scope, Some(Scope::AccessFeed));
-        assert!(method.suite_wide);
+        assert!(method.suite_wide && !method.program_optional);
+    }
+
+    #[test]
+    fn a_stream_of_events_may_be_of_all_programs() {
+        let method = method("/fealty.events.v1.EventService/WatchEvents").unwrap();
+        assert_eq!(method.scope, Some(Scope::EventsRead));
+        assert!(method.program_optional && !method.suite_wide && method.server_streaming);
     }
 
     #[test]

@@ -10,6 +10,7 @@ mod key;
 pub(crate) mod layer;
 mod nudge;
 mod records;
+mod stream;
 
 pub use authenticator::{Authenticator, PROGRAM_HEADER};
 pub use caller::{Caller, CallerKey, ProgramContext};

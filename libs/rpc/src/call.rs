@@ -47,6 +47,11 @@ impl Endpoint {
     pub(crate) fn is_open(self) -> bool {
         matches!(self, Self::Open(_))
     }
+
+    /// Whether its answer is a stream, which stays for as long as its caller likes.
+    pub(crate) fn is_stream(self) -> bool {
+        matches!(self, Self::Method(_, method) if method.server_streaming)
+    }
 }
 
 /// A call on its way through the layers, found in the request's extensions.

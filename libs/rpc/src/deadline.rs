@@ -2,6 +2,9 @@
 //!
 //! tonic's own timeout answers CANCELLED and stops counting at the response's headers; this one answers
 //! `DEADLINE_EXCEEDED` and covers a streamed body too. What is left travels in the request's extensions as [`Deadline`].
+//!
+//! A stream has no deadline but the one that its caller names: it opens within a call's time, and its handler ends it at
+//! an age of the server's ([`StreamEnd`]).
 
 use std::future::Future;
 use std::pin::Pin;
@@ -21,6 +24,12 @@ use crate::errors::ApiError;
 const TIMEOUT_HEADER: &str = "grpc-timeout";
 /// Most digits of a `grpc-timeout`, by the gRPC specification.
 const TIMEOUT_DIGITS_MAX: usize = 8;
+
+/// By how much the age at which streams end differs.
+const STREAM_AGE_JITTER: f64 = 0.2;
+/// How long the handler of a stream that is due may take to end it, before it is cut off: it may be waiting for a page
+/// from Postgres, which takes two seconds at most.
+const STREAM_END_GRACE: Duration = Duration::from_secs(5);
 
 /// When the answer is of no more use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -63,6 +72,30 @@ impl Deadline {
     }
 }
 
+/// When the handler of a stream ends it in good order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StreamEnd(Instant);
+
+impl StreamEnd {
+    /// Somewhat before that age, by chance, so that streams that began together do not end together.
+    fn before_age(age_max: Duration) -> Self {
+        let age = age_max.mul_f64(rand::random_range(1.0 - STREAM_AGE_JITTER..=1.0));
+        Self(Instant::now() + age)
+    }
+
+    /// The end of a stream whose request came through the deadline layer.
+    #[must_use]
+    pub fn from_request<T>(request: &tonic::Request<T>) -> Option<Self> {
+        request.extensions().get().copied()
+    }
+
+    /// The instant itself.
+    #[must_use]
+    pub fn instant(&self) -> Instant {
+        self.0
+    }
+}
+
 /// Ends calls at their deadline.
 #[derive(Debug, Clone)]
 pub(crate) struct Deadlines {
@@ -70,13 +103,36 @@ pub(crate) struct Deadlines {
     pub(crate) default: Duration,
     /// However long the caller would wait.
     pub(crate) max: Duration,
+    /// However long the caller of a stream would stay.
+    pub(crate) stream_age_max: Duration,
+}
+
+impl Deadlines {
+    /// A stream: bounded while it opens, then by its caller's own deadline, and in any case some time after its handler
+    /// should have ended it.
+    async fn open_stream(&self, mut request: Request<Body>, next: impl Inner) -> Response<Body> {
+        let end = StreamEnd::before_age(self.stream_age_max);
+        request.extensions_mut().insert(end);
+        let overdue = Deadline(end.0 + STREAM_END_GRACE);
+        let deadline =
+            timeout_of(request.headers()).map_or(overdue, |named| Deadline::after(named).min(overdue));
+        let opened = Deadline::after(self.default).min(deadline);
+        match timeout_at(opened.0, proceed(next, request)).await {
+            Ok(response) => response.map(|body| Body::new(DeadlineBody::new(body, deadline))),
+            Err(_) => refuse(&ApiError::deadline_exceeded()),
+        }
+    }
 }
 
 impl Stage for Deadlines {
     async fn handle(&self, mut request: Request<Body>, next: impl Inner) -> Response<Body> {
         // A watcher of the health, or of the reflection, stays as long as it likes.
-        if Call::current(&request).endpoint.is_open() {
+        let endpoint = Call::current(&request).endpoint;
+        if endpoint.is_open() {
             return proceed(next, request).await;
+        }
+        if endpoint.is_stream() {
+            return self.open_stream(request, next).await;
         }
         let granted = timeout_of(request.headers())
             .unwrap_or(self.default)

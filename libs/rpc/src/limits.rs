@@ -1,4 +1,4 @@
-//! How many calls the process works on at a time. tonic's own limit counts for one connection only, and makes callers
+//! How many calls and streams the process works on at a time. tonic's own limit counts for one connection only, and makes callers
 //! wait in its memory; this one counts for all of them and refuses at once.
 
 use std::pin::Pin;
@@ -21,16 +21,19 @@ const RETRY_AFTER_MIN_MS: u64 = 100;
 /// Longest. Between them each is told another wait, so that they do not come back together.
 const RETRY_AFTER_MAX_MS: u64 = 300;
 
-/// Refuses what comes on top of the calls in flight.
+/// Refuses what comes on top of the calls in flight, and of the streams: each has places of its own, since a stream
+/// keeps its place for a minute and a call for milliseconds.
 #[derive(Debug, Clone)]
 pub(crate) struct InFlight {
-    free: Arc<Semaphore>,
+    for_calls: Arc<Semaphore>,
+    for_streams: Arc<Semaphore>,
 }
 
 impl InFlight {
-    pub(crate) fn new(calls_in_flight_max: usize) -> Self {
+    pub(crate) fn new(calls_in_flight_max: usize, streams_max: usize) -> Self {
         Self {
-            free: Arc::new(Semaphore::new(calls_in_flight_max)),
+            for_calls: Arc::new(Semaphore::new(calls_in_flight_max)),
+            for_streams: Arc::new(Semaphore::new(streams_max)),
         }
     }
 }
@@ -38,10 +41,16 @@ impl InFlight {
 impl Stage for InFlight {
     async fn handle(&self, request: Request<Body>, next: impl Inner) -> Response<Body> {
         // A full server still answers how it is: else a full one would be taken for a dead one.
-        if Call::current(&request).endpoint.is_open() {
+        let endpoint = Call::current(&request).endpoint;
+        if endpoint.is_open() {
             return proceed(next, request).await;
         }
-        let Ok(permit) = Arc::clone(&self.free).try_acquire_owned() else {
+        let free = if endpoint.is_stream() {
+            &self.for_streams
+        } else {
+            &self.for_calls
+        };
+        let Ok(permit) = Arc::clone(free).try_acquire_owned() else {
             return refuse(&ApiError::overloaded(retry_after()));
         };
         let response = proceed(next, request).await;

@@ -173,10 +173,11 @@ impl std::fmt::Debug for Server {
 /// The layers, outermost first as documented in the crate's documentation.
 fn layered(config: &ServerConfig, observe: Observe, access: Access, routes: Routes) -> impl Inner + Sync {
     let service = StageLayer(access).layer(routes);
-    let service = StageLayer(InFlight::new(config.calls_in_flight_max)).layer(service);
+    let service = StageLayer(InFlight::new(config.calls_in_flight_max, config.streams_max)).layer(service);
     let service = StageLayer(Deadlines {
         default: config.deadline_default(),
         max: config.deadline_max(),
+        stream_age_max: config.stream_age_max(),
     })
     .layer(service);
     let service = StageLayer(CatchPanics).layer(service);

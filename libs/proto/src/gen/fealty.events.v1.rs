@@ -257,7 +257,7 @@ pub struct WatchEventsRequest {
     /// Only events of these kinds; empty for all. At most 32.
     #[prost(enumeration = "EventType", repeated, tag = "2")]
     pub event_types: ::prost::alloc::vec::Vec<i32>,
-    /// Only events of this subject: watching a balance is watching its owner. Empty for all.
+    /// Only events of this subject: watching a balance is watching its owner. Empty for all. Needs a program.
     #[prost(string, tag = "3")]
     pub subject_id: ::prost::alloc::string::String,
     /// Begin with what comes from now on, instead of the beginning; not together with a resume token.

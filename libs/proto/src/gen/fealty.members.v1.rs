@@ -1938,6 +1938,18 @@ pub struct Member {
     /// Names this revision, for updates.
     #[prost(string, tag = "7")]
     pub etag: ::prost::alloc::string::String,
+    /// What they may do.
+    #[prost(enumeration = "MemberStatus", tag = "8")]
+    pub status: i32,
+    /// Code of their tier; empty for none. Set with SetMemberTier.
+    #[prost(string, tag = "9")]
+    pub tier_code: ::prost::alloc::string::String,
+    /// Their household; empty for none.
+    #[prost(string, tag = "10")]
+    pub household_id: ::prost::alloc::string::String,
+    /// Who they were merged into; empty unless `status` is MERGED.
+    #[prost(string, tag = "11")]
+    pub merged_into_member_id: ::prost::alloc::string::String,
 }
 /// What a program knows of a person. Every field is optional; all are personal data and stored encrypted, under a key
 /// of the person's own.
@@ -2113,6 +2125,71 @@ pub struct RemoveIdentifierResponse {
     /// As stored.
     #[prost(message, optional, tag = "1")]
     pub member: ::core::option::Option<Member>,
+}
+/// Puts a member into a tier.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SetMemberTierRequest {
+    /// UUID of this attempt.
+    #[prost(string, tag = "1")]
+    pub request_id: ::prost::alloc::string::String,
+    /// Whom.
+    #[prost(string, tag = "2")]
+    pub member_id: ::prost::alloc::string::String,
+    /// Code of the tier: 1 to 40 small letters, digits, '-' and '_', beginning with a letter. Empty for none.
+    #[prost(string, tag = "3")]
+    pub tier_code: ::prost::alloc::string::String,
+    /// Why; up to 500 characters.
+    #[prost(string, tag = "4")]
+    pub reason: ::prost::alloc::string::String,
+}
+/// The changed member. Who is in the tier already stays as they are.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct SetMemberTierResponse {
+    /// As stored.
+    #[prost(message, optional, tag = "1")]
+    pub member: ::core::option::Option<Member>,
+}
+/// What a member may do. Of those who are closed or merged nothing changes any more; identifiers can still be taken away
+/// from them, and topics can be opted out of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum MemberStatus {
+    /// Not valid.
+    Unspecified = 0,
+    /// Everything.
+    Active = 1,
+    /// Earn, and not spend: their card was reported stolen, or something is being looked into. They are not contacted.
+    Suspended = 2,
+    /// Nothing any more. It is final.
+    Closed = 3,
+    /// They were merged into another member. It is final.
+    Merged = 4,
+}
+impl MemberStatus {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "MEMBER_STATUS_UNSPECIFIED",
+            Self::Active => "MEMBER_STATUS_ACTIVE",
+            Self::Suspended => "MEMBER_STATUS_SUSPENDED",
+            Self::Closed => "MEMBER_STATUS_CLOSED",
+            Self::Merged => "MEMBER_STATUS_MERGED",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "MEMBER_STATUS_UNSPECIFIED" => Some(Self::Unspecified),
+            "MEMBER_STATUS_ACTIVE" => Some(Self::Active),
+            "MEMBER_STATUS_SUSPENDED" => Some(Self::Suspended),
+            "MEMBER_STATUS_CLOSED" => Some(Self::Closed),
+            "MEMBER_STATUS_MERGED" => Some(Self::Merged),
+            _ => None,
+        }
+    }
 }
 /// Generated client implementations.
 pub mod member_service_client {
@@ -2356,6 +2433,33 @@ pub mod member_service_client {
                 );
             self.inner.unary(req, path, codec).await
         }
+        /// Puts a member into a tier, or out of all of them.
+        pub async fn set_member_tier(
+            &mut self,
+            request: impl tonic::IntoRequest<super::SetMemberTierRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::SetMemberTierResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/fealty.members.v1.MemberService/SetMemberTier",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("fealty.members.v1.MemberService", "SetMemberTier"),
+                );
+            self.inner.unary(req, path, codec).await
+        }
         /// Takes an identifier away. It finds nobody any more and may be given to another member. Removing it again changes
         /// nothing.
         pub async fn remove_identifier(
@@ -2449,6 +2553,14 @@ pub mod member_service_server {
             request: tonic::Request<super::AddIdentifierRequest>,
         ) -> std::result::Result<
             tonic::Response<super::AddIdentifierResponse>,
+            tonic::Status,
+        >;
+        /// Puts a member into a tier, or out of all of them.
+        async fn set_member_tier(
+            &self,
+            request: tonic::Request<super::SetMemberTierRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::SetMemberTierResponse>,
             tonic::Status,
         >;
         /// Takes an identifier away. It finds nobody any more and may be given to another member. Removing it again changes
@@ -2793,6 +2905,51 @@ pub mod member_service_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = AddIdentifierSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/fealty.members.v1.MemberService/SetMemberTier" => {
+                    #[allow(non_camel_case_types)]
+                    struct SetMemberTierSvc<T: MemberService>(pub Arc<T>);
+                    impl<
+                        T: MemberService,
+                    > tonic::server::UnaryService<super::SetMemberTierRequest>
+                    for SetMemberTierSvc<T> {
+                        type Response = super::SetMemberTierResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::SetMemberTierRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as MemberService>::set_member_tier(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = SetMemberTierSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(

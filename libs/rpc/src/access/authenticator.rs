@@ -164,7 +164,7 @@ fn program_of_call(
         (Some(own), Some(named)) if own != named => Err(ApiError::program_denied()),
         (Some(own), _) => Ok(Some(own)),
         (None, Some(named)) => Ok(Some(named)),
-        (None, None) if method.suite_wide => Ok(None),
+        (None, None) if method.suite_wide || method.program_optional => Ok(None),
         (None, None) => Err(ApiError::program_required()),
     }
 }

@@ -65,7 +65,8 @@ impl Caller {
             .ok_or_else(|| ApiError::internal_message("the request came past the access layer"))
     }
 
-    /// The program that the call is about. Only methods of the whole suite can lack one.
+    /// The program that the call is about. Only methods of the whole suite, and those that may be about all programs,
+    /// can lack one.
     pub fn program(&self) -> Result<&ProgramContext, ApiError> {
         self.program.as_ref().ok_or_else(ApiError::program_required)
     }

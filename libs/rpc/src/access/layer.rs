@@ -6,6 +6,7 @@ use http::{Request, Response};
 use tonic::body::Body;
 
 use super::Authenticator;
+use super::stream::VerifiedBody;
 use crate::call::{Call, Endpoint, Inner, Stage, proceed, refuse};
 use crate::errors::ApiError;
 
@@ -30,15 +31,19 @@ impl Stage for Access {
             // routing.
             Endpoint::Unknown => refuse(&ApiError::method_unknown(request.uri().path())),
             Endpoint::Method(_, method) => {
-                match self.authenticator.authenticate(method, request.headers()).await {
-                    Ok(caller) => {
-                        // The only layer that sets it.
-                        let _ = call.caller.set(caller.clone());
-                        request.extensions_mut().insert(caller);
-                        proceed(next, request).await
-                    }
-                    Err(error) => refuse(&error),
+                let caller = match self.authenticator.authenticate(method, request.headers()).await {
+                    Ok(caller) => caller,
+                    Err(error) => return refuse(&error),
+                };
+                // The only layer that sets it.
+                let _ = call.caller.set(caller.clone());
+                request.extensions_mut().insert(caller);
+                if !method.server_streaming {
+                    return proceed(next, request).await;
                 }
+                let shown = request.headers().clone();
+                let verified = |body| VerifiedBody::new(body, Arc::clone(&self.authenticator), *method, shown);
+                proceed(next, request).await.map(|body| Body::new(verified(body)))
             }
         }
     }

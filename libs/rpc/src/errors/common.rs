@@ -239,6 +239,16 @@ impl ApiError {
         )
     }
 
+    /// `OUT_OF_RANGE`: damaged, or of another history of the database.
+    #[must_use]
+    pub fn resume_token_invalid() -> Self {
+        Self::new(
+            Code::OutOfRange,
+            ErrorReason::ResumeTokenInvalid,
+            "The resume token is damaged, or belongs to another history of the database: start over.",
+        )
+    }
+
     /// `OUT_OF_RANGE`: the version asked for has not been written.
     #[must_use]
     pub fn version_ahead(version: i64, newest_version: i64) -> Self {

@@ -12,6 +12,12 @@ pub struct ServerConfig {
     /// Calls that the process works on at a time; one more is refused with `RESOURCE_EXHAUSTED` and a time to come back.
     /// Twice what the ledger was measured to gain from.
     pub calls_in_flight_max: usize,
+    /// Streams that the process serves at a time, counted apart from calls: a stream stays, and must not take a call's
+    /// place. One more is refused as a call is. Each costs a task and some kilobytes.
+    pub streams_max: usize,
+    /// How old a stream may become, less up to a fifth by chance: callers must come again now and then, or a new replica
+    /// gets none. Below `connection_age_grace_ms`, so that no stream is cut off with its old connection.
+    pub stream_age_max_ms: u64,
     /// Open connections; one more is closed at once. Below the 10,240 files that the usual service limits allow.
     pub connections_max: usize,
     /// Calls at a time on one connection: what edge guides advise. A client with more opens a second connection.
@@ -64,6 +70,8 @@ impl Default for ServerConfig {
     fn default() -> Self {
         Self {
             calls_in_flight_max: 2_048,
+            streams_max: 512,
+            stream_age_max_ms: 60_000,
             connections_max: 8_192,
             streams_per_connection_max: 100,
             stream_window_bytes: 64 * 1024,
@@ -90,6 +98,8 @@ impl ServerConfig {
     pub fn problems(&self) -> Vec<String> {
         let positive = [
             ("calls_in_flight_max", self.calls_in_flight_max as u64),
+            ("streams_max", self.streams_max as u64),
+            ("stream_age_max_ms", self.stream_age_max_ms),
             ("connections_max", self.connections_max as u64),
             (
                 "streams_per_connection_max",
@@ -127,7 +137,14 @@ impl ServerConfig {
         if self.deadline_default_ms > self.deadline_max_ms {
             problems.push("deadline_default_ms must not be above deadline_max_ms".to_owned());
         }
+        if self.stream_age_max_ms > self.connection_age_grace_ms {
+            problems.push("stream_age_max_ms must not be above connection_age_grace_ms".to_owned());
+        }
         problems
+    }
+
+    pub(super) fn stream_age_max(&self) -> Duration {
+        Duration::from_millis(self.stream_age_max_ms)
     }
 
     pub(super) fn deadline_default(&self) -> Duration {
