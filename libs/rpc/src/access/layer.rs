@@ -42,7 +42,8 @@ impl Stage for Access {
                     return proceed(next, request).await;
                 }
                 let shown = request.headers().clone();
-                let verified = |body| VerifiedBody::new(body, Arc::clone(&self.authenticator), *method, shown);
+                let verified =
+                    |body| VerifiedBody::new(body, Arc::clone(&self.authenticator), *method, shown);
                 proceed(next, request).await.map(|body| Body::new(verified(body)))
             }
         }
