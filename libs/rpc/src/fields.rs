@@ -41,6 +41,9 @@ where
     }
 }
 
+/// Longest text that people call something, in characters: it has to fit on a screen, and into the databases' checks.
+pub const DISPLAY_NAME_LENGTH_MAX: usize = 200;
+
 /// Text for people: without the blanks around it, without control characters, and as many characters as allowed.
 pub fn text(text: &str, length: RangeInclusive<usize>) -> Result<String, Problem> {
     let trimmed = text.trim();

@@ -30,7 +30,7 @@ pub use data_key::{DataKey, Person, SealedKey};
 pub use lookup::LookupHash;
 pub use master_key::{MasterKey, MasterKeyError, MasterKeyId};
 pub use personal::Personal;
-pub use storage::{MasterKeyCheck, check_master_key};
+pub use storage::{OtherMasterKey, check_master_key};
 
 use command::Commands;
 use lookup::Lookup;

@@ -16,22 +16,26 @@ use sqlx::postgres::PgPool;
 
 use super::MasterKeyId;
 
-/// How the service's master key and the database's go together.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum MasterKeyCheck {
-    /// They are the same.
-    Same,
-    /// The database's personal data lies under that other one.
-    Other(MasterKeyId),
+/// The personal data lies under another master key than the service's.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "the personal data of this database is encrypted under the master key {stored}, and vault.master_key is {own}: set \
+     the one that this database was begun with"
+)]
+pub struct OtherMasterKey {
+    /// The database's.
+    pub stored: MasterKeyId,
+    /// The one in the settings.
+    pub own: MasterKeyId,
 }
 
-/// Asks the database under which master key its personal data lies. The first service that asks an empty database
-/// says so, for ever.
+/// Asks the database under which master key its personal data lies, and answers if that is another one. The first
+/// service that asks an empty database says so, for ever.
 pub async fn check_master_key(
     service: &PgPool,
     own: &MasterKeyId,
     now: DateTime<Utc>,
-) -> Result<MasterKeyCheck, StorageError> {
+) -> Result<Option<OtherMasterKey>, StorageError> {
     let options = TransactOptions::default().repeatable();
     let stored = transact(service, "check_master_key", Scope::Suite, options, |tx| {
         in_tx(async move {
@@ -50,9 +54,8 @@ pub async fn check_master_key(
         })
     })
     .await?;
-    Ok(if stored == *own {
-        MasterKeyCheck::Same
-    } else {
-        MasterKeyCheck::Other(stored)
-    })
+    Ok((stored != *own).then(|| OtherMasterKey {
+        stored,
+        own: own.clone(),
+    }))
 }

@@ -4,13 +4,14 @@ use fealty_postgres::PoolConfig;
 use fealty_redis::BalanceCacheConfig;
 use fealty_rpc::server::ServerConfig;
 use fealty_runtime::config::{AdminConfig, GrpcListenConfig, Secret};
+use fealty_service::config::{DatabaseConfig, PeerConfig, ports, violations_of};
 use serde::Deserialize;
 
 /// Where the ledger listens for calls.
-pub const LEDGER_PORT: u16 = 7102;
+pub const LEDGER_PORT: u16 = ports::LEDGER;
 
 /// Where the ledger answers for its health and metrics.
-pub const LEDGER_ADMIN_PORT: u16 = 9102;
+pub const LEDGER_ADMIN_PORT: u16 = ports::LEDGER_ADMIN;
 
 /// Settings of the ledger. How the process ends and what it tells of itself is the process's, not the service's.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -32,19 +33,9 @@ pub struct LedgerConfig {
     pub cache: BalanceCacheConfig,
     /// Limits and deadlines of calls.
     pub server: ServerConfig,
-    /// The members service, whose access records the ledger follows.
-    pub members: MembersConfig,
-}
-
-/// How to reach the members service.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct MembersConfig {
-    /// `http://host:port`, or `https://host:port` for TLS.
-    pub endpoint: String,
-    /// This service's own key: one of the whole suite with `SCOPE_ACCESS_FEED`. Empty until one has been planted
-    /// (`fealty keys create`); the ledger then knows the callers that it knew before.
-    pub service_key: Secret<String>,
+    /// The members service, whose access records the ledger follows. The key has `SCOPE_ACCESS_FEED`; until one has been
+    /// planted, the ledger knows the callers that it knew before.
+    pub members: PeerConfig<{ ports::MEMBERS }>,
 }
 
 impl Default for LedgerConfig {
@@ -60,16 +51,7 @@ impl Default for LedgerConfig {
             jobs_pool: PoolConfig::default(),
             cache: BalanceCacheConfig::default(),
             server: ServerConfig::default(),
-            members: MembersConfig::default(),
-        }
-    }
-}
-
-impl Default for MembersConfig {
-    fn default() -> Self {
-        Self {
-            endpoint: "http://127.0.0.1:7101".to_owned(),
-            service_key: Secret::default(),
+            members: PeerConfig::default(),
         }
     }
 }
@@ -78,20 +60,21 @@ impl LedgerConfig {
     /// Everything that is wrong with the settings, one sentence each; empty when nothing is.
     #[must_use]
     pub fn violations(&self) -> Vec<String> {
-        let sections = [
+        violations_of([
             ("pool", self.pool.violations()),
             ("jobs_pool", self.jobs_pool.violations()),
             ("cache", self.cache.violations()),
             ("server", self.server.problems()),
-        ];
-        sections
-            .into_iter()
-            .flat_map(|(section, problems)| {
-                problems
-                    .into_iter()
-                    .map(move |problem| format!("{section}.{problem}"))
-            })
-            .collect()
+        ])
+    }
+
+    pub(crate) const fn database(&self) -> DatabaseConfig<'_> {
+        DatabaseConfig {
+            url: &self.database_url,
+            pool: &self.pool,
+            jobs_url: &self.jobs_database_url,
+            jobs_pool: &self.jobs_pool,
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 //! # The path of one request
 //!
 //! A call comes through the layers that all services share (`fealty_rpc`): limits, deadline, and access, where
-//! [`access::AccessCopy`] answers who calls out of this service's own copy of the access records. Then it goes one way
+//! [`fealty_service::access`] answers who calls out of this service's own copy of the access records. Then it goes one way
 //! through one room:
 //!
 //! 1. `grpc` parses the message into a command of the domain, naming everything that is wrong with it at once;
@@ -25,22 +25,18 @@
 //! | [`balances`] | what owners hold, as fresh as the caller needs it |
 //! | [`rules`] | what purchases earn |
 //! | [`purchases`] | purchases and refunds, and what each rule gave for them |
-//! | [`access`] | the copy of programs, keys and staff |
 //!
-//! [`serve()`] wires everything up; [`jobs`] is what runs by itself.
+//! The copy of programs, keys and staff is kept as in every service ([`fealty_service::access`]). [`serve()`] wires
+//! everything up; [`jobs`] is what runs by itself.
 
-pub mod access;
-pub mod attempts;
 pub mod balances;
 pub mod config;
 pub mod jobs;
-pub mod messages;
 pub mod owners;
 pub mod posting;
 pub mod purchases;
 pub mod refusal;
 pub mod rules;
-mod schema;
 pub mod serve;
 pub mod status;
 pub mod terms;
@@ -50,7 +46,8 @@ pub mod units;
 use sqlx::migrate::Migrator;
 
 pub use config::LedgerConfig;
-pub use serve::{ServeError, Serving, Times, serve, serve_on};
+pub use fealty_service::ground::{ServeError, Serving};
+pub use serve::{Times, serve, serve_on};
 
 /// The name of this service's database and roles: `fealty_ledger`, `fealty_ledger_owner`, `fealty_ledger_jobs`.
 pub const SERVICE_DATABASE: &str = "ledger";

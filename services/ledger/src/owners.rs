@@ -4,11 +4,11 @@ pub mod domain;
 pub mod grpc;
 mod storage;
 
+use fealty_postgres::requests::Made;
 use fealty_postgres::{Scope, TransactOptions, in_tx, transact};
 use fealty_types::{OwnerId, ProgramId, SharedClock};
 use sqlx::{PgConnection, PgPool};
 
-use crate::attempts::Made;
 use crate::refusal::{LedgerError, Refusal, Resource};
 use domain::{Owner, OwnerKind};
 

@@ -4,6 +4,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use fealty_postgres::requests::ClaimError;
 use fealty_postgres::{StorageError, TransactError};
 use fealty_types::{
     CurrencyCode, OwnerId, Points, PurchaseId, RequestId, RuleId, TransactionId, UnitCode, Version,
@@ -172,6 +173,15 @@ pub enum LedgerError {
 impl From<Refusal> for LedgerError {
     fn from(refusal: Refusal) -> Self {
         Self::Refused(refusal)
+    }
+}
+
+impl From<ClaimError> for LedgerError {
+    fn from(error: ClaimError) -> Self {
+        match error {
+            ClaimError::Storage(error) => error.into(),
+            ClaimError::Reused(request_id) => Refusal::RequestIdReused(request_id).into(),
+        }
     }
 }
 

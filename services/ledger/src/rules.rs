@@ -8,13 +8,12 @@ pub mod grpc;
 mod storage;
 
 use chrono::{DateTime, Utc};
-use fealty_postgres::requests::Request;
+use fealty_postgres::requests::{Made, Request, claim_in_tx};
 use fealty_postgres::{Scope, StorageError, TransactOptions, in_tx, transact};
 use fealty_types::{ProgramId, RuleId, SharedClock};
 use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
 
-use crate::attempts::{Made, claim_in_tx};
 use crate::refusal::{LedgerError, Refusal, Resource};
 use crate::{terms, units};
 use domain::{EarningRule, EndError, NewRule, RULES_PER_PROGRAM_MAX, Span, decide_end};

@@ -1,17 +1,11 @@
 //! The one table from what the rooms refuse to what a caller is told.
 
-use std::time::Duration;
-
-use fealty_postgres::{Fault, StorageError};
 use fealty_proto::r#type::v1::ErrorReason;
 use fealty_rpc::errors::ApiError;
-use fealty_rpc::violations::Violations;
+use fealty_service::status::storage_status;
 use tonic::{Code, Status};
 
 use crate::refusal::{LedgerError, Refusal};
-
-/// When those who lost against neighbours may try again: a few commits later.
-const RETRY_AFTER: Duration = Duration::from_millis(100);
 
 impl From<Refusal> for ApiError {
     fn from(refusal: Refusal) -> Self {
@@ -21,7 +15,7 @@ impl From<Refusal> for ApiError {
             Refusal::EtagMismatch { resource, id } => Self::etag_mismatch(resource.as_str(), id),
             Refusal::RequestIdReused(request_id) => Self::request_id_reused(request_id),
             Refusal::VersionAhead { version, newest } => Self::version_ahead(version.get(), newest.get()),
-            Refusal::FieldInvalid { field, description } => field_invalid(field, description),
+            Refusal::FieldInvalid { field, description } => Self::field_invalid(field, description),
             Refusal::ReceiptAlreadyUsed {
                 source,
                 receipt_id,
@@ -95,25 +89,6 @@ fn precondition(refusal: Refusal) -> ApiError {
         )
         .with("rule_id", rule_id),
         other => ApiError::internal_message(&format!("{other:?} is told in the first table")),
-    }
-}
-
-fn field_invalid(field: &'static str, description: &'static str) -> ApiError {
-    let mut violations = Violations::default();
-    violations.add(field, description);
-    violations
-        .finish()
-        .expect_err("a violation was noted a line above")
-}
-
-/// What a caller is told of a fault of the storage. What is our own mistake is logged, not told.
-#[must_use]
-pub fn storage_status(error: &StorageError) -> ApiError {
-    match error.fault() {
-        Fault::Unavailable(dependency) => ApiError::dependency_unavailable(dependency),
-        Fault::Contention => ApiError::contention(RETRY_AFTER),
-        Fault::Deadline => ApiError::deadline_exceeded(),
-        Fault::Internal => ApiError::internal(error),
     }
 }
 

@@ -4,7 +4,7 @@ pub mod domain;
 pub mod grpc;
 pub(crate) mod storage;
 
-use fealty_postgres::requests::Request;
+use fealty_postgres::requests::{Made, Request, claim_in_tx};
 use fealty_postgres::{Scope, StorageError, TransactOptions, in_tx, transact};
 use fealty_proto::access::v1::Scope as AccessScope;
 use fealty_rpc::access::ApiKeySecret;
@@ -14,7 +14,6 @@ use sqlx::postgres::PgPool;
 
 use crate::access::domain::RecordKind;
 use crate::access::note_change_in_tx;
-use crate::attempts::{Made, claim_in_tx};
 use crate::refusal::{MembersError, Refusal, Resource};
 use crate::staff;
 use domain::{ApiKey, KeyIdentity, NewApiKey, check_hand_out};

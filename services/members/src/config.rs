@@ -1,18 +1,17 @@
 //! The settings of this service. Every field has a default that works on one machine; unknown fields are refused.
 
-use std::path::PathBuf;
-
 use fealty_postgres::PoolConfig;
 use fealty_rpc::server::ServerConfig;
 use fealty_runtime::config::{AdminConfig, GrpcListenConfig, Secret};
+use fealty_service::config::{DatabaseConfig, PeerConfig, ports, violations_of};
 use fealty_vault::VaultConfig;
 use serde::Deserialize;
 
 /// Where members listens for calls.
-pub const MEMBERS_PORT: u16 = 7101;
+pub const MEMBERS_PORT: u16 = ports::MEMBERS;
 
 /// Where members answers for its health and metrics.
-pub const MEMBERS_ADMIN_PORT: u16 = 9101;
+pub const MEMBERS_ADMIN_PORT: u16 = ports::MEMBERS_ADMIN;
 
 /// Settings of the members service. How the process ends and what it tells of itself is the process's, not the
 /// service's.
@@ -33,23 +32,11 @@ pub struct MembersConfig {
     pub jobs_pool: PoolConfig,
     /// Limits and deadlines of calls.
     pub server: ServerConfig,
-    /// The ledger that owners are opened in.
-    pub ledger: LedgerConfig,
+    /// The ledger that owners are opened in. The key has `SCOPE_OWNERS_WRITE`; nobody can be enrolled before one has been
+    /// planted.
+    pub ledger: PeerConfig<{ ports::LEDGER }>,
     /// What personal data is encrypted under.
     pub vault: VaultConfig,
-}
-
-/// How to reach the ledger.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct LedgerConfig {
-    /// `http://host:port`, or `https://host:port` for TLS.
-    pub endpoint: String,
-    /// This service's own key: one of the whole suite with `SCOPE_OWNERS_WRITE`. Empty until one has been planted
-    /// (`fealty keys create`); nobody can be enrolled before.
-    pub service_key: Secret<String>,
-    /// PEM file of the authority that signed the ledger's certificate, when it is none of the system's.
-    pub certificate_authority_file: Option<PathBuf>,
 }
 
 impl Default for MembersConfig {
@@ -64,18 +51,8 @@ impl Default for MembersConfig {
             pool: PoolConfig::default(),
             jobs_pool: PoolConfig::default(),
             server: ServerConfig::default(),
-            ledger: LedgerConfig::default(),
+            ledger: PeerConfig::default(),
             vault: VaultConfig::default(),
-        }
-    }
-}
-
-impl Default for LedgerConfig {
-    fn default() -> Self {
-        Self {
-            endpoint: "http://127.0.0.1:7102".to_owned(),
-            service_key: Secret::default(),
-            certificate_authority_file: None,
         }
     }
 }
@@ -84,20 +61,21 @@ impl MembersConfig {
     /// Everything that is wrong with the settings, one sentence each; empty when nothing is.
     #[must_use]
     pub fn violations(&self) -> Vec<String> {
-        let sections = [
+        violations_of([
             ("pool", self.pool.violations()),
             ("jobs_pool", self.jobs_pool.violations()),
             ("server", self.server.problems()),
             ("vault", self.vault.violations()),
-        ];
-        sections
-            .into_iter()
-            .flat_map(|(section, problems)| {
-                problems
-                    .into_iter()
-                    .map(move |problem| format!("{section}.{problem}"))
-            })
-            .collect()
+        ])
+    }
+
+    pub(crate) const fn database(&self) -> DatabaseConfig<'_> {
+        DatabaseConfig {
+            url: &self.database_url,
+            pool: &self.pool,
+            jobs_url: &self.jobs_database_url,
+            jobs_pool: &self.jobs_pool,
+        }
     }
 }
 

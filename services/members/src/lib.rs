@@ -8,7 +8,7 @@
 //! 1. `grpc` parses the message into a command of the domain, naming everything that is wrong with it at once;
 //! 2. the room's use case (the methods of [`programs::Programs`], [`api_keys::ApiKeys`], [`staff::Staff`], ..) opens one
 //!    transaction, fenced to the caller's program;
-//! 3. `storage` claims the request id ([`attempts`]), locks and reads; `domain` decides, without input or output;
+//! 3. `storage` claims the request id ([`fealty_postgres::requests`]), locks and reads; `domain` decides, without input or output;
 //!    `storage` writes, and notes for the other services what they have to know ([`access`]); commit;
 //! 4. `grpc` presents the answer; [`refusal`]s become statuses in one table ([`status`]).
 //!
@@ -28,18 +28,14 @@
 
 pub mod access;
 pub mod api_keys;
-pub mod attempts;
-mod call;
 pub mod config;
 pub mod display_name;
 pub mod jobs;
 pub mod operator;
-mod page;
 pub mod people;
 pub mod policies;
 pub mod programs;
 pub mod refusal;
-mod schema;
 pub mod serve;
 pub mod staff;
 pub mod status;
@@ -47,7 +43,8 @@ pub mod status;
 use sqlx::migrate::Migrator;
 
 pub use config::MembersConfig;
-pub use serve::{ServeError, Serving, serve, serve_on};
+pub use fealty_service::ground::{ServeError, Serving};
+pub use serve::{serve, serve_on};
 
 /// The name of this service's database and roles: `fealty_members`, `fealty_members_owner`, `fealty_members_jobs`.
 pub const SERVICE_DATABASE: &str = "members";

@@ -5,13 +5,12 @@ pub mod grpc;
 pub(crate) mod storage;
 
 use chrono::{DateTime, Utc};
-use fealty_postgres::requests::Request;
+use fealty_postgres::requests::{Made, Request, claim_in_tx};
 use fealty_postgres::{Scope, StorageError, TransactOptions, in_tx, transact};
 use fealty_types::{PolicyId, ProgramId, SharedClock};
 use sqlx::PgConnection;
 use sqlx::postgres::PgPool;
 
-use crate::attempts::{Made, claim_in_tx};
 use crate::refusal::{MembersError, Refusal, Resource};
 use domain::{NewPolicy, Policy, PolicyHead, PolicyVersion};
 

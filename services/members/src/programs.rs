@@ -4,7 +4,7 @@ pub mod domain;
 pub mod grpc;
 pub(crate) mod storage;
 
-use fealty_postgres::requests::Request;
+use fealty_postgres::requests::{Made, Request, claim_in_tx};
 use fealty_postgres::{Scope, StorageError, TransactOptions, in_tx, transact};
 use fealty_types::{ProgramId, SharedClock, Version};
 use sqlx::PgConnection;
@@ -13,7 +13,6 @@ use uuid::Uuid;
 
 use crate::access::domain::RecordKind;
 use crate::access::note_change_in_tx;
-use crate::attempts::{Made, claim_in_tx};
 use crate::refusal::{MembersError, Refusal, Resource};
 use domain::{NewProgram, Program, ProgramChange};
 

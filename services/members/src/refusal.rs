@@ -3,6 +3,7 @@
 
 use std::fmt;
 
+use fealty_postgres::requests::ClaimError;
 use fealty_postgres::{StorageError, TransactError};
 use fealty_proto::access::v1::Scope;
 use fealty_types::{IdentifierId, PolicyId, RequestId, StaffId};
@@ -164,6 +165,15 @@ pub enum MembersError {
 impl From<Refusal> for MembersError {
     fn from(refusal: Refusal) -> Self {
         Self::Refused(refusal)
+    }
+}
+
+impl From<ClaimError> for MembersError {
+    fn from(error: ClaimError) -> Self {
+        match error {
+            ClaimError::Storage(error) => error.into(),
+            ClaimError::Reused(request_id) => Refusal::RequestIdReused(request_id).into(),
+        }
     }
 }
 

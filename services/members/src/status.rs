@@ -1,18 +1,12 @@
 //! The one table from what the rooms refuse to what a caller is told.
 
-use std::time::Duration;
-
-use fealty_postgres::{Fault, StorageError};
 use fealty_proto::types::v1::ErrorReason;
 use fealty_rpc::errors::ApiError;
-use fealty_rpc::violations::Violations;
+use fealty_service::status::{CONTENTION_RETRY_AFTER, storage_status};
 use fealty_types::IdentifierId;
 use tonic::Code;
 
 use crate::refusal::{MembersError, Refusal, Resource};
-
-/// When those who lost against neighbours may try again: a few commits later.
-const RETRY_AFTER: Duration = Duration::from_millis(100);
 
 impl From<Refusal> for ApiError {
     fn from(refusal: Refusal) -> Self {
@@ -23,7 +17,7 @@ impl From<Refusal> for ApiError {
             Refusal::RequestIdReused(request_id) => Self::request_id_reused(request_id),
             Refusal::ScopeMissing(scope) => Self::scope_missing(scope),
             Refusal::StaffInactive(staff_id) => Self::staff_inactive(staff_id),
-            Refusal::FieldInvalid { field, description } => field_invalid(field, description),
+            Refusal::FieldInvalid { field, description } => Self::field_invalid(field, description),
             Refusal::PositionInvalid => Self::page_token_invalid(),
             Refusal::PolicyMissing => Self::refused(
                 ErrorReason::PolicyMissing,
@@ -65,7 +59,7 @@ impl From<Refusal> for ApiError {
             )
             .with("resource", Resource::Member.as_str())
             .with("kind", kind),
-            Refusal::Contended => Self::contention(RETRY_AFTER),
+            Refusal::Contended => Self::contention(CONTENTION_RETRY_AFTER),
         }
     }
 }
@@ -76,25 +70,6 @@ fn identifier_taken(identifier_id: IdentifierId, kind: &'static str, index: Opti
     match index {
         Some(index) => taken.with("index", index),
         None => taken,
-    }
-}
-
-fn field_invalid(field: &'static str, description: &'static str) -> ApiError {
-    let mut violations = Violations::default();
-    violations.add(field, description);
-    violations
-        .finish()
-        .expect_err("a violation was noted a line above")
-}
-
-/// What a caller is told of a fault of the storage. What is our own mistake is logged, not told.
-#[must_use]
-pub fn storage_status(error: &StorageError) -> ApiError {
-    match error.fault() {
-        Fault::Unavailable(dependency) => ApiError::dependency_unavailable(dependency),
-        Fault::Contention => ApiError::contention(RETRY_AFTER),
-        Fault::Deadline => ApiError::deadline_exceeded(),
-        Fault::Internal => ApiError::internal(error),
     }
 }
 

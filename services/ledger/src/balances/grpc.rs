@@ -4,17 +4,18 @@ use fealty_proto::ledger::v1 as pb;
 use fealty_proto::ledger::v1::balance_service_server::BalanceService;
 use fealty_proto::types::v1 as pb_type;
 use fealty_proto::types::v1::consistency::Requirement;
-use fealty_rpc::access::Caller;
 use fealty_rpc::errors::ApiError;
 use fealty_rpc::fields;
+use fealty_rpc::page::{PageRequest, PageSize};
 use fealty_rpc::page_token::PageTokens;
+use fealty_rpc::present::timestamp;
 use fealty_rpc::violations::Violations;
+use fealty_service::call::serve;
 use fealty_types::{OwnerId, UnitCode, Version};
 use tonic::{Request, Response, Status};
 
 use super::Balances;
 use super::domain::{Consistency, LotPosition, LotsOf, OwnerBalance, UnitBalance, UnitLot};
-use crate::messages::{into_page, page_size, read_count, timestamp};
 
 const LIST_LOTS: &str = "/fealty.ledger.v1.BalanceService/ListLots";
 
@@ -24,39 +25,43 @@ impl BalanceService for Balances {
         &self,
         request: Request<pb::GetBalanceRequest>,
     ) -> Result<Response<pb::GetBalanceResponse>, Status> {
-        let program = Caller::from_request(&request)?.program_id()?;
-        let (owner_id, consistency) = parse_get(request.get_ref())?;
-        let balance = self.get(program, owner_id, consistency).await?;
-        Ok(Response::new(pb::GetBalanceResponse {
-            balance: Some(present(&balance)),
-        }))
+        serve(request, async |caller, message| {
+            let (owner_id, consistency) = parse_get(&message)?;
+            let balance = self.get(caller.program_id()?, owner_id, consistency).await?;
+            Ok(pb::GetBalanceResponse {
+                balance: Some(present(&balance)),
+            })
+        })
+        .await
     }
 
     async fn list_lots(
         &self,
         request: Request<pb::ListLotsRequest>,
     ) -> Result<Response<pb::ListLotsResponse>, Status> {
-        let program = Caller::from_request(&request)?.program_id()?;
-        let message = request.get_ref();
-        let mut v = Violations::default();
-        let owner_id = v.check("owner_id", fields::parse::<OwnerId>(&message.owner_id));
-        let unit_code = v.check("unit_code", fields::optional::<UnitCode>(&message.unit_code));
-        let size = v.check("page_size", page_size(message.page_size));
-        let (owner_id, unit_code, size) = v.finish_with(|| Some((owner_id?, unit_code?, size?)))?;
-        let tokens = PageTokens::try_new(LIST_LOTS, Some(program), &(owner_id, &unit_code))?;
-        let after: Option<LotPosition> = tokens.cursor(&message.page_token)?;
-        let asked = LotsOf {
-            owner_id,
-            unit_code,
-            after,
-            count_max: read_count(size),
-        };
-        let read = self.list_lots(program, &asked).await?;
-        let (lots, next_page_token) = into_page(read, size, &tokens, |last| LotPosition::from(&last.lot))?;
-        Ok(Response::new(pb::ListLotsResponse {
-            lots: lots.iter().map(present_lot).collect(),
-            next_page_token,
-        }))
+        serve(request, async |caller, message| {
+            let program = caller.program_id()?;
+            let mut v = Violations::default();
+            let owner_id = v.check("owner_id", fields::parse::<OwnerId>(&message.owner_id));
+            let unit_code = v.check("unit_code", fields::optional::<UnitCode>(&message.unit_code));
+            let size = v.check("page_size", PageSize::parse(message.page_size));
+            let (owner_id, unit_code, size) = v.finish_with(|| Some((owner_id?, unit_code?, size?)))?;
+            let tokens = PageTokens::try_new(LIST_LOTS, Some(program), &(owner_id, &unit_code))?;
+            let page = PageRequest::<LotPosition>::try_new(tokens, size, &message.page_token)?;
+            let asked = LotsOf {
+                owner_id,
+                unit_code,
+                after: page.after(),
+                count_max: page.count_max(),
+            };
+            let read = self.list_lots(program, &asked).await?;
+            let (lots, next_page_token) = page.cut(read, |last| LotPosition::from(&last.lot))?;
+            Ok(pb::ListLotsResponse {
+                lots: lots.iter().map(present_lot).collect(),
+                next_page_token,
+            })
+        })
+        .await
     }
 }
 

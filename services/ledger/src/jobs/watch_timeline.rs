@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use fealty_postgres::database_timeline;
+use fealty_postgres::{StorageError, database_timeline};
 use fealty_redis::BalanceCache;
 use sqlx::postgres::PgPool;
 use tokio::time::sleep;
@@ -11,13 +11,17 @@ use tokio::time::sleep;
 /// How often: how long a balance of before the failover may still be shown.
 const INTERVAL: Duration = Duration::from_secs(1);
 
+/// Has the cache speak of this very database.
+pub(crate) async fn use_timeline(pool: &PgPool, cache: &BalanceCache) -> Result<(), StorageError> {
+    cache.use_timeline(&database_timeline(pool).await?.to_string());
+    Ok(())
+}
+
 /// Watches again and again; ends only by being dropped.
 pub(crate) async fn keep_watching_timeline(pool: PgPool, cache: Arc<BalanceCache>) {
     loop {
         sleep(INTERVAL).await;
         // While Postgres is away, readiness says so; there is nothing to notice yet.
-        if let Ok(timeline) = database_timeline(&pool).await {
-            cache.use_timeline(&timeline.to_string());
-        }
+        drop(use_timeline(&pool, &cache).await);
     }
 }

@@ -2,16 +2,16 @@
 
 use fealty_proto::ledger::v1 as pb;
 use fealty_proto::ledger::v1::owner_service_server::OwnerService;
-use fealty_rpc::access::Caller;
 use fealty_rpc::errors::ApiError;
+use fealty_rpc::fields;
+use fealty_rpc::present::timestamp;
 use fealty_rpc::violations::{Problem, Violations};
-use fealty_rpc::{fields, replayed};
+use fealty_service::call::{serve, serve_making};
 use fealty_types::{OwnerId, RequestId};
 use tonic::{Request, Response, Status};
 
 use super::Owners;
 use super::domain::{Owner, OwnerKind};
-use crate::messages::timestamp;
 
 #[tonic::async_trait]
 impl OwnerService for Owners {
@@ -19,27 +19,30 @@ impl OwnerService for Owners {
         &self,
         request: Request<pb::OpenOwnerRequest>,
     ) -> Result<Response<pb::OpenOwnerResponse>, Status> {
-        let program = Caller::from_request(&request)?.program_id()?;
-        let (owner_id, kind) = parse_open(request.get_ref())?;
-        let made = self.open(program, owner_id, kind).await?;
-        let message = pb::OpenOwnerResponse {
-            owner: Some(present(&made.resource)),
-        };
-        Ok(replayed::response(message, made.replayed))
+        serve_making(request, async |caller, message| {
+            let (owner_id, kind) = parse_open(&message)?;
+            let made = self.open(caller.program_id()?, owner_id, kind).await?;
+            Ok(made.map(|owner| pb::OpenOwnerResponse {
+                owner: Some(present(&owner)),
+            }))
+        })
+        .await
     }
 
     async fn get_owner(
         &self,
         request: Request<pb::GetOwnerRequest>,
     ) -> Result<Response<pb::GetOwnerResponse>, Status> {
-        let program = Caller::from_request(&request)?.program_id()?;
-        let mut v = Violations::default();
-        let owner_id = v.check("owner_id", fields::parse::<OwnerId>(&request.get_ref().owner_id));
-        let owner_id = v.finish_with(|| owner_id)?;
-        let owner = self.get(program, owner_id).await?;
-        Ok(Response::new(pb::GetOwnerResponse {
-            owner: Some(present(&owner)),
-        }))
+        serve(request, async |caller, message| {
+            let mut v = Violations::default();
+            let owner_id = v.check("owner_id", fields::parse::<OwnerId>(&message.owner_id));
+            let owner_id = v.finish_with(|| owner_id)?;
+            let owner = self.get(caller.program_id()?, owner_id).await?;
+            Ok(pb::GetOwnerResponse {
+                owner: Some(present(&owner)),
+            })
+        })
+        .await
     }
 }
 

@@ -4,18 +4,19 @@ use fealty_postgres::requests::Request as Attempt;
 use fealty_proto::ledger::v1 as pb;
 use fealty_proto::ledger::v1::earning_rule::Formula;
 use fealty_proto::ledger::v1::earning_rule_service_server::EarningRuleService;
-use fealty_rpc::access::Caller;
 use fealty_rpc::errors::ApiError;
-use fealty_rpc::fields::TimeRange;
+use fealty_rpc::fields::{DISPLAY_NAME_LENGTH_MAX, TimeRange};
+use fealty_rpc::page::PageRequest;
 use fealty_rpc::page_token::PageTokens;
+use fealty_rpc::present::timestamp;
 use fealty_rpc::violations::{Problem, Violations};
-use fealty_rpc::{command_hash, fields, replayed};
+use fealty_rpc::{command_hash, fields};
+use fealty_service::call::{serve, serve_making};
 use fealty_types::{ProgramId, Rate, RequestId, Rounding, RuleId, UnitCode};
 use tonic::{Request, Response, Status};
 
 use super::Rules;
 use super::domain::{Cashback, EarningRule, NewRule, Span};
-use crate::messages::{DISPLAY_NAME_LENGTH_MAX, into_page, page_size, read_count, timestamp};
 
 const CREATE_EARNING_RULE: &str = "/fealty.ledger.v1.EarningRuleService/CreateEarningRule";
 const LIST_EARNING_RULES: &str = "/fealty.ledger.v1.EarningRuleService/ListEarningRules";
@@ -26,64 +27,69 @@ impl EarningRuleService for Rules {
         &self,
         request: Request<pb::CreateEarningRuleRequest>,
     ) -> Result<Response<pb::CreateEarningRuleResponse>, Status> {
-        let program = Caller::from_request(&request)?.program_id()?;
-        let (attempt, new) = parse_create(program, request.get_ref())?;
-        let made = self.create(program, &attempt, &new).await?;
-        let message = pb::CreateEarningRuleResponse {
-            earning_rule: Some(present(&made.resource)),
-        };
-        Ok(replayed::response(message, made.replayed))
+        serve_making(request, async |caller, message| {
+            let program = caller.program_id()?;
+            let (attempt, new) = parse_create(program, &message)?;
+            let made = self.create(program, &attempt, &new).await?;
+            Ok(made.map(|rule| pb::CreateEarningRuleResponse {
+                earning_rule: Some(present(&rule)),
+            }))
+        })
+        .await
     }
 
     async fn get_earning_rule(
         &self,
         request: Request<pb::GetEarningRuleRequest>,
     ) -> Result<Response<pb::GetEarningRuleResponse>, Status> {
-        let program = Caller::from_request(&request)?.program_id()?;
-        let mut v = Violations::default();
-        let rule_id = v.check("rule_id", fields::parse::<RuleId>(&request.get_ref().rule_id));
-        let rule = self.get(program, v.finish_with(|| rule_id)?).await?;
-        Ok(Response::new(pb::GetEarningRuleResponse {
-            earning_rule: Some(present(&rule)),
-        }))
+        serve(request, async |caller, message| {
+            let mut v = Violations::default();
+            let rule_id = v.check("rule_id", fields::parse::<RuleId>(&message.rule_id));
+            let rule_id = v.finish_with(|| rule_id)?;
+            let rule = self.get(caller.program_id()?, rule_id).await?;
+            Ok(pb::GetEarningRuleResponse {
+                earning_rule: Some(present(&rule)),
+            })
+        })
+        .await
     }
 
     async fn end_earning_rule(
         &self,
         request: Request<pb::EndEarningRuleRequest>,
     ) -> Result<Response<pb::EndEarningRuleResponse>, Status> {
-        let program = Caller::from_request(&request)?.program_id()?;
-        let message = request.get_ref();
-        let mut v = Violations::default();
-        let rule_id = v.check("rule_id", fields::parse::<RuleId>(&message.rule_id));
-        let end_time = v.check(
-            "end_time",
-            fields::optional_timestamp(message.end_time.as_ref(), TimeRange::any()),
-        );
-        let (rule_id, end_time) = v.finish_with(|| Some((rule_id?, end_time?)))?;
-        let rule = self.end(program, rule_id, end_time).await?;
-        Ok(Response::new(pb::EndEarningRuleResponse {
-            earning_rule: Some(present(&rule)),
-        }))
+        serve(request, async |caller, message| {
+            let mut v = Violations::default();
+            let rule_id = v.check("rule_id", fields::parse::<RuleId>(&message.rule_id));
+            let end_time = v.check(
+                "end_time",
+                fields::optional_timestamp(message.end_time.as_ref(), TimeRange::any()),
+            );
+            let (rule_id, end_time) = v.finish_with(|| Some((rule_id?, end_time?)))?;
+            let rule = self.end(caller.program_id()?, rule_id, end_time).await?;
+            Ok(pb::EndEarningRuleResponse {
+                earning_rule: Some(present(&rule)),
+            })
+        })
+        .await
     }
 
     async fn list_earning_rules(
         &self,
         request: Request<pb::ListEarningRulesRequest>,
     ) -> Result<Response<pb::ListEarningRulesResponse>, Status> {
-        let program = Caller::from_request(&request)?.program_id()?;
-        let message = request.get_ref();
-        let mut v = Violations::default();
-        let size = v.check("page_size", page_size(message.page_size));
-        let size = v.finish_with(|| size)?;
-        let tokens = PageTokens::try_new(LIST_EARNING_RULES, Some(program), &())?;
-        let before: Option<RuleId> = tokens.cursor(&message.page_token)?;
-        let read = self.list(program, before, read_count(size)).await?;
-        let (rules, next_page_token) = into_page(read, size, &tokens, |rule| rule.rule_id)?;
-        Ok(Response::new(pb::ListEarningRulesResponse {
-            earning_rules: rules.iter().map(present).collect(),
-            next_page_token,
-        }))
+        serve(request, async |caller, message| {
+            let program = caller.program_id()?;
+            let tokens = PageTokens::try_new(LIST_EARNING_RULES, Some(program), &())?;
+            let page = PageRequest::<RuleId>::parse(tokens, message.page_size, &message.page_token)?;
+            let read = self.list(program, page.after(), page.count_max()).await?;
+            let (rules, next_page_token) = page.cut(read, |rule| rule.rule_id)?;
+            Ok(pb::ListEarningRulesResponse {
+                earning_rules: rules.iter().map(present).collect(),
+                next_page_token,
+            })
+        })
+        .await
     }
 }
 

@@ -3,18 +3,20 @@
 use fealty_postgres::requests::Request as Attempt;
 use fealty_proto::ledger::v1 as pb;
 use fealty_proto::ledger::v1::unit_service_server::UnitService;
-use fealty_rpc::access::Caller;
 use fealty_rpc::errors::ApiError;
 use fealty_rpc::etag::Etag;
+use fealty_rpc::fields::DISPLAY_NAME_LENGTH_MAX;
+use fealty_rpc::page::PageRequest;
 use fealty_rpc::page_token::PageTokens;
+use fealty_rpc::present::timestamp;
 use fealty_rpc::violations::{Problem, Violations};
-use fealty_rpc::{command_hash, fields, replayed};
+use fealty_rpc::{command_hash, fields};
+use fealty_service::call::{serve, serve_making};
 use fealty_types::{Points, ProgramId, RequestId, UnitCode, UnitScale};
 use tonic::{Request, Response, Status};
 
 use super::Units;
 use super::domain::{LOT_LIFE_DAYS_MAX, NewUnit, ShortfallPolicy, Unit, UnitChange, UnitTerms};
-use crate::messages::{DISPLAY_NAME_LENGTH_MAX, into_page, page_size, read_count, timestamp};
 
 const CREATE_UNIT: &str = "/fealty.ledger.v1.UnitService/CreateUnit";
 const LIST_UNITS: &str = "/fealty.ledger.v1.UnitService/ListUnits";
@@ -28,63 +30,68 @@ impl UnitService for Units {
         &self,
         request: Request<pb::CreateUnitRequest>,
     ) -> Result<Response<pb::CreateUnitResponse>, Status> {
-        let program = Caller::from_request(&request)?.program_id()?;
-        let (attempt, new) = parse_create(program, request.get_ref())?;
-        let made = self.create(program, &attempt, &new).await?;
-        let message = pb::CreateUnitResponse {
-            unit: Some(present(&made.resource)),
-        };
-        Ok(replayed::response(message, made.replayed))
+        serve_making(request, async |caller, message| {
+            let program = caller.program_id()?;
+            let (attempt, new) = parse_create(program, &message)?;
+            let made = self.create(program, &attempt, &new).await?;
+            Ok(made.map(|unit| pb::CreateUnitResponse {
+                unit: Some(present(&unit)),
+            }))
+        })
+        .await
     }
 
     async fn get_unit(
         &self,
         request: Request<pb::GetUnitRequest>,
     ) -> Result<Response<pb::GetUnitResponse>, Status> {
-        let program = Caller::from_request(&request)?.program_id()?;
-        let mut v = Violations::default();
-        let code = v.check(
-            "unit_code",
-            fields::parse::<UnitCode>(&request.get_ref().unit_code),
-        );
-        let code = v.finish_with(|| code)?;
-        let unit = self.get(program, &code).await?;
-        Ok(Response::new(pb::GetUnitResponse {
-            unit: Some(present(&unit)),
-        }))
+        serve(request, async |caller, message| {
+            let mut v = Violations::default();
+            let code = v.check("unit_code", fields::parse::<UnitCode>(&message.unit_code));
+            let code = v.finish_with(|| code)?;
+            let unit = self.get(caller.program_id()?, &code).await?;
+            Ok(pb::GetUnitResponse {
+                unit: Some(present(&unit)),
+            })
+        })
+        .await
     }
 
     async fn update_unit(
         &self,
         request: Request<pb::UpdateUnitRequest>,
     ) -> Result<Response<pb::UpdateUnitResponse>, Status> {
-        let program = Caller::from_request(&request)?.program_id()?;
-        let update = parse_update(request.get_ref())?;
-        let unit = self
-            .update(program, &update.code, update.revision, &update.change)
-            .await?;
-        Ok(Response::new(pb::UpdateUnitResponse {
-            unit: Some(present(&unit)),
-        }))
+        serve(request, async |caller, message| {
+            let program = caller.program_id()?;
+            let update = parse_update(&message)?;
+            let unit = self
+                .update(program, &update.code, update.revision, &update.change)
+                .await?;
+            Ok(pb::UpdateUnitResponse {
+                unit: Some(present(&unit)),
+            })
+        })
+        .await
     }
 
     async fn list_units(
         &self,
         request: Request<pb::ListUnitsRequest>,
     ) -> Result<Response<pb::ListUnitsResponse>, Status> {
-        let program = Caller::from_request(&request)?.program_id()?;
-        let message = request.get_ref();
-        let mut v = Violations::default();
-        let size = v.check("page_size", page_size(message.page_size));
-        let size = v.finish_with(|| size)?;
-        let tokens = PageTokens::try_new(LIST_UNITS, Some(program), &())?;
-        let after: Option<UnitCode> = tokens.cursor(&message.page_token)?;
-        let read = self.list(program, after.as_ref(), read_count(size)).await?;
-        let (units, next_page_token) = into_page(read, size, &tokens, |unit| unit.terms.code.clone())?;
-        Ok(Response::new(pb::ListUnitsResponse {
-            units: units.iter().map(present).collect(),
-            next_page_token,
-        }))
+        serve(request, async |caller, message| {
+            let program = caller.program_id()?;
+            let tokens = PageTokens::try_new(LIST_UNITS, Some(program), &())?;
+            let page = PageRequest::<UnitCode>::parse(tokens, message.page_size, &message.page_token)?;
+            let read = self
+                .list(program, page.after().as_ref(), page.count_max())
+                .await?;
+            let (units, next_page_token) = page.cut(read, |unit| unit.terms.code.clone())?;
+            Ok(pb::ListUnitsResponse {
+                units: units.iter().map(present).collect(),
+                next_page_token,
+            })
+        })
+        .await
     }
 }
 

@@ -4,13 +4,14 @@ use fealty_proto::access::v1 as pb;
 use fealty_proto::access::v1::access_change::Record;
 use fealty_proto::access::v1::access_feed_service_server::AccessFeedService;
 use fealty_rpc::fields;
+use fealty_rpc::present::timestamp;
 use fealty_rpc::violations::Violations;
+use fealty_service::call::serve;
 use tonic::{Request, Response, Status};
 
 use super::AccessFeed;
 use super::domain::{AccessChange, AccessRecord, StaffState};
 use crate::api_keys::domain::ApiKey;
-use crate::call::{serve, timestamp};
 use crate::programs::domain::Program;
 
 /// Changes of a page whose reader does not say.

@@ -1,14 +1,14 @@
 //! This service's answer to who calls: its own tables, which are the original of what the others copy.
 
 use fealty_postgres::{Scope, StorageError, TransactOptions, in_tx, transact};
-use fealty_rpc::access::{AccessRecords, KeyRecord, Lookup, ProgramRecord, RecordsError, StaffState};
+use fealty_rpc::access::{AccessRecords, KeyRecord, Lookup, ProgramRecord, StaffState};
+use fealty_service::gate::SchemaGate;
 use fealty_types::{ApiKeyId, ProgramId};
 use sqlx::postgres::PgPool;
 
 use super::storage::{self, KeyRow};
 use crate::api_keys::storage::{parse_hash, parse_scopes};
 use crate::programs;
-use crate::schema::SchemaGate;
 
 /// The access records in this service's own tables.
 #[derive(Debug, Clone)]
@@ -21,15 +21,6 @@ impl OwnRecords {
     /// Over the pool of the jobs' role: before a key is found, nobody knows the program.
     pub(crate) const fn new(jobs: PgPool, gate: SchemaGate) -> Self {
         Self { jobs, gate }
-    }
-
-    /// Nobody gets past the question who calls before the schema has been checked.
-    fn check_gate(&self) -> Result<(), RecordsError> {
-        if self.gate.is_open() {
-            Ok(())
-        } else {
-            Err("the schema has not been checked yet".into())
-        }
     }
 
     async fn find_key_record(&self, short_id: &str) -> Result<Option<KeyRecord>, StorageError> {
@@ -65,17 +56,11 @@ impl OwnRecords {
 
 impl AccessRecords for OwnRecords {
     fn find_key<'a>(&'a self, short_id: &'a str) -> Lookup<'a, KeyRecord> {
-        Box::pin(async move {
-            self.check_gate()?;
-            Ok(self.find_key_record(short_id).await?)
-        })
+        self.gate.looked_up(self.find_key_record(short_id))
     }
 
     fn find_program(&self, program_id: ProgramId) -> Lookup<'_, ProgramRecord> {
-        Box::pin(async move {
-            self.check_gate()?;
-            Ok(self.find_program_record(program_id).await?)
-        })
+        self.gate.looked_up(self.find_program_record(program_id))
     }
 }
 

@@ -9,16 +9,17 @@ use fealty_proto::members::v1::api_key_service_server::ApiKeyService;
 use fealty_rpc::command_hash;
 use fealty_rpc::errors::ApiError;
 use fealty_rpc::fields::{self, TimeRange};
+use fealty_rpc::page::PageRequest;
 use fealty_rpc::page_token::PageTokens;
+use fealty_rpc::present::timestamp;
 use fealty_rpc::violations::Violations;
+use fealty_service::call::{serve, serve_making};
 use fealty_types::{ApiKeyId, ProgramId, StaffId};
 use tonic::{Request, Response, Status};
 
 use super::domain::{ApiKey, KeyScopes, NewApiKey, program_scope};
 use super::{ApiKeys, CreatedKey};
-use crate::call::{serve, serve_making, timestamp};
 use crate::display_name::DisplayName;
-use crate::page::PageRequest;
 
 const CREATE: &str = "/fealty.members.v1.ApiKeyService/CreateApiKey";
 const LIST: &str = "/fealty.members.v1.ApiKeyService/ListApiKeys";

@@ -4,7 +4,7 @@
 //! with the same request id goes on where the first attempt stopped; and should nobody retry, a job does the rest.
 
 use chrono::TimeDelta;
-use fealty_postgres::requests::Request;
+use fealty_postgres::requests::{Made, Request, claim_in_tx};
 use fealty_postgres::{Scope, StorageError, TransactOptions, in_tx, transact};
 use fealty_types::{MemberId, ProgramId, SharedClock};
 use fealty_vault::Vault;
@@ -14,7 +14,6 @@ use sqlx::postgres::PgPool;
 use super::domain::{IdentifierValue, Member, NewMember, accept, check_counts};
 use super::identifiers::{ATTEMPTS_MAX, Taken, find_taken};
 use super::{LedgerDoor, seal, storage};
-use crate::attempts::{Made, claim_in_tx};
 use crate::policies;
 use crate::refusal::{MembersError, Refusal};
 

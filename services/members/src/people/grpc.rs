@@ -5,14 +5,14 @@ mod present;
 
 use fealty_proto::members::v1 as pb;
 use fealty_proto::members::v1::member_service_server::MemberService;
+use fealty_rpc::page::PageRequest;
 use fealty_rpc::page_token::PageTokens;
+use fealty_service::call::{serve, serve_making};
 use fealty_types::SharedClock;
 use prost::Message;
 use tonic::{Request, Response, Status};
 
 use super::{Enrolments, People};
-use crate::call::{serve, serve_making};
-use crate::page::PageRequest;
 use parse::ListCursor;
 
 const LIST: &str = "/fealty.members.v1.MemberService/ListMembers";

@@ -1,6 +1,6 @@
 //! Identifiers that members get and lose after their enrolment.
 
-use fealty_postgres::requests::Request;
+use fealty_postgres::requests::{Made, Request, claim_in_tx};
 use fealty_postgres::{Scope, TransactOptions, in_tx, transact};
 use fealty_types::{IdentifierId, MemberId, ProgramId};
 use fealty_vault::{LookupHash, Vault};
@@ -8,7 +8,6 @@ use sqlx::postgres::PgPool;
 
 use super::domain::{Identifier, IdentifierValue, Member, check_counts};
 use super::{People, lock_in_tx, seal, storage};
-use crate::attempts::{Made, claim_in_tx};
 use crate::refusal::{MembersError, Refusal, Resource};
 
 /// Attempts to store a value that turns out to be taken and then is not: whoever loses three times against others who

@@ -5,10 +5,10 @@ use std::time::Duration;
 use fealty_client::{CallError, ClientConfig, ConnectError, LedgerClient};
 use fealty_postgres::Deadline;
 use fealty_proto::ledger::v1::{OpenOwnerRequest, OwnerKind};
+use fealty_service::config::{PeerConfig, ports};
 use fealty_types::{MemberId, ProgramId};
 use tonic::Code;
 
-use crate::config::LedgerConfig;
 use crate::refusal::MembersError;
 
 /// Longest wait for the ledger: a restart of it takes less, and whoever enrols a person stands before them.
@@ -28,11 +28,10 @@ pub struct LedgerDoor {
 
 impl LedgerDoor {
     /// Prepares the door. It connects with its first call.
-    pub fn try_new(config: &LedgerConfig) -> Result<Self, ConnectError> {
+    pub fn try_new(config: &PeerConfig<{ ports::LEDGER }>) -> Result<Self, ConnectError> {
         let client = LedgerClient::try_new(&ClientConfig {
-            certificate_authority_file: config.certificate_authority_file.clone(),
             connection_count: CONNECTION_COUNT,
-            ..ClientConfig::new(&config.endpoint, config.service_key.expose())
+            ..config.client()
         })?;
         Ok(Self { client })
     }

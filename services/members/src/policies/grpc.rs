@@ -8,16 +8,17 @@ use fealty_proto::members::v1::policy_service_server::PolicyService;
 use fealty_rpc::command_hash;
 use fealty_rpc::errors::ApiError;
 use fealty_rpc::fields::{self, TimeRange};
+use fealty_rpc::page::PageRequest;
 use fealty_rpc::page_token::PageTokens;
+use fealty_rpc::present::timestamp;
 use fealty_rpc::violations::Violations;
+use fealty_service::call::{serve, serve_making};
 use fealty_types::ProgramId;
 use tonic::{Request, Response, Status};
 
 use super::Policies;
 use super::domain::{NewPolicy, Policy, PolicyHead, PolicyText, PolicyVersion};
-use crate::call::{serve, serve_making, timestamp};
 use crate::display_name::DisplayName;
-use crate::page::PageRequest;
 
 const PUBLISH: &str = "/fealty.members.v1.PolicyService/PublishPolicy";
 const LIST: &str = "/fealty.members.v1.PolicyService/ListPolicies";

@@ -9,16 +9,17 @@ use fealty_rpc::command_hash;
 use fealty_rpc::errors::ApiError;
 use fealty_rpc::etag::Etag;
 use fealty_rpc::fields;
+use fealty_rpc::page::PageRequest;
 use fealty_rpc::page_token::PageTokens;
+use fealty_rpc::present::timestamp;
 use fealty_rpc::violations::{Problem, Violations};
+use fealty_service::call::{serve, serve_making};
 use fealty_types::{ProgramId, Version};
 use tonic::{Request, Response, Status};
 
 use super::Programs;
 use super::domain::{NewProgram, Program, ProgramChange};
-use crate::call::{revision, serve, serve_making, timestamp};
 use crate::display_name::DisplayName;
-use crate::page::PageRequest;
 
 const CREATE: &str = "/fealty.members.v1.ProgramService/CreateProgram";
 const LIST: &str = "/fealty.members.v1.ProgramService/ListPrograms";
@@ -148,7 +149,7 @@ fn parse_update(message: &pb::UpdateProgramRequest) -> Result<Update, ApiError> 
             .names("time_zone")
             .then(|| v.check("time_zone", parse_time_zone(&program.time_zone)));
         Some(Update {
-            meant_for: etag?.map(revision),
+            meant_for: etag?.map(Etag::version),
             change: ProgramChange {
                 display_name: display_name.flatten(),
                 time_zone: time_zone.flatten(),

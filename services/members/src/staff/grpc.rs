@@ -9,16 +9,17 @@ use fealty_rpc::command_hash;
 use fealty_rpc::errors::ApiError;
 use fealty_rpc::etag::Etag;
 use fealty_rpc::fields;
+use fealty_rpc::page::PageRequest;
 use fealty_rpc::page_token::PageTokens;
+use fealty_rpc::present::timestamp;
 use fealty_rpc::violations::Violations;
+use fealty_service::call::{serve, serve_making};
 use fealty_types::{ProgramId, StaffId, Version};
 use tonic::{Request, Response, Status};
 
 use super::Staff;
 use super::domain::{NewStaffMember, StaffChange, StaffExternalId, StaffMember};
-use crate::call::{revision, serve, serve_making, timestamp};
 use crate::display_name::DisplayName;
-use crate::page::PageRequest;
 
 const CREATE: &str = "/fealty.members.v1.StaffService/CreateStaffMember";
 const LIST: &str = "/fealty.members.v1.StaffService/ListStaffMembers";
@@ -164,7 +165,7 @@ fn parse_update(message: &pb::UpdateStaffMemberRequest) -> Result<Update, ApiErr
         });
         Some(Update {
             staff_id: staff_id?,
-            meant_for: etag?.map(revision),
+            meant_for: etag?.map(Etag::version),
             change: StaffChange {
                 display_name: display_name.flatten(),
                 external_id: external_id.flatten(),

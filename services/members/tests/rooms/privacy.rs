@@ -182,7 +182,11 @@ async fn a_service_without_a_master_key_does_not_start_and_says_how_to_make_one(
         let process = Process::new(&DrainConfig::default());
         let refused = fealty_members::serve(&config, SystemClock::shared(), &process.tasks()).await;
         let error = refused.err().expect("it does not start");
-        assert!(matches!(&error, ServeError::MasterKey(error) if *error == expected));
+        let ServeError::Settings { section, source } = &error else {
+            panic!("{error}");
+        };
+        assert_eq!(*section, "vault.master_key");
+        assert_eq!(source.downcast_ref::<MasterKeyError>(), Some(&expected));
         let told = error.to_string();
         assert!(
             told.contains("vault.master_key") && told.contains("openssl rand -base64 32"),

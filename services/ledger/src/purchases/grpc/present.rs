@@ -2,10 +2,10 @@
 
 use fealty_proto::ledger::v1 as pb;
 use fealty_proto::types::v1::{Amount, Money as PbMoney};
+use fealty_rpc::present::{money, timestamp};
 use fealty_types::{CurrencyCode, Money, UnitCode};
 use prost::Message;
 
-use crate::messages::{money, timestamp};
 use crate::posting::Posted;
 use crate::posting::domain::TakenBack;
 use crate::purchases::domain::{Earning, Purchase, Refund, Sums, UnitSums};

@@ -5,12 +5,12 @@ use fealty_proto::ledger::v1 as pb;
 use fealty_rpc::errors::ApiError;
 use fealty_rpc::fields;
 use fealty_rpc::fields::TimeRange;
+use fealty_rpc::page::{PageRequest, PageSize};
 use fealty_rpc::page_token::PageTokens;
 use fealty_rpc::violations::{Problem, Violations};
 use fealty_types::{OwnerId, ProgramId, UnitCode, Version};
 
 use super::present;
-use crate::messages::{into_page, page_size, read_count};
 use crate::posting::domain::{Transaction, TransactionKind};
 use crate::transactions::domain::StatementOf;
 
@@ -19,14 +19,13 @@ const LIST_TRANSACTIONS: &str = "/fealty.ledger.v1.TransactionService/ListTransa
 /// A page that is asked for.
 pub(super) struct Page {
     pub(super) asked: StatementOf,
-    size: i64,
-    tokens: PageTokens,
+    page: PageRequest<Version>,
 }
 
 pub(super) fn parse(program: ProgramId, message: &pb::ListTransactionsRequest) -> Result<Page, ApiError> {
     let mut v = Violations::default();
     let owner_id = v.check("owner_id", fields::parse::<OwnerId>(&message.owner_id));
-    let size = v.check("page_size", page_size(message.page_size));
+    let size = v.check("page_size", PageSize::parse(message.page_size));
     let kinds: Option<Vec<TransactionKind>> =
         v.each("kinds", &message.kinds, |v, kind| v.check("", parse_kind(*kind)));
     let unit_code = v.check("unit_code", fields::optional::<UnitCode>(&message.unit_code));
@@ -47,13 +46,15 @@ pub(super) fn parse(program: ProgramId, message: &pb::ListTransactionsRequest) -
             occurred_from_time: from?,
             occurred_before_time: before?,
             before: None,
-            count_max: read_count(size?),
+            // Known with the page, which is bound to all of the above.
+            count_max: 0,
         };
         Some((size?, asked))
     })?;
-    let tokens = tokens(program, &asked)?;
-    asked.before = tokens.cursor(&message.page_token)?;
-    Ok(Page { asked, size, tokens })
+    let page = PageRequest::try_new(tokens(program, &asked)?, size, &message.page_token)?;
+    asked.before = page.after();
+    asked.count_max = page.count_max();
+    Ok(Page { asked, page })
 }
 
 fn tokens(program: ProgramId, asked: &StatementOf) -> Result<PageTokens, ApiError> {
@@ -68,8 +69,7 @@ fn tokens(program: ProgramId, asked: &StatementOf) -> Result<PageTokens, ApiErro
 
 impl Page {
     pub(super) fn present(&self, read: Vec<Transaction>) -> Result<pb::ListTransactionsResponse, ApiError> {
-        let cursor = |last: &Transaction| -> Version { last.version };
-        let (transactions, next_page_token) = into_page(read, self.size, &self.tokens, cursor)?;
+        let (transactions, next_page_token) = self.page.cut(read, |last| last.version)?;
         Ok(pb::ListTransactionsResponse {
             transactions: transactions.iter().map(present).collect(),
             next_page_token,

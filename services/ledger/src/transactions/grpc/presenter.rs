@@ -1,11 +1,11 @@
 //! Transactions as messages carry them.
 
 use fealty_proto::ledger::v1 as pb;
+use fealty_rpc::present::{money, timestamp};
 use fealty_types::{Points, PurchaseId, RequestId};
 use prost::Message;
 
 use crate::balances;
-use crate::messages::{money, timestamp};
 use crate::posting::Posted;
 use crate::posting::domain::{Entry, EntryAccount, LotMovement, Transaction, TransactionKind};
 use crate::transactions::domain::Direction;

@@ -16,7 +16,6 @@ use fealty_rpc::violations::{Problem, Violations};
 use fealty_types::{IdentifierId, MemberId, ProgramId, Version};
 use fealty_vault::Personal;
 
-use crate::call::revision;
 use crate::people::EnrolledWithin;
 use crate::people::domain::{
     BirthDate, Change, GivenAcceptance, IDENTIFIERS_MAX, IdentifierKind, IdentifierValue, NewMember,
@@ -115,7 +114,7 @@ pub(super) fn update(
         let profile = v.within("profile", |v| parse_profile(v, &profile, today));
         Some(Update {
             member_id: member_id?,
-            meant_for: etag?.map(revision),
+            meant_for: etag?.map(Etag::version),
             change: change_of(profile?, &mask),
         })
     });

@@ -4,9 +4,9 @@ use fealty_proto::members::v1 as pb;
 use fealty_proto::members::v1::identifier::Value;
 use fealty_proto::types::v1::Date;
 use fealty_rpc::etag::Etag;
+use fealty_rpc::present::timestamp;
 use fealty_vault::Personal;
 
-use crate::call::timestamp;
 use crate::people::domain::{
     Acceptance, BirthDate, Identifier, IdentifierKind, LanguageTag, Member, Profile,
 };
