@@ -1,5 +1,7 @@
 //! One call: headers, deadline, attempts.
 
+mod stream;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,6 +15,7 @@ use tonic::{Code, Request, Status};
 use tonic_prost::ProstCodec;
 use tracing::{Instrument as _, Span};
 
+pub(crate) use self::stream::OpenStream;
 use crate::connections::{Connection, Connections, was_never_taken};
 use crate::method::Shows;
 use crate::retry::Retries;

@@ -13,6 +13,7 @@
 //! - **Deadlines.** Each call has one; what is left of it travels with each attempt.
 //! - **Reading one's own writes.** The client remembers the newest version it has seen of each owner, and a balance read
 //!   that asks for nothing in particular asks for that: its users never see time run backwards.
+//! - **Events.** [`EventsClient`] follows the events of a service by a stream that opens itself again where it was lost.
 //! - **Traces.** The current span's context travels along.
 //!
 //! ```no_run
@@ -35,6 +36,7 @@ mod config;
 mod connections;
 mod endpoint;
 mod error;
+mod events;
 mod ledger;
 mod members;
 mod method;
@@ -46,6 +48,7 @@ pub use answer::Answer;
 pub use config::{ClientConfig, RetryConfig};
 pub use endpoint::ConnectError;
 pub use error::{CallError, FieldError};
+pub use events::{EventStream, EventsClient};
 pub use ledger::LedgerClient;
 pub use members::MembersClient;
 pub use resolve::{Resolve, Resolving, SystemResolver};

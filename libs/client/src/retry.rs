@@ -54,6 +54,13 @@ impl Retries {
         }
     }
 
+    /// How long to pause before a stream is opened again that has failed that often in a row. It has no end to its
+    /// patience, so its pauses are what spares a suite that is down.
+    pub(crate) fn pause_before_reopening(&self, status: &Status, failure_count: u32) -> Duration {
+        let pause = self.pause(failure_count);
+        retry_delay(status).map_or(pause, |asked| asked.max(pause))
+    }
+
     /// Doubles from one attempt to the next up to its bound; half of it is chance, so that callers who failed together
     /// do not come back together.
     fn pause(&self, attempt_count: u32) -> Duration {
