@@ -12,6 +12,7 @@ mod world;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use fealty::services::ServiceName;
 use fealty_proto::methods;
 use fealty_tests::bounded::within;
 
@@ -72,7 +73,7 @@ async fn every_method_names_every_bad_field_and_knows_nothing_of_other_programs(
 #[tokio::test(flavor = "multi_thread")]
 async fn a_path_that_is_no_method_is_unimplemented() {
     within(BOUND, async {
-        let raw = fealty_tests::raw::Raw::to(&suite().addresses().ledger);
+        let raw = fealty_tests::raw::Raw::to(suite().addresses().of(ServiceName::Ledger));
         let authorization = format!("Bearer {}", suite().key());
         let headers = [("authorization", authorization.as_str())];
         let path = "/fealty.ledger.v1.PurchaseService/StealPurchase";

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use fealty::services::ServiceName;
 use fealty_client::LedgerClient;
 use fealty_proto::ledger::v1::{
     CreditPointsRequest, CreditPointsResponse, RecordPurchaseRequest, RecordPurchaseResponse,
@@ -13,7 +14,7 @@ use fealty_proto::types::v1::Amount;
 use fealty_proto::types::v1::consistency::Requirement;
 use fealty_tests::bounded::within;
 use fealty_tests::raw::{Raw, RawAnswer, Refusal};
-use fealty_tests::replica::LedgerReplica;
+use fealty_tests::replica::Replica;
 use fealty_tests::shop::{Shop, UNIT, config, purchase, request_id};
 use futures::future::join_all;
 use prost::Message;
@@ -42,8 +43,8 @@ impl Till {
         let addresses = suite().addresses();
         Self {
             authorization: format!("Bearer {}", shop.key),
-            ledger: Raw::to(&addresses.ledger),
-            members: Raw::to(&addresses.members),
+            ledger: Raw::to(addresses.of(ServiceName::Ledger)),
+            members: Raw::to(addresses.of(ServiceName::Members)),
         }
     }
 
@@ -314,7 +315,7 @@ async fn a_hundred_receipts_at_once_under_request_ids_of_their_own_have_one_effe
 async fn two_replicas_of_the_ledger_agree_on_what_has_happened() {
     within(BOUND, async {
         let shop = Shop::open(suite()).await;
-        let replica = LedgerReplica::start(suite(), None);
+        let replica = Replica::start(suite(), ServiceName::Ledger, None);
         let mut till = Till::of(&shop);
         let beside = Raw::to(&replica.url());
         let member = shop.enrol(vec![]).await;

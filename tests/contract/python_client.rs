@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use fealty::services::ServiceName;
 use fealty_tests::bounded::within;
 use fealty_tests::process::Process;
 use fealty_tests::python::{Python, root};
@@ -23,8 +24,8 @@ async fn a_python_client_enrols_buys_refunds_and_reads_the_balance() {
         command
             .arg("--protos")
             .arg(root().join("proto"))
-            .args(["--members", authority(&addresses.members)])
-            .args(["--ledger", authority(&addresses.ledger)])
+            .args(["--members", authority(addresses.of(ServiceName::Members))])
+            .args(["--ledger", authority(addresses.of(ServiceName::Ledger))])
             .args(["--key", &shop.key]);
         let ended = Process::start("journey.py", command, None).wait(JOURNEY_BOUND);
         ended.assert_success();

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use fealty::services::ServiceName;
 use fealty_proto::types::v1::consistency::Requirement;
 use fealty_tests::bounded::{eventually, within};
 use fealty_tests::health::get;
@@ -49,7 +50,7 @@ async fn a_kill_of_postgres_is_told_by_readiness_and_waited_out() {
 
         let killed = tokio::task::block_in_place(|| Server::Postgres.kill(suite.data_dir()));
         let addresses = suite.addresses();
-        let admins = [&addresses.members_admin, &addresses.ledger_admin];
+        let admins = ServiceName::ALL.map(|service| addresses.admin_of(service));
         for admin in admins {
             until_ready_is(admin, false).await;
             let (code, said) = probe(admin, "/livez").await.expect("it answers");
@@ -80,7 +81,7 @@ async fn balances_are_answered_and_right_with_redis_gone_and_back() {
         assert_balances_follow(&shop, &owner_id, &mut bought).await;
         load.confirm(CALLS).await;
         let addresses = suite.addresses();
-        for admin in [&addresses.members_admin, &addresses.ledger_admin] {
+        for admin in ServiceName::ALL.map(|service| addresses.admin_of(service)) {
             let (code, said) = probe(admin, "/livez").await.expect("it answers");
             assert_eq!(code, 200, "nobody needs Redis to live, but it says {said}");
             // Not at once: under load the check may have to wait for one of Postgres's connections.

@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
+use fealty::services::ServiceName;
 use fealty_client::LedgerClient;
 use fealty_proto::ledger::v1::GetBalanceRequest;
 use fealty_telemetry::Sink;
 use fealty_tests::bounded::{eventually, within};
 use fealty_tests::raw::Raw;
-use fealty_tests::replica::LedgerReplica;
+use fealty_tests::replica::Replica;
 use fealty_tests::shop::{Shop, config};
 use fealty_tests::suite::{Options, Suite};
 use prost::Message as _;
@@ -35,7 +36,7 @@ async fn nobody_who_retries_notices_that_the_suite_is_restarted() {
         let load = Load::start(&shop).await;
         load.confirm(CALLS).await;
 
-        let ledger = suite.addresses().ledger.clone();
+        let ledger = suite.addresses().of(ServiceName::Ledger).to_owned();
         call_in_a_trace(&ledger, &shop).await;
         let ended = tokio::task::block_in_place(|| suite.terminate());
         assert_eq!(ended.status.code(), Some(0), "{}", ended.stderr);
@@ -54,7 +55,7 @@ async fn nobody_who_retries_notices_that_the_ledger_alone_is_restarted() {
     within(BOUND, async {
         let sink = Sink::start().expect("a collector");
         let suite = Suite::start(Options::kept(FEALTY));
-        let mut replica = LedgerReplica::start(&suite, Some(sink.endpoint()));
+        let mut replica = Replica::start(&suite, ServiceName::Ledger, Some(&sink.endpoint()));
         let shop = Shop::open(&suite).await;
         let shop = Shop {
             ledger: LedgerClient::try_new(&config(&replica.url(), &shop.key)).expect("a client"),

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use fealty::services::ServiceName;
 use fealty_proto::members::v1::EnrolMemberResponse;
 use fealty_telemetry::{Sink, SinkSpan};
 use fealty_tests::bounded::within;
@@ -36,7 +37,7 @@ async fn an_enrolment_is_one_trace_from_the_caller_to_the_ledger() {
             ("authorization", authorization.as_str()),
             ("traceparent", &traceparent),
         ];
-        let answer = Raw::to(&suite.addresses().members)
+        let answer = Raw::to(suite.addresses().of(ServiceName::Members))
             .call(
                 &format!("/{ENROL}"),
                 &headers,

@@ -6,12 +6,11 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
+use fealty::services::ServiceName;
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection, Row as _};
 
 use crate::bounded;
 
-/// The databases of the suite.
-const DATABASES: [&str; 2] = ["fealty_members", "fealty_ledger"];
 /// What the services tell each other is with them long before.
 const SETTLED_BOUND: Duration = Duration::from_secs(30);
 /// Between two looks: longer than the access feed's interval.
@@ -48,8 +47,9 @@ impl Database {
     /// When Postgres does not answer.
     pub async fn row_counts(&self) -> RowCounts {
         let mut counts = RowCounts::new();
-        for database in DATABASES {
-            let mut connection = self.connect(database).await;
+        for service in ServiceName::ALL {
+            let database = format!("fealty_{}", service.database());
+            let mut connection = self.connect(&database).await;
             for table in tables(&mut connection).await {
                 let count = format!("SELECT count(*) FROM \"{table}\"");
                 let count = sqlx::query_scalar(AssertSqlSafe(count))

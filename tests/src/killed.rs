@@ -179,7 +179,9 @@ fn command_line(process: &Path) -> Vec<OsString> {
 /// Where its libraries lie: not with the system's, where the server was unpacked below somebody's home.
 fn library_dirs(process: &Path) -> OsString {
     let maps = fs::read_to_string(process.join("maps")).expect("it runs");
-    let files = maps.lines().filter_map(|line| line.find('/').map(|at| &line[at..]));
+    let files = maps
+        .lines()
+        .filter_map(|line| line.find('/').map(|at| &line[at..]));
     let libraries = files.filter(|file| file.contains(".so"));
     let folders: BTreeSet<&Path> = libraries.filter_map(|file| Path::new(file).parent()).collect();
     env::join_paths(folders).expect("no folder has a colon in its name")

@@ -1,12 +1,13 @@
-//! A second ledger, in a process of its own, on the suite's database: what a deployment with two replicas is.
+//! A second replica of a service, in a process of its own, on the suite's databases: what a deployment is.
 
 use std::fs;
-use std::net::{Ipv4Addr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::Path;
 use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use fealty::services::{PerService, ServiceName};
 use nix::sys::signal::Signal;
 use serde_json::Value;
 
@@ -20,27 +21,57 @@ const POLL_INTERVAL: Duration = Duration::from_millis(20);
 /// No load balancer has to notice that it ends; calls that are under way still finish.
 const NOT_SERVING_PAUSE_MS: &str = "300";
 
-/// A ledger beside the suite's own.
+/// A service beside the suite's own.
 #[derive(Debug)]
-pub struct LedgerReplica {
+pub struct Replica {
     program: &'static str,
-    settings: Vec<(&'static str, String)>,
+    service: ServiceName,
+    settings: Vec<(String, String)>,
     ports: [u16; 2],
     process: Option<Process>,
 }
 
-impl LedgerReplica {
-    /// Starts one and waits until it is ready. Blocks its thread.
+impl Replica {
+    /// Starts one that calls the suite's other services, and waits until it is ready. Blocks its thread.
     ///
     /// # Panics
     /// When it does not get ready.
     #[must_use]
-    pub fn start(suite: &Suite, otlp_endpoint: Option<String>) -> Self {
-        let ports = [free_port(), free_port()];
-        let mut settings = settings(suite, ports);
-        settings.extend(otlp_endpoint.map(|endpoint| ("FEALTY__TELEMETRY__OTLP_ENDPOINT", endpoint)));
+    pub fn start(suite: &Suite, service: ServiceName, otlp_endpoint: Option<&str>) -> Self {
+        let peers = PerService::from_fn(|peer| suite.addresses().of(peer).to_owned());
+        Self::start_on(
+            suite,
+            service,
+            [free_port(), free_port()],
+            (&peers, otlp_endpoint),
+        )
+    }
+
+    /// Starts one of each, all of them calling each other and none of them the suite's own. Blocks its thread.
+    ///
+    /// # Panics
+    /// When one does not get ready.
+    #[must_use]
+    pub fn start_all(suite: &Suite, otlp_endpoint: Option<&str>) -> PerService<Self> {
+        let ports = PerService::from_fn(|_| [free_port(), free_port()]);
+        let peers = PerService::from_fn(|peer| url(ports[peer][0]));
+        PerService::from_fn(|service| Self::start_on(suite, service, ports[service], (&peers, otlp_endpoint)))
+    }
+
+    fn start_on(
+        suite: &Suite,
+        service: ServiceName,
+        ports: [u16; 2],
+        (peers, otlp_endpoint): (&PerService<String>, Option<&str>),
+    ) -> Self {
+        let mut settings = settings(suite, service, ports, peers);
+        settings.extend(
+            otlp_endpoint
+                .map(|endpoint| ("FEALTY__TELEMETRY__OTLP_ENDPOINT".to_owned(), endpoint.to_owned())),
+        );
         let mut replica = Self {
             program: suite.program(),
+            service,
             settings,
             ports,
             process: None,
@@ -52,13 +83,19 @@ impl LedgerReplica {
     /// Where it listens for calls; the same after a restart.
     #[must_use]
     pub fn url(&self) -> String {
-        format!("http://127.0.0.1:{}", self.ports[0])
+        url(self.ports[0])
     }
 
     /// Where it answers for its health.
     #[must_use]
     pub fn admin_url(&self) -> String {
-        format!("http://127.0.0.1:{}", self.ports[1])
+        url(self.ports[1])
+    }
+
+    /// Where it listens for calls, as a resolver has it.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        SocketAddr::from((Ipv4Addr::LOCALHOST, self.ports[0]))
     }
 
     /// `kill -TERM`, and how it ended. Blocks its thread.
@@ -71,25 +108,34 @@ impl LedgerReplica {
         process.wait(END_BOUND)
     }
 
+    /// `kill -9`.
+    ///
+    /// # Panics
+    /// When it does not run.
+    pub fn kill(&mut self) {
+        self.process.take().expect("it runs").kill();
+    }
+
     /// Starts it again at the same address. Blocks its thread.
     ///
     /// # Panics
     /// When it does not get ready.
     pub fn start_again(&mut self) {
+        let name = self.service.as_str();
         let mut command = Command::new(self.program);
-        command.arg("ledger");
+        command.arg(name);
         for (name, value) in &self.settings {
             command.env(name, value);
         }
-        let mut process = Process::start("fealty ledger", command, None);
+        let mut process = Process::start(&format!("fealty {name}"), command, None);
         let begun = Instant::now();
         while get(&self.admin_url(), "/readyz").map(|(code, _)| code) != Some(200) {
             if let Some(status) = process.try_wait() {
-                panic!("`fealty ledger` ended before it was ready: {status}");
+                panic!("`fealty {name}` ended before it was ready: {status}");
             }
             assert!(
                 begun.elapsed() < READY_BOUND,
-                "`fealty ledger` does not get ready"
+                "`fealty {name}` does not get ready"
             );
             thread::sleep(POLL_INTERVAL);
         }
@@ -97,44 +143,67 @@ impl LedgerReplica {
     }
 }
 
-/// What the suite keeps in its data folder tells how to reach its database.
-fn settings(suite: &Suite, ports: [u16; 2]) -> Vec<(&'static str, String)> {
+/// Whom each service calls.
+fn peers_of(service: ServiceName) -> &'static [ServiceName] {
+    match service {
+        ServiceName::Members => &[ServiceName::Ledger],
+        ServiceName::Ledger => &[ServiceName::Members],
+    }
+}
+
+/// What the suite keeps in its data folder tells how to reach its databases.
+fn settings(
+    suite: &Suite,
+    service: ServiceName,
+    ports: [u16; 2],
+    peers: &PerService<String>,
+) -> Vec<(String, String)> {
     let read = |name: &str| -> Value {
         let text = fs::read(suite.data_dir().join(name)).expect("the suite keeps it");
         serde_json::from_slice(&text).expect("it is JSON")
     };
     let (kept, state) = (read("up.json"), read("state.json"));
     let text = |value: &Value| value.as_str().expect("a text").to_owned();
+    let name = service.as_str();
+    let variable = |field: &str| format!("FEALTY__{}__{field}", name.to_uppercase());
     let database_url = |role: &str, password: &Value| {
         let (password, port) = (text(password), &state["postgres_port"]);
-        format!("postgres://{role}:{password}@127.0.0.1:{port}/fealty_ledger")
+        format!("postgres://{role}:{password}@127.0.0.1:{port}/fealty_{name}")
     };
     let [grpc, admin] = ports.map(|port| format!("127.0.0.1:{port}"));
-    vec![
-        ("FEALTY__LEDGER__GRPC__LISTEN", grpc),
-        ("FEALTY__LEDGER__ADMIN__LISTEN", admin),
+    let mut settings = vec![
+        (variable("GRPC__LISTEN"), grpc),
+        (variable("ADMIN__LISTEN"), admin),
         (
-            "FEALTY__LEDGER__DATABASE_URL",
-            database_url("fealty_ledger", &kept["ledger"]["service"]),
+            variable("DATABASE_URL"),
+            database_url(&format!("fealty_{name}"), &kept[name]["service"]),
         ),
         (
-            "FEALTY__LEDGER__JOBS_DATABASE_URL",
-            database_url("fealty_ledger_jobs", &kept["ledger"]["jobs"]),
-        ),
-        ("FEALTY__LEDGER__CACHE__URL", redis_url(suite.data_dir(), &state)),
-        (
-            "FEALTY__LEDGER__MEMBERS__ENDPOINT",
-            suite.addresses().members.clone(),
+            variable("JOBS_DATABASE_URL"),
+            database_url(&format!("fealty_{name}_jobs"), &kept[name]["jobs"]),
         ),
         (
-            "FEALTY__LEDGER__MEMBERS__SERVICE_KEY",
-            text(&kept["keys"]["ledger_service"]),
-        ),
-        (
-            "FEALTY__DRAIN__NOT_SERVING_PAUSE_MS",
+            "FEALTY__DRAIN__NOT_SERVING_PAUSE_MS".to_owned(),
             NOT_SERVING_PAUSE_MS.to_owned(),
         ),
-    ]
+    ];
+    for peer in peers_of(service) {
+        let peer_name = peer.as_str().to_uppercase();
+        settings.push((variable(&format!("{peer_name}__ENDPOINT")), peers[*peer].clone()));
+        let key = text(&kept["keys"][format!("{name}_service")]);
+        settings.push((variable(&format!("{peer_name}__SERVICE_KEY")), key));
+    }
+    match service {
+        ServiceName::Members => {
+            settings.push((variable("VAULT__MASTER_KEY"), text(&kept["vault_master_key"])));
+        }
+        ServiceName::Ledger => settings.push((variable("CACHE__URL"), redis_url(suite.data_dir(), &state))),
+    }
+    settings
+}
+
+fn url(port: u16) -> String {
+    format!("http://127.0.0.1:{port}")
 }
 
 fn redis_url(data_dir: &Path, state: &Value) -> String {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use fealty::services::ServiceName;
 use fealty_client::{ClientConfig, LedgerClient, MembersClient};
 use fealty_proto::access::v1::Scope;
 use fealty_proto::ledger::v1::earning_rule::Formula;
@@ -76,8 +77,8 @@ impl Shop {
     /// When a call fails.
     pub async fn bare(suite: &Suite) -> Self {
         let addresses = suite.addresses();
-        let operator =
-            MembersClient::try_new(&config(&addresses.members, suite.suite_key())).expect("a client");
+        let operator = MembersClient::try_new(&config(addresses.of(ServiceName::Members), suite.suite_key()))
+            .expect("a client");
         let program = Program {
             display_name: "Corner shop".to_owned(),
             time_zone: "Europe/London".to_owned(),
@@ -96,8 +97,10 @@ impl Shop {
         let operator = operator.for_program(program_id);
         let (key, _) = create_key(&operator, &scopes_of_program()).await;
         Self {
-            members: MembersClient::try_new(&config(&addresses.members, &key)).expect("a client"),
-            ledger: LedgerClient::try_new(&config(&addresses.ledger, &key)).expect("a client"),
+            members: MembersClient::try_new(&config(addresses.of(ServiceName::Members), &key))
+                .expect("a client"),
+            ledger: LedgerClient::try_new(&config(addresses.of(ServiceName::Ledger), &key))
+                .expect("a client"),
             operator,
             program_id,
             key,

@@ -9,6 +9,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use fealty::kept::Kept;
+use fealty::services::{PerService, ServiceName};
 use nix::sys::signal::Signal;
 
 use crate::database::Database;
@@ -52,14 +53,8 @@ pub struct Suite {
 /// Where a suite listens.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Addresses {
-    /// Calls of members, as a URL.
-    pub members: String,
-    /// Calls of the ledger, as a URL.
-    pub ledger: String,
-    /// Health of members, as a URL.
-    pub members_admin: String,
-    /// Health of the ledger, as a URL.
-    pub ledger_admin: String,
+    calls: PerService<String>,
+    admin: PerService<String>,
 }
 
 impl Options {
@@ -220,21 +215,40 @@ impl Drop for Suite {
 impl Addresses {
     fn read(printed: &str) -> Self {
         Self {
-            members: word_after(printed, "members", 0),
-            ledger: word_after(printed, "ledger", 0),
-            members_admin: word_after(printed, "members", 4),
-            ledger_admin: word_after(printed, "ledger", 4),
+            calls: PerService::from_fn(|service| word_after(printed, service.as_str(), 0)),
+            admin: PerService::from_fn(|service| word_after(printed, service.as_str(), 4)),
         }
     }
 
-    fn flags(&self) -> [(&'static str, &str); 4] {
-        [
-            ("--members-port", &self.members),
-            ("--ledger-port", &self.ledger),
-            ("--members-admin-port", &self.members_admin),
-            ("--ledger-admin-port", &self.ledger_admin),
-        ]
+    /// Calls of a service, as a URL.
+    #[must_use]
+    pub fn of(&self, service: ServiceName) -> &str {
+        &self.calls[service]
     }
+
+    /// Health of a service, as a URL.
+    #[must_use]
+    pub fn admin_of(&self, service: ServiceName) -> &str {
+        &self.admin[service]
+    }
+
+    /// The flags that name its ports again.
+    fn flags(&self) -> impl Iterator<Item = (String, &str)> {
+        self.calls
+            .iter()
+            .zip(self.admin.iter())
+            .flat_map(|((service, calls), (_, admin))| {
+                let name = service.as_str();
+                [
+                    (format!("--{name}-port"), port_of(calls)),
+                    (format!("--{name}-admin-port"), port_of(admin)),
+                ]
+            })
+    }
+}
+
+fn port_of(url: &str) -> &str {
+    url.rsplit_once(':').expect("an address has a port").1
 }
 
 fn run_up(options: &Options, folder: Option<&Path>, before: Option<&Addresses>) -> Process {
@@ -249,19 +263,15 @@ fn run_up(options: &Options, folder: Option<&Path>, before: Option<&Addresses>) 
     }
     match before {
         Some(addresses) => {
-            for (flag, url) in addresses.flags() {
-                let (_, port) = url.rsplit_once(':').expect("an address has a port");
-                command.args([flag, port]);
+            for (flag, port) in addresses.flags() {
+                command.args([&flag, port]);
             }
         }
         None => {
-            for flag in [
-                "--members-port",
-                "--ledger-port",
-                "--members-admin-port",
-                "--ledger-admin-port",
-            ] {
-                command.args([flag, "0"]);
+            for service in ServiceName::ALL {
+                let name = service.as_str();
+                command.args([&format!("--{name}-port"), "0"]);
+                command.args([&format!("--{name}-admin-port"), "0"]);
             }
         }
     }

@@ -2,12 +2,13 @@
 
 use std::path::Path;
 
-use clap::ValueEnum;
 use fealty_ledger::LedgerConfig;
 use fealty_members::MembersConfig;
 use fealty_runtime::config::{ConfigError, DrainConfig, Secret, load_checked};
 use fealty_telemetry::TelemetryConfig;
 use serde::Deserialize;
+
+use crate::services::ServiceName;
 
 /// What variables that set fields begin with.
 const ENV_PREFIX: &str = "FEALTY";
@@ -31,20 +32,6 @@ pub struct Config {
     pub drain: DrainConfig,
     /// Traces, metrics and logs.
     pub telemetry: TelemetryConfig,
-}
-
-/// A service that has a section of its own.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum ServiceName {
-    /// The members service.
-    Members,
-    /// The ledger service.
-    Ledger,
-}
-
-impl ServiceName {
-    /// All of them.
-    pub const ALL: [Self; 2] = [Self::Members, Self::Ledger];
 }
 
 /// By which roles databases are made and changed.
@@ -71,7 +58,36 @@ impl Default for MigrateConfig {
     }
 }
 
+/// Where a service's database is, by each of its roles.
+#[derive(Debug, Clone, Copy)]
+pub struct DatabaseUrls<'a> {
+    /// Runs migrations.
+    pub owner: &'a Secret<String>,
+    /// Serves calls.
+    pub service: &'a Secret<String>,
+    /// Does what crosses programs.
+    pub jobs: &'a Secret<String>,
+}
+
 impl Config {
+    /// Where a service's database is.
+    #[must_use]
+    pub fn database_urls(&self, service: ServiceName) -> DatabaseUrls<'_> {
+        let (owner, service, jobs) = match service {
+            ServiceName::Members => (
+                &self.migrate.members_owner_url,
+                &self.members.database_url,
+                &self.members.jobs_database_url,
+            ),
+            ServiceName::Ledger => (
+                &self.migrate.ledger_owner_url,
+                &self.ledger.database_url,
+                &self.ledger.jobs_database_url,
+            ),
+        };
+        DatabaseUrls { owner, service, jobs }
+    }
+
     /// Reads the file, if one is given, and the environment over it. All mistakes are in one answer: fields that are
     /// unknown or unreadable wherever they are, values only of the shared sections and of the services that are going
     /// to run, since the secrets of the others are none of this process's business.
@@ -86,9 +102,12 @@ impl Config {
             ("drain", self.drain.violations()),
             ("telemetry", self.telemetry.violations()),
         ];
-        let of_service = |name: &ServiceName| match name {
-            ServiceName::Members => ("members", self.members.violations()),
-            ServiceName::Ledger => ("ledger", self.ledger.violations()),
+        let of_service = |name: &ServiceName| {
+            let violations = match name {
+                ServiceName::Members => self.members.violations(),
+                ServiceName::Ledger => self.ledger.violations(),
+            };
+            (name.as_str(), violations)
         };
         services
             .iter()

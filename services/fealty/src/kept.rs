@@ -10,25 +10,25 @@ use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, chown};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
-use fealty_members::vault::MasterKey;
 use fealty_postgres::RolePasswords;
+use fealty_vault::MasterKey;
 use serde::{Deserialize, Serialize};
+
+use crate::services::{PerService, ServiceName};
 
 const FILE: &str = "up.json";
 
 /// For its owner's eyes only.
 const FILE_MODE: u32 = 0o600;
 
-/// Everything that is kept.
+/// Everything that is kept. What a folder of an earlier version lacks is made.
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Kept {
-    /// Encrypts the keys that personal data is encrypted with.
+    /// Encrypts the keys that the members' personal data is encrypted with.
     pub vault_master_key: String,
-    /// Passwords of the roles of members.
-    pub members: Passwords,
-    /// Passwords of the roles of the ledger.
-    pub ledger: Passwords,
+    members: Passwords,
+    ledger: Passwords,
     /// The keys, once they have been planted.
     pub keys: Keys,
     /// Where the last start put everything.
@@ -46,10 +46,8 @@ pub struct Passwords {
 /// Texts of keys; empty until they have been planted.
 #[derive(Clone, Default, Serialize, Deserialize)]
 pub struct Keys {
-    /// With which members calls the ledger.
-    pub members_service: String,
-    /// With which the ledger calls members.
-    pub ledger_service: String,
+    members_service: String,
+    ledger_service: String,
     /// The first program's, with all scopes that a program's key can have.
     pub program: String,
 }
@@ -57,29 +55,72 @@ pub struct Keys {
 /// Where the last start put everything.
 #[derive(Clone, Default, Serialize, Deserialize)]
 pub struct Addresses {
-    /// The members service.
-    pub members: String,
-    /// The ledger service.
-    pub ledger: String,
+    members: String,
+    ledger: String,
     /// The members database, by the role of its jobs.
     pub members_jobs_database_url: String,
+}
+
+impl Keys {
+    /// With which a service calls the others.
+    #[must_use]
+    pub fn of(&self, service: ServiceName) -> &str {
+        match service {
+            ServiceName::Members => &self.members_service,
+            ServiceName::Ledger => &self.ledger_service,
+        }
+    }
+
+    /// The same, to be planted.
+    pub fn of_mut(&mut self, service: ServiceName) -> &mut String {
+        match service {
+            ServiceName::Members => &mut self.members_service,
+            ServiceName::Ledger => &mut self.ledger_service,
+        }
+    }
+}
+
+impl Addresses {
+    /// Where the services are.
+    #[must_use]
+    pub fn new(urls: PerService<String>, members_jobs_database_url: &str) -> Self {
+        let [members, ledger] = urls.into_array();
+        Self {
+            members,
+            ledger,
+            members_jobs_database_url: members_jobs_database_url.to_owned(),
+        }
+    }
+
+    /// Where a service takes calls, as a URL.
+    #[must_use]
+    pub fn of(&self, service: ServiceName) -> &str {
+        match service {
+            ServiceName::Members => &self.members,
+            ServiceName::Ledger => &self.ledger,
+        }
+    }
 }
 
 impl Kept {
     /// New secrets.
     #[must_use]
     pub fn generate() -> Self {
-        let passwords = || Passwords {
-            owner: random_password(),
-            service: random_password(),
-            jobs: random_password(),
-        };
         Self {
             vault_master_key: MasterKey::generate_text().to_string(),
-            members: passwords(),
-            ledger: passwords(),
+            members: Passwords::generate(),
+            ledger: Passwords::generate(),
             keys: Keys::default(),
             addresses: Addresses::default(),
+        }
+    }
+
+    /// The passwords of a service's roles.
+    #[must_use]
+    pub const fn passwords(&self, service: ServiceName) -> &Passwords {
+        match service {
+            ServiceName::Members => &self.members,
+            ServiceName::Ledger => &self.ledger,
         }
     }
 
@@ -130,6 +171,14 @@ impl Kept {
 }
 
 impl Passwords {
+    fn generate() -> Self {
+        Self {
+            owner: random_password(),
+            service: random_password(),
+            jobs: random_password(),
+        }
+    }
+
     /// For making the roles.
     #[must_use]
     pub fn of_roles(&self) -> RolePasswords {
@@ -192,7 +241,7 @@ mod tests {
         let found = Kept::find(folder.path()).expect("readable").expect("there");
         assert_eq!(found.keys.program, "fealty_x");
         assert_eq!(found.vault_master_key, kept.vault_master_key);
-        assert!(MasterKey::parse(&found.vault_master_key).is_ok());
+        assert!(MasterKey::parse("members", &found.vault_master_key).is_ok());
         let mode = fs::metadata(Kept::path(folder.path())).expect("there").mode();
         assert_eq!(mode & 0o777, FILE_MODE);
     }

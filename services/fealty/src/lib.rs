@@ -19,6 +19,7 @@ pub mod commands;
 pub mod config;
 pub mod import;
 pub mod kept;
+pub mod services;
 mod tool;
 
 use std::process::ExitCode;

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use fealty::services::{PerService, ServiceName};
 use fealty_proto::access::v1::Scope;
 use fealty_proto::ledger::v1::{CreateUnitRequest, ListEarningRulesRequest, ShortfallPolicy, Unit};
 use fealty_proto::members::v1::identifier::Value;
@@ -37,8 +38,7 @@ pub struct World {
     pub theirs: Somebody,
     /// What lies behind.
     pub database: Database,
-    members: Raw,
-    ledger: Raw,
+    raws: PerService<Raw>,
 }
 
 /// A member and what belongs to them.
@@ -87,8 +87,7 @@ impl World {
             revoked_key,
             narrow_keys: narrow_keys.try_into().expect("two"),
             database: suite.database(),
-            members: Raw::to(&suite.addresses().members),
-            ledger: Raw::to(&suite.addresses().ledger),
+            raws: PerService::from_fn(|service| Raw::to(suite.addresses().of(service))),
         };
         world.wait_until_revoked().await;
         world
@@ -96,11 +95,9 @@ impl World {
 
     /// The service of a method.
     pub fn raw_of(&self, path: &str) -> &Raw {
-        if path.starts_with("/fealty.ledger.") {
-            &self.ledger
-        } else {
-            &self.members
-        }
+        let of = |service: ServiceName| path.starts_with(&format!("/{}", service.package()));
+        let service = ServiceName::ALL.into_iter().find(|service| of(*service));
+        &self.raws[service.unwrap_or(ServiceName::Members)]
     }
 
     /// Who may call the method: the shop, or the suite where no program's key can.
@@ -129,10 +126,11 @@ impl World {
 
     async fn wait_until_revoked(&self) {
         let authorization = format!("Bearer {}", self.revoked_key);
-        for (raw, path) in [
-            (&self.members, "/fealty.members.v1.ProgramService/GetProgram"),
-            (&self.ledger, "/fealty.ledger.v1.UnitService/ListUnits"),
-        ] {
+        for (service, raw) in self.raws.iter() {
+            let path = match service {
+                ServiceName::Members => "/fealty.members.v1.ProgramService/GetProgram",
+                ServiceName::Ledger => "/fealty.ledger.v1.UnitService/ListUnits",
+            };
             eventually("the key is revoked", REVOKED_BOUND, async || {
                 let headers = [("authorization", authorization.as_str())];
                 let refused = raw.call(path, &headers, Vec::new()).await.err()?;

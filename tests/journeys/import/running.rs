@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::PathBuf;
 
+use fealty::services::ServiceName;
 use fealty_tests::process::Process;
 use fealty_tests::shop::Shop;
 use fealty_tests::suite::Suite;
@@ -38,9 +39,9 @@ impl Import {
             "--time-zone",
             "Europe/London",
             "--members",
-            &addresses.members,
+            addresses.of(ServiceName::Members),
             "--ledger",
-            &addresses.ledger,
+            addresses.of(ServiceName::Ledger),
             "--key",
             &shop.key,
             "--report",

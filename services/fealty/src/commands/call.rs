@@ -20,6 +20,7 @@ use tonic::{Request, Status};
 use uuid::Uuid;
 
 use self::codec::AnyCodec;
+use crate::services::ServiceName;
 use crate::tool;
 
 /// How long a call may take unless told otherwise: long enough for a person's patience.
@@ -69,6 +70,22 @@ pub struct Args {
     pub timeout_s: u64,
 }
 
+impl Args {
+    /// The service that has the methods of this proto service.
+    fn url_of(&self, service: &str) -> &str {
+        let of = |name: &ServiceName| service.starts_with(&name.package());
+        // What is in nobody's package is the access feed, which members serves.
+        match ServiceName::ALL
+            .into_iter()
+            .find(of)
+            .unwrap_or(ServiceName::Members)
+        {
+            ServiceName::Members => &self.members,
+            ServiceName::Ledger => &self.ledger,
+        }
+    }
+}
+
 /// Calls the method and prints what it answers.
 #[must_use]
 pub fn run(args: Args) -> ExitCode {
@@ -97,11 +114,7 @@ async fn call(
     message: DynamicMessage,
 ) -> anyhow::Result<Result<(), Status>> {
     let service = method.parent_service().full_name().to_owned();
-    let url = if service.starts_with("fealty.ledger.") {
-        &args.ledger
-    } else {
-        &args.members
-    };
+    let url = args.url_of(&service);
     let mut request = Request::new(message);
     request.set_timeout(Duration::from_secs(args.timeout_s));
     add_metadata(request.metadata_mut(), args)?;

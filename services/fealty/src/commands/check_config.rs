@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use crate::config::{Config, ServiceName};
+use crate::config::Config;
+use crate::services::ServiceName;
 use crate::tool;
 
 /// Which file to check.

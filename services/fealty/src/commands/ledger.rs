@@ -6,7 +6,7 @@ use fealty_ledger::{ServeError, Times, serve};
 use fealty_types::SystemClock;
 
 use super::service;
-use crate::config::ServiceName;
+use crate::services::ServiceName;
 
 /// Runs the ledger service.
 #[must_use]

@@ -6,7 +6,7 @@ use fealty_members::{ServeError, serve};
 use fealty_types::SystemClock;
 
 use super::service;
-use crate::config::ServiceName;
+use crate::services::ServiceName;
 
 /// Runs the members service.
 #[must_use]

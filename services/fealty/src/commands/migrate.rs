@@ -6,9 +6,9 @@ use std::process::ExitCode;
 use anyhow::{Context as _, bail};
 use fealty_postgres::{Login, RolePasswords, ServiceDatabase, migrate, provision};
 use fealty_runtime::config::Secret;
-use sqlx::migrate::Migrator;
 
-use crate::config::Config;
+use crate::config::{Config, DatabaseUrls};
+use crate::services::ServiceName;
 use crate::tool;
 
 /// What to migrate.
@@ -23,7 +23,7 @@ pub struct Args {
     pub admin_url: Option<String>,
 }
 
-/// Migrates both services' databases.
+/// Migrates the services' databases.
 #[must_use]
 pub fn run(args: Args) -> ExitCode {
     tool::run(async move {
@@ -32,8 +32,9 @@ pub fn run(args: Args) -> ExitCode {
             .admin_url
             .map(Secret::new)
             .or(config.migrate.admin_url.clone());
-        for service in services(&config) {
-            service.migrate(admin_url.as_ref()).await?;
+        for service in ServiceName::ALL {
+            let urls = config.database_urls(service);
+            Target { service, urls }.migrate(admin_url.as_ref()).await?;
         }
         Ok(true)
     })
@@ -41,35 +42,13 @@ pub fn run(args: Args) -> ExitCode {
 
 /// A service's database as the config has it.
 struct Target<'a> {
-    name: &'static str,
-    migrator: &'static Migrator,
-    owner_url: &'a Secret<String>,
-    service_url: &'a Secret<String>,
-    jobs_url: &'a Secret<String>,
-}
-
-fn services(config: &Config) -> [Target<'_>; 2] {
-    [
-        Target {
-            name: fealty_members::SERVICE_DATABASE,
-            migrator: &fealty_members::MIGRATOR,
-            owner_url: &config.migrate.members_owner_url,
-            service_url: &config.members.database_url,
-            jobs_url: &config.members.jobs_database_url,
-        },
-        Target {
-            name: fealty_ledger::SERVICE_DATABASE,
-            migrator: &fealty_ledger::MIGRATOR,
-            owner_url: &config.migrate.ledger_owner_url,
-            service_url: &config.ledger.database_url,
-            jobs_url: &config.ledger.jobs_database_url,
-        },
-    ]
+    service: ServiceName,
+    urls: DatabaseUrls<'a>,
 }
 
 impl Target<'_> {
     async fn migrate(&self, admin_url: Option<&Secret<String>>) -> anyhow::Result<()> {
-        let name = self.name;
+        let name = self.service.database();
         if let Some(admin_url) = admin_url {
             let database = self.database()?;
             provision(admin_url.expose(), &database)
@@ -80,7 +59,7 @@ impl Target<'_> {
                 database.database
             ))?;
         }
-        let applied = migrate(self.owner_url.expose(), self.migrator)
+        let applied = migrate(self.urls.owner.expose(), self.service.migrator())
             .await
             .with_context(|| format!("{name}: the schema could not be brought up to date"))?;
         for migration in &applied {
@@ -97,7 +76,7 @@ impl Target<'_> {
 
     /// What the URLs say of roles and database, if they agree with each other and with the names that policies hold.
     fn database(&self) -> anyhow::Result<ServiceDatabase> {
-        let wanted = ServiceDatabase::new(self.name);
+        let wanted = ServiceDatabase::new(self.service.database());
         let login = |url: &Secret<String>, role: &str| {
             let login = Login::of(url.expose()).with_context(|| format!("the URL of {role}"))?;
             if login.user == role {
@@ -106,13 +85,13 @@ impl Target<'_> {
                 bail!("the URL that is meant for the role {role} names {:?}", login.user)
             }
         };
-        let owner = login(self.owner_url, &wanted.owner_role())?;
-        let service = login(self.service_url, &wanted.service_role())?;
-        let jobs = login(self.jobs_url, &wanted.jobs_role())?;
+        let owner = login(self.urls.owner, &wanted.owner_role())?;
+        let service = login(self.urls.service, &wanted.service_role())?;
+        let jobs = login(self.urls.jobs, &wanted.jobs_role())?;
         if owner.database != service.database || owner.database != jobs.database {
             bail!(
                 "{}: the URLs of its three roles name different databases: {}, {}, {}",
-                self.name,
+                self.service.database(),
                 owner.database,
                 service.database,
                 jobs.database

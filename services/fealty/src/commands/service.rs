@@ -8,7 +8,8 @@ use fealty_runtime::{Outcome, Process, Tasks, launch};
 use fealty_telemetry::{ServiceIdentity, Telemetry};
 use uuid::Uuid;
 
-use crate::config::{Config, ServiceName};
+use crate::config::Config;
+use crate::services::ServiceName;
 
 /// What a service is told on its command line.
 #[derive(Debug, clap::Args)]

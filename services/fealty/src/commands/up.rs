@@ -24,9 +24,11 @@ use fealty_telemetry::{Telemetry, TelemetryConfig};
 use tokio::runtime::Handle;
 use tokio::task::spawn_blocking;
 
-use self::ports::Ports;
+use self::ports::{Bound, Ports};
+use self::suite::Ground;
 use super::service;
-use crate::kept::{FileOwner, Kept};
+use crate::kept::{Addresses, FileOwner, Kept};
+use crate::services::{PerService, ServiceName};
 
 /// How long services may take to end. Shorter than in production: whoever pressed Ctrl-C is waiting.
 const DRAIN_TIMEOUT_MS: u64 = 10_000;
@@ -128,13 +130,20 @@ async fn start(args: &Args, held: &Servers, tasks: &Tasks) -> anyhow::Result<()>
     let mut kept = kept.unwrap_or_else(Kept::generate);
     kept.save(&folder, owner)?;
     let urls = databases::prepare(&admin_url, &kept).await?;
-    kept.addresses = sockets.addresses(&urls.members.jobs);
-    let program = plant::plant(&urls.members.jobs, &mut kept).await?;
+    let members_jobs_url = &urls[ServiceName::Members].jobs;
+    let addresses = PerService::from_fn(|service| format!("http://{}", sockets[service].grpc));
+    kept.addresses = Addresses::new(addresses, members_jobs_url);
+    let program = plant::plant(members_jobs_url, &mut kept).await?;
     kept.save(&folder, owner)?;
 
     held.record(&sockets)?;
-    let admins = sockets.admin_addresses();
-    let suite = suite::start(sockets, (&urls, &redis_url), &kept, tasks)?;
+    let admins = PerService::from_fn(|service| sockets[service].admin);
+    let ground = Ground {
+        urls: &urls,
+        redis_url: &redis_url,
+        kept: &kept,
+    };
+    let suite = suite::start(sockets.map(|bound| bound.listeners), &ground, tasks)?;
     suite.wait_until_ready(tasks).await?;
     plant::try_key(&kept, program.program_id).await?;
     ready::print(&kept, &program, &admins, (&folder, args.ephemeral))
@@ -178,11 +187,11 @@ impl Servers {
     }
 
     /// Tells a second start on the folder what runs here.
-    fn record(&self, sockets: &ports::Sockets) -> anyhow::Result<()> {
+    fn record(&self, sockets: &PerService<Bound>) -> anyhow::Result<()> {
         if let Some(servers) = &mut *self.0.lock().unwrap_or_else(PoisonError::into_inner) {
-            for (service, address) in sockets.named() {
+            for (service, bound) in sockets.iter() {
                 servers
-                    .record_address(service, &address)
+                    .record_address(service.as_str(), &bound.grpc.to_string())
                     .context("the lock file cannot be written")?;
             }
         }

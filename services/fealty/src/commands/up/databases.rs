@@ -4,15 +4,9 @@ use std::path::Path;
 
 use anyhow::{Context as _, bail};
 use fealty_postgres::{ServiceDatabase, ServiceUrls, is_provisioned, migrate, provision};
-use sqlx::migrate::Migrator;
 
 use crate::kept::{Kept, Passwords};
-
-/// Where each service connects.
-pub(super) struct Urls {
-    pub members: ServiceUrls,
-    pub ledger: ServiceUrls,
-}
+use crate::services::{PerService, ServiceName};
 
 /// Databases whose secrets are not in the folder are not touched: new ones would lock out whoever uses them, and what
 /// is encrypted in them could not be read anyway.
@@ -20,8 +14,8 @@ pub(super) async fn check_not_orphaned(admin_url: &str, is_kept: bool, folder: &
     if is_kept {
         return Ok(());
     }
-    for service in [fealty_members::SERVICE_DATABASE, fealty_ledger::SERVICE_DATABASE] {
-        let database = ServiceDatabase::new(service);
+    for service in ServiceName::ALL {
+        let database = ServiceDatabase::new(service.database());
         let there = is_provisioned(admin_url, &database)
             .await
             .context("the databases cannot be listed")?;
@@ -37,34 +31,26 @@ pub(super) async fn check_not_orphaned(admin_url: &str, is_kept: bool, folder: &
     Ok(())
 }
 
-/// Makes everything that is missing.
-pub(super) async fn prepare(admin_url: &str, kept: &Kept) -> anyhow::Result<Urls> {
-    Ok(Urls {
-        members: prepare_service(
-            admin_url,
-            (fealty_members::SERVICE_DATABASE, &fealty_members::MIGRATOR),
-            &kept.members,
-        )
-        .await?,
-        ledger: prepare_service(
-            admin_url,
-            (fealty_ledger::SERVICE_DATABASE, &fealty_ledger::MIGRATOR),
-            &kept.ledger,
-        )
-        .await?,
-    })
+/// Makes everything that is missing, and says where each service connects.
+pub(super) async fn prepare(admin_url: &str, kept: &Kept) -> anyhow::Result<PerService<ServiceUrls>> {
+    let mut all = Vec::new();
+    for service in ServiceName::ALL {
+        all.push(prepare_service(admin_url, service, kept.passwords(service)).await?);
+    }
+    PerService::try_from_vec(all).context("one for each service")
 }
 
 async fn prepare_service(
     admin_url: &str,
-    (name, migrator): (&str, &Migrator),
+    service: ServiceName,
     passwords: &Passwords,
 ) -> anyhow::Result<ServiceUrls> {
+    let name = service.database();
     let database = ServiceDatabase::new(name).with_passwords(passwords.of_roles());
     let urls = provision(admin_url, &database)
         .await
         .with_context(|| format!("the database of {name} could not be made"))?;
-    migrate(&urls.owner, migrator)
+    migrate(&urls.owner, service.migrator())
         .await
         .with_context(|| format!("the schema of {name} could not be brought up to date"))?;
     Ok(urls)

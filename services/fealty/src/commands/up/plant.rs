@@ -15,6 +15,7 @@ use fealty_types::{ApiKeyId, Clock as _, ProgramId, SystemClock};
 
 use crate::commands::keys::all_of_program;
 use crate::kept::Kept;
+use crate::services::ServiceName;
 
 /// The first program, where there is none.
 const PROGRAM_NAME: &str = "Demo shop";
@@ -32,19 +33,22 @@ pub(super) async fn plant(members_jobs_url: &str, kept: &mut Kept) -> anyhow::Re
         Some(program) => program,
         None => operator.create_program(first_program()?).await?,
     };
-    let keys = &mut kept.keys;
-    let members = (None, "members calls the ledger", vec![Scope::OwnersWrite]);
-    let ledger = (None, "the ledger follows members", vec![Scope::AccessFeed]);
-    let first = (Some(program.program_id), "first key", all_of_program());
-    for (text, wanted) in [
-        (&mut keys.members_service, members),
-        (&mut keys.ledger_service, ledger),
-        (&mut keys.program, first),
-    ] {
-        plant_key(&operator, text, wanted).await?;
+    for service in ServiceName::ALL {
+        let (name, scopes) = service_key(service);
+        plant_key(&operator, kept.keys.of_mut(service), (None, name, scopes)).await?;
     }
+    let first = (Some(program.program_id), "first key", all_of_program());
+    plant_key(&operator, &mut kept.keys.program, first).await?;
     pool.close().await;
     Ok(program)
+}
+
+/// What a service may ask of the others: what its own work needs, and nothing else.
+fn service_key(service: ServiceName) -> (&'static str, Vec<Scope>) {
+    match service {
+        ServiceName::Members => ("members calls the ledger", vec![Scope::OwnersWrite]),
+        ServiceName::Ledger => ("the ledger follows members", vec![Scope::AccessFeed]),
+    }
 }
 
 fn first_program() -> anyhow::Result<NewProgram> {
@@ -55,13 +59,14 @@ fn first_program() -> anyhow::Result<NewProgram> {
     })
 }
 
-/// Makes a key, unless the kept one is still good: keys of `up` are revoked like any other.
+/// Makes a key, unless the kept one is still good: keys of `up` are revoked like any other, and one that an earlier
+/// version made may lack a scope that there was none of then.
 async fn plant_key(
     operator: &Operator,
     text: &mut String,
     (program_id, name, scopes): (Option<ProgramId>, &str, Vec<Scope>),
 ) -> anyhow::Result<()> {
-    if is_good(operator, program_id, text).await? {
+    if is_good(operator, program_id, text, &scopes).await? {
         return Ok(());
     }
     let scopes = match program_id {
@@ -80,7 +85,12 @@ async fn plant_key(
     Ok(())
 }
 
-async fn is_good(operator: &Operator, program_id: Option<ProgramId>, text: &str) -> anyhow::Result<bool> {
+async fn is_good(
+    operator: &Operator,
+    program_id: Option<ProgramId>,
+    text: &str,
+    wanted: &[Scope],
+) -> anyhow::Result<bool> {
     let Ok(secret) = ApiKeySecret::parse(text) else {
         return Ok(false);
     };
@@ -94,15 +104,17 @@ async fn is_good(operator: &Operator, program_id: Option<ProgramId>, text: &str)
         after = Some(last.api_key_id);
         if let Some(key) = page.iter().find(|key| key.short_id == secret.short_id()) {
             let ended = key.expire_time.is_some_and(|expire_time| expire_time <= now);
-            return Ok(key.revoke_time.is_none() && !ended && secret.matches(&key.secret_sha256));
+            let suffices = wanted.iter().all(|scope| key.scopes.as_slice().contains(scope));
+            let holds = key.revoke_time.is_none() && !ended && suffices;
+            return Ok(holds && secret.matches(&key.secret_sha256));
         }
     }
 }
 
-/// Calls both services with the key that will be printed: when it is said to work, it has.
+/// Calls services with the key that will be printed: when it is said to work, it has.
 pub(super) async fn try_key(kept: &Kept, program_id: ProgramId) -> anyhow::Result<()> {
     let config = |endpoint: &str| ClientConfig::new(endpoint, &kept.keys.program);
-    let members = MembersClient::try_new(&config(&kept.addresses.members))?;
+    let members = MembersClient::try_new(&config(kept.addresses.of(ServiceName::Members)))?;
     let answer = members
         .get_program(GetProgramRequest {})
         .await
@@ -114,7 +126,7 @@ pub(super) async fn try_key(kept: &Kept, program_id: ProgramId) -> anyhow::Resul
         "the planted key is of program {named:?}, not of {program_id}"
     );
     // The ledger learns of the key by its feed, and asks for the newest when it meets one that it does not know.
-    LedgerClient::try_new(&config(&kept.addresses.ledger))?
+    LedgerClient::try_new(&config(kept.addresses.of(ServiceName::Ledger)))?
         .list_units(ListUnitsRequest::default())
         .await
         .context("the ledger does not take the planted key")?;

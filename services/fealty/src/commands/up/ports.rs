@@ -3,13 +3,13 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 
-use anyhow::anyhow;
+use anyhow::{Context as _, anyhow};
 use fealty_ledger::config::{LEDGER_ADMIN_PORT, LEDGER_PORT};
 use fealty_members::config::{MEMBERS_ADMIN_PORT, MEMBERS_PORT};
 use fealty_runtime::{Listeners, bind};
 use tokio::net::TcpListener;
 
-use crate::kept::Addresses;
+use crate::services::{PerService, ServiceName};
 
 /// Where to listen on this machine; 0 is any free port.
 #[derive(Debug, Clone, clap::Args)]
@@ -28,12 +28,6 @@ pub(super) struct Ports {
     ledger_admin: u16,
 }
 
-/// The bound sockets of both services.
-pub(super) struct Sockets {
-    pub members: Bound,
-    pub ledger: Bound,
-}
-
 /// The bound sockets of one service.
 pub(super) struct Bound {
     pub grpc: SocketAddr,
@@ -41,33 +35,34 @@ pub(super) struct Bound {
     pub listeners: Listeners,
 }
 
-/// Where health and metrics of both services are.
-pub(super) struct AdminAddresses {
-    pub members: SocketAddr,
-    pub ledger: SocketAddr,
-}
-
 impl Ports {
-    pub(super) async fn bind(&self) -> anyhow::Result<Sockets> {
-        let members = [
-            ("--members-port", self.members),
-            ("--members-admin-port", self.members_admin),
-        ];
-        let ledger = [
-            ("--ledger-port", self.ledger),
-            ("--ledger-admin-port", self.ledger_admin),
-        ];
-        Ok(Sockets {
-            members: bind_service("members", members).await?,
-            ledger: bind_service("the ledger", ledger).await?,
-        })
+    pub(super) async fn bind(&self) -> anyhow::Result<PerService<Bound>> {
+        let mut all = Vec::new();
+        for service in ServiceName::ALL {
+            all.push(bind_service(service, self.of(service)).await?);
+        }
+        PerService::try_from_vec(all).context("one for each service")
+    }
+
+    /// Its port for calls, and that for health and metrics.
+    const fn of(&self, service: ServiceName) -> (u16, u16) {
+        match service {
+            ServiceName::Members => (self.members, self.members_admin),
+            ServiceName::Ledger => (self.ledger, self.ledger_admin),
+        }
     }
 }
 
-async fn bind_service(service: &str, [grpc, admin]: [(&str, u16); 2]) -> anyhow::Result<Bound> {
+async fn bind_service(service: ServiceName, (grpc, admin): (u16, u16)) -> anyhow::Result<Bound> {
+    let name = service.as_str();
     let listeners = Listeners {
-        grpc: bind_flag(&format!("calls of {service}"), grpc).await?,
-        admin: bind_flag(&format!("health and metrics of {service}"), admin).await?,
+        grpc: bind_flag(&format!("calls of {name}"), &format!("--{name}-port"), grpc).await?,
+        admin: bind_flag(
+            &format!("health and metrics of {name}"),
+            &format!("--{name}-admin-port"),
+            admin,
+        )
+        .await?,
     };
     Ok(Bound {
         grpc: listeners.grpc.local_addr()?,
@@ -76,33 +71,8 @@ async fn bind_service(service: &str, [grpc, admin]: [(&str, u16); 2]) -> anyhow:
     })
 }
 
-async fn bind_flag(purpose: &str, (flag, port): (&str, u16)) -> anyhow::Result<TcpListener> {
+async fn bind_flag(purpose: &str, flag: &str, port: u16) -> anyhow::Result<TcpListener> {
     bind(purpose, SocketAddr::from((Ipv4Addr::LOCALHOST, port)))
         .await
         .map_err(|error| anyhow!("{error}; choose another port with {flag} (0 for any free one)"))
-}
-
-impl Sockets {
-    pub(super) fn addresses(&self, members_jobs_database_url: &str) -> Addresses {
-        Addresses {
-            members: format!("http://{}", self.members.grpc),
-            ledger: format!("http://{}", self.ledger.grpc),
-            members_jobs_database_url: members_jobs_database_url.to_owned(),
-        }
-    }
-
-    pub(super) const fn admin_addresses(&self) -> AdminAddresses {
-        AdminAddresses {
-            members: self.members.admin,
-            ledger: self.ledger.admin,
-        }
-    }
-
-    /// Both services with their address.
-    pub(super) fn named(&self) -> [(&'static str, String); 2] {
-        [
-            ("members", self.members.grpc.to_string()),
-            ("the ledger", self.ledger.grpc.to_string()),
-        ]
-    }
 }

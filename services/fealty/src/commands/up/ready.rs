@@ -1,12 +1,14 @@
 //! What is printed once everything stands.
 
 use std::env::current_exe;
+use std::fmt::Write as _;
+use std::net::SocketAddr;
 use std::path::Path;
 
 use fealty_members::programs::domain::Program;
 
-use super::ports::AdminAddresses;
 use crate::kept::Kept;
+use crate::services::{PerService, ServiceName};
 use crate::tool;
 
 /// Prints where everything is, the key, and a first call in two ways: by this binary, which every machine has, and by a
@@ -14,7 +16,7 @@ use crate::tool;
 pub(super) fn print(
     kept: &Kept,
     program: &Program,
-    admins: &AdminAddresses,
+    admins: &PerService<SocketAddr>,
     (folder, ephemeral): (&Path, bool),
 ) -> anyhow::Result<()> {
     let fate = if ephemeral {
@@ -22,16 +24,22 @@ pub(super) fn print(
     } else {
         "kept; its secrets are in up.json".to_owned()
     };
-    let (members, ledger) = (&kept.addresses.members, &kept.addresses.ledger);
+    let mut services = String::new();
+    for (service, admin) in admins.iter() {
+        let (name, address) = (service.as_str(), kept.addresses.of(service));
+        writeln!(
+            services,
+            "  {name:<8} {address}  health and metrics http://{admin}"
+        )?;
+    }
+    let members = kept.addresses.of(ServiceName::Members);
     let key = &kept.keys.program;
-    let fealty = current_exe().map_or_else(|_| "fealty".to_owned(), |path| quoted(&path.to_string_lossy()));
+    let fealty = program_name();
     tool::print_line(&format!(
         "
 Fealty is ready.
 
-  members  {members}  health and metrics http://{}
-  ledger   {ledger}  health and metrics http://{}
-  data     {} ({fate})
+{services}  data     {} ({fate})
   program  {} ({}), {}, {}
   key      {key}
 
@@ -44,14 +52,17 @@ The same by another client, which asks the service for its protos:
   npx --yes @bufbuild/buf curl --protocol grpc --http2-prior-knowledge -H 'authorization: Bearer {key}' -d '{{}}' {members}/fealty.members.v1.ProgramService/GetProgram
 
 Ctrl-C ends it.",
-        admins.members,
-        admins.ledger,
         folder.display(),
         program.display_name.as_str(),
         program.program_id,
         program.currency_code,
         program.time_zone,
     ))
+}
+
+/// How this binary is called from a shell.
+pub(super) fn program_name() -> String {
+    current_exe().map_or_else(|_| "fealty".to_owned(), |path| quoted(&path.to_string_lossy()))
 }
 
 /// A text as one word of a shell.

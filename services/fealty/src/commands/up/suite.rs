@@ -5,80 +5,95 @@ use std::time::Duration;
 use anyhow::bail;
 use fealty_ledger::{LedgerConfig, Times};
 use fealty_members::MembersConfig;
+use fealty_postgres::ServiceUrls;
 use fealty_redis::BalanceCacheConfig;
 use fealty_runtime::config::Secret;
-use fealty_runtime::{Health, Tasks};
+use fealty_runtime::{Health, Listeners, Tasks};
 use fealty_types::SystemClock;
 use tokio::time::timeout;
 
-use super::databases::Urls;
-use super::ports::Sockets;
 use crate::kept::Kept;
+use crate::services::{PerService, ServiceName};
 
 /// How long the services may take until they are ready. They need a second or two; a loaded machine takes longer.
 const READY_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// The started services.
-pub(super) struct Suite {
-    members: Health,
-    ledger: Health,
+pub(super) struct Suite(PerService<Health>);
+
+/// What the services are started from.
+pub(super) struct Ground<'a> {
+    /// Their databases.
+    pub urls: &'a PerService<ServiceUrls>,
+    /// In front of the balances.
+    pub redis_url: &'a str,
+    /// Secrets and addresses.
+    pub kept: &'a Kept,
 }
 
-/// Starts both services on their sockets.
+/// Starts the services on their sockets.
 pub(super) fn start(
-    sockets: Sockets,
-    (urls, redis_url): (&Urls, &str),
-    kept: &Kept,
+    listeners: PerService<Listeners>,
+    ground: &Ground<'_>,
     tasks: &Tasks,
 ) -> anyhow::Result<Suite> {
     let clock = SystemClock::shared();
-    let members = fealty_members::serve_on(
-        &members_config(urls, kept),
-        sockets.members.listeners,
-        clock.clone(),
-        tasks,
-    )?;
-    let ledger = fealty_ledger::serve_on(
-        &ledger_config(urls, redis_url, kept),
-        sockets.ledger.listeners,
-        Times::real(clock),
-        tasks,
-    )?;
-    Ok(Suite {
-        members: members.health,
-        ledger: ledger.health,
-    })
+    let [members, ledger] = listeners.into_array();
+    let members = fealty_members::serve_on(&ground.members(), members, clock.clone(), tasks)?.health;
+    let ledger = fealty_ledger::serve_on(&ground.ledger(), ledger, Times::real(clock), tasks)?.health;
+    let mut healths = [members, ledger].into_iter();
+    let healths = PerService::from_fn(|_| healths.next().expect("one for each service"));
+    Ok(Suite(healths))
 }
 
-fn members_config(urls: &Urls, kept: &Kept) -> MembersConfig {
-    let mut config = MembersConfig {
-        database_url: Secret::new(urls.members.service.clone()),
-        jobs_database_url: Secret::new(urls.members.jobs.clone()),
-        ..MembersConfig::default()
-    };
-    config.vault.master_key = Secret::new(kept.vault_master_key.clone());
-    config.ledger.endpoint.clone_from(&kept.addresses.ledger);
-    config.ledger.service_key = Secret::new(kept.keys.members_service.clone());
-    config
-}
+impl Ground<'_> {
+    fn service_url(&self, service: ServiceName) -> Secret<String> {
+        Secret::new(self.urls[service].service.clone())
+    }
 
-fn ledger_config(urls: &Urls, redis_url: &str, kept: &Kept) -> LedgerConfig {
-    let mut config = LedgerConfig {
-        database_url: Secret::new(urls.ledger.service.clone()),
-        jobs_database_url: Secret::new(urls.ledger.jobs.clone()),
-        cache: BalanceCacheConfig::with_url(redis_url),
-        ..LedgerConfig::default()
-    };
-    config.members.endpoint.clone_from(&kept.addresses.members);
-    config.members.service_key = Secret::new(kept.keys.ledger_service.clone());
-    config
+    fn jobs_url(&self, service: ServiceName) -> Secret<String> {
+        Secret::new(self.urls[service].jobs.clone())
+    }
+
+    fn key(&self, service: ServiceName) -> Secret<String> {
+        Secret::new(self.kept.keys.of(service).to_owned())
+    }
+
+    fn address(&self, service: ServiceName) -> String {
+        self.kept.addresses.of(service).to_owned()
+    }
+
+    fn members(&self) -> MembersConfig {
+        let mut config = MembersConfig {
+            database_url: self.service_url(ServiceName::Members),
+            jobs_database_url: self.jobs_url(ServiceName::Members),
+            ..MembersConfig::default()
+        };
+        config.vault.master_key = Secret::new(self.kept.vault_master_key.clone());
+        config.ledger.endpoint = self.address(ServiceName::Ledger);
+        config.ledger.service_key = self.key(ServiceName::Members);
+        config
+    }
+
+    fn ledger(&self) -> LedgerConfig {
+        let mut config = LedgerConfig {
+            database_url: self.service_url(ServiceName::Ledger),
+            jobs_database_url: self.jobs_url(ServiceName::Ledger),
+            cache: BalanceCacheConfig::with_url(self.redis_url),
+            ..LedgerConfig::default()
+        };
+        config.members.endpoint = self.address(ServiceName::Members);
+        config.members.service_key = self.key(ServiceName::Ledger);
+        config
+    }
 }
 
 impl Suite {
-    /// Waits until both say that they are ready.
+    /// Waits until all say that they are ready.
     pub(super) async fn wait_until_ready(&self, tasks: &Tasks) -> anyhow::Result<()> {
         let ending = tasks.soft_shutdown();
-        for (name, health) in [("members", &self.members), ("the ledger", &self.ledger)] {
+        for (service, health) in self.0.iter() {
+            let name = service.as_str();
             let ready = tokio::select! {
                 ready = timeout(READY_TIMEOUT, health.wait_until_ready()) => ready,
                 () = ending.cancelled() => bail!("{name} ended before it was ready"),
