@@ -174,6 +174,9 @@ pub enum ErrorReason {
     VoucherExpired = 86,
     /// ALREADY_EXISTS. The code is in the pool already. Metadata: resource, index.
     CodeExists = 87,
+    /// FAILED_PRECONDITION. Whoever began the redemption did not go on with it, so it was undone: try again under a new
+    /// request id. Metadata: redemption_id.
+    RedemptionAbandoned = 88,
     /// FAILED_PRECONDITION. The survey has no published version, or is closed. Metadata: survey_id.
     SurveyNotOpen = 100,
     /// FAILED_PRECONDITION. The invitation was answered already. Metadata: invitation_id.
@@ -238,6 +241,7 @@ impl ErrorReason {
             Self::VoucherUsed => "ERROR_REASON_VOUCHER_USED",
             Self::VoucherExpired => "ERROR_REASON_VOUCHER_EXPIRED",
             Self::CodeExists => "ERROR_REASON_CODE_EXISTS",
+            Self::RedemptionAbandoned => "ERROR_REASON_REDEMPTION_ABANDONED",
             Self::SurveyNotOpen => "ERROR_REASON_SURVEY_NOT_OPEN",
             Self::AlreadyAnswered => "ERROR_REASON_ALREADY_ANSWERED",
             Self::InvitationNotOpen => "ERROR_REASON_INVITATION_NOT_OPEN",
@@ -296,6 +300,7 @@ impl ErrorReason {
             "ERROR_REASON_VOUCHER_USED" => Some(Self::VoucherUsed),
             "ERROR_REASON_VOUCHER_EXPIRED" => Some(Self::VoucherExpired),
             "ERROR_REASON_CODE_EXISTS" => Some(Self::CodeExists),
+            "ERROR_REASON_REDEMPTION_ABANDONED" => Some(Self::RedemptionAbandoned),
             "ERROR_REASON_SURVEY_NOT_OPEN" => Some(Self::SurveyNotOpen),
             "ERROR_REASON_ALREADY_ANSWERED" => Some(Self::AlreadyAnswered),
             "ERROR_REASON_INVITATION_NOT_OPEN" => Some(Self::InvitationNotOpen),
