@@ -31,4 +31,4 @@ mod read;
 
 pub use append::{NewEvent, append_in_tx};
 pub use position::EventPosition;
-pub use read::{EventFilter, StoredEvent, horizon_in_tx, list_in_tx};
+pub use read::{EventFilter, EventQuery, StoredEvent, horizon_in_tx, list_in_tx};

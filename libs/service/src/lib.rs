@@ -68,6 +68,7 @@
 pub mod access;
 pub mod call;
 pub mod config;
+pub mod consumer;
 pub mod events;
 pub mod gate;
 pub mod ground;

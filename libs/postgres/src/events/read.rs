@@ -20,6 +20,36 @@ pub enum EventFilter {
     Subject(ProgramId, Uuid),
 }
 
+/// A page to read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EventQuery {
+    /// Where the reader is.
+    pub after: EventPosition,
+    /// Up to here: what [`horizon_in_tx`] has answered before.
+    pub horizon: i64,
+    /// Which events.
+    pub filter: EventFilter,
+    /// At most so many.
+    pub count_max: usize,
+}
+
+impl EventQuery {
+    /// Where the reader is among the events that it reads.
+    #[must_use]
+    pub fn place(&self) -> EventPosition {
+        match self.filter {
+            EventFilter::All => self.after,
+            EventFilter::Program(program) | EventFilter::Subject(program, _) => self.after.within(program),
+        }
+    }
+
+    /// The most events, as Postgres counts.
+    #[must_use]
+    pub fn limit(&self) -> i64 {
+        i64::try_from(self.count_max).unwrap_or(i64::MAX)
+    }
+}
+
 /// An event as it lies in the table `event`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredEvent {
@@ -63,18 +93,13 @@ const OF_SUBJECT: &str = "WHERE program = $2 AND subject_id = $7 \
                           AND feed_xid < $5::bigint::text::xid8 \
                           ORDER BY version LIMIT $6";
 
-/// The events after a position and below the horizon, in order, at most so many.
-pub async fn list_in_tx(
-    tx: &mut PgConnection,
-    after: EventPosition,
-    horizon: i64,
-    filter: EventFilter,
-    count_max: usize,
-) -> Result<Vec<StoredEvent>, StorageError> {
-    let (condition, after, subject_id) = match filter {
-        EventFilter::All => (ALL, after, None),
-        EventFilter::Program(program) => (OF_PROGRAM, after.within(program), None),
-        EventFilter::Subject(program, subject_id) => (OF_SUBJECT, after.within(program), Some(subject_id)),
+/// The events of a page, in order.
+pub async fn list_in_tx(tx: &mut PgConnection, page: EventQuery) -> Result<Vec<StoredEvent>, StorageError> {
+    let after = page.place();
+    let (condition, subject_id) = match page.filter {
+        EventFilter::All => (ALL, None),
+        EventFilter::Program(_) => (OF_PROGRAM, None),
+        EventFilter::Subject(_, subject_id) => (OF_SUBJECT, Some(subject_id)),
     };
     let statement = format!("SELECT {COLUMNS} FROM event {condition}");
     let query = sqlx::query_as(sqlx::AssertSqlSafe(statement))
@@ -82,8 +107,8 @@ pub async fn list_in_tx(
         .bind(after.program)
         .bind(after.subject_id)
         .bind(after.version)
-        .bind(horizon)
-        .bind(i64::try_from(count_max).unwrap_or(i64::MAX));
+        .bind(page.horizon)
+        .bind(page.limit());
     let query = match subject_id {
         Some(subject_id) => query.bind(subject_id),
         None => query,

@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use fealty_postgres::events::{EventFilter, EventPosition, horizon_in_tx};
+use fealty_postgres::events::{EventFilter, EventPosition, EventQuery, horizon_in_tx};
 use fealty_postgres::{
     DatabaseTimeline, Scope, StorageError, TransactOptions, database_timeline, in_tx, transact,
 };
@@ -139,8 +139,13 @@ impl<R: EventRows> EventFeed<R> {
         let mut connection = self.0.jobs.acquire().await?;
         let horizon = horizon_in_tx(&mut connection).await?;
         let rows = &self.0.rows;
-        let events = rows.list_in_tx(&mut connection, after, horizon, EventFilter::All, PAGE_SIZE);
-        let page = Page::new(events.await?, horizon, PAGE_SIZE);
+        let query = EventQuery {
+            after,
+            horizon,
+            filter: EventFilter::All,
+            count_max: PAGE_SIZE,
+        };
+        let page = Page::new(rows.list_in_tx(&mut connection, query).await?, &query);
         if page.events.is_empty() {
             return Ok(false);
         }
@@ -193,8 +198,13 @@ impl<R: EventRows> EventFeed<R> {
         transact(pool, "list_events", scope, TransactOptions::read_only(), |tx| {
             in_tx(async move {
                 let horizon = horizon_in_tx(&mut *tx).await?;
-                let events = rows.list_in_tx(tx, after, horizon, filter, count_max).await?;
-                Ok(Page::new(events, horizon, count_max))
+                let query = EventQuery {
+                    after,
+                    horizon,
+                    filter,
+                    count_max,
+                };
+                Ok(Page::new(rows.list_in_tx(tx, query).await?, &query))
             })
         })
         .await
@@ -214,12 +224,12 @@ pub(super) struct Page {
 
 impl Page {
     /// A page that is not full has reached the horizon: nothing can appear below it any more.
-    fn new(events: Vec<FeedEvent>, horizon: i64, count_max: usize) -> Self {
-        let full = events.len() >= count_max;
+    fn new(events: Vec<FeedEvent>, query: &EventQuery) -> Self {
+        let full = events.len() >= query.count_max;
         let last = events.last().map(|event| event.position);
         let reached = last
             .filter(|_| full)
-            .unwrap_or_else(|| EventPosition::before(horizon));
+            .unwrap_or_else(|| EventPosition::before(query.horizon));
         Self {
             events,
             reached,

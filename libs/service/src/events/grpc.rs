@@ -139,7 +139,7 @@ fn parse(message: &WatchEventsRequest) -> Result<Asked, ApiError> {
     // Whoever an event can be about has an id of this form.
     let subject_id = v.check("subject_id", fields::optional::<OwnerId>(&message.subject_id));
     v.require(
-        !(message.from_now && !message.resume_token.is_empty()),
+        !message.from_now || message.resume_token.is_empty(),
         "from_now",
         "must not be set together with resume_token",
     );

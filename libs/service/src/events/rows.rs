@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use fealty_postgres::StorageError;
-use fealty_postgres::events::{EventFilter, EventPosition, NewEvent, StoredEvent, list_in_tx};
+use fealty_postgres::events::{EventPosition, EventQuery, NewEvent, StoredEvent, list_in_tx};
 use fealty_proto::events::v1::event::Payload;
 use fealty_proto::events::v1::{Event, EventType};
 use fealty_rpc::present::timestamp;
@@ -47,14 +47,11 @@ impl FeedEvent {
 
 /// Reads a service's events in the order of [`fealty_postgres::events`].
 pub trait EventRows: Send + Sync + 'static {
-    /// The events after a position and below the horizon, in order, at most so many.
+    /// The events of a page, in order.
     fn list_in_tx(
         &self,
         tx: &mut PgConnection,
-        after: EventPosition,
-        horizon: i64,
-        filter: EventFilter,
-        count_max: usize,
+        page: EventQuery,
     ) -> impl Future<Output = Result<Vec<FeedEvent>, StorageError>> + Send;
 }
 
@@ -66,17 +63,14 @@ impl EventRows for EventTable {
     async fn list_in_tx(
         &self,
         tx: &mut PgConnection,
-        after: EventPosition,
-        horizon: i64,
-        filter: EventFilter,
-        count_max: usize,
+        page: EventQuery,
     ) -> Result<Vec<FeedEvent>, StorageError> {
-        let stored = list_in_tx(tx, after, horizon, filter, count_max).await?;
-        stored.into_iter().map(feed_event).collect()
+        let stored = list_in_tx(tx, page).await?;
+        stored.iter().map(feed_event).collect()
     }
 }
 
-fn feed_event(stored: StoredEvent) -> Result<FeedEvent, StorageError> {
+fn feed_event(stored: &StoredEvent) -> Result<FeedEvent, StorageError> {
     let kept = Event::decode(stored.payload.as_slice())
         .map_err(|error| StorageError::corrupt("event.payload", error))?;
     let mut event = FeedEvent::new(
@@ -149,7 +143,7 @@ mod tests {
             subject_id: new.subject_id,
             version: 3,
         };
-        let read = feed_event(StoredEvent {
+        let read = feed_event(&StoredEvent {
             position,
             event_id: new.event_id,
             event_type: new.event_type,

@@ -113,6 +113,8 @@ mod tests {
         timeline_id: 3,
     };
 
+    const NONE: [i64; 0] = [];
+
     fn event(feed_xid: i64) -> FeedEvent {
         let position = EventPosition {
             feed_xid,
@@ -155,7 +157,7 @@ mod tests {
             numbers(tail.after(EventPosition::before(20), TIMELINE, 9, all)),
             [20]
         );
-        assert_eq!(numbers(tail.after(tail.head(), TIMELINE, 9, all)), []);
+        assert_eq!(numbers(tail.after(tail.head(), TIMELINE, 9, all)), NONE);
     }
 
     #[test]
@@ -194,6 +196,6 @@ mod tests {
             tail.after(event(17).position, TIMELINE, 9, |_| true),
             Found::OtherHistory
         );
-        assert_eq!(numbers(tail.after(event(17).position, other, 9, |_| true)), []);
+        assert_eq!(numbers(tail.after(event(17).position, other, 9, |_| true)), NONE);
     }
 }
