@@ -1,4 +1,4 @@
-//! Calls the members service: programs, keys, staff, policies, members.
+//! Calls the members service: programs, keys, staff, policies, members, households, contacts.
 
 use std::time::Duration;
 
@@ -10,10 +10,12 @@ use fealty_proto::members::v1::{
     GetPolicyResponse, GetProgramRequest, GetProgramResponse, GetStaffMemberRequest, GetStaffMemberResponse,
     ListApiKeysRequest, ListApiKeysResponse, ListMembersRequest, ListMembersResponse, ListPoliciesRequest,
     ListPoliciesResponse, ListProgramsRequest, ListProgramsResponse, ListStaffMembersRequest,
-    ListStaffMembersResponse, LookupMemberRequest, LookupMemberResponse, PublishPolicyRequest,
-    PublishPolicyResponse, RemoveIdentifierRequest, RemoveIdentifierResponse, RevokeApiKeyRequest,
-    RevokeApiKeyResponse, UpdateMemberRequest, UpdateMemberResponse, UpdateProgramRequest,
-    UpdateProgramResponse, UpdateStaffMemberRequest, UpdateStaffMemberResponse,
+    ListStaffMembersResponse, ListTopicOptOutsRequest, ListTopicOptOutsResponse, LookupMemberRequest,
+    LookupMemberResponse, MayContactRequest, MayContactResponse, OptOutTopicRequest, OptOutTopicResponse,
+    PublishPolicyRequest, PublishPolicyResponse, RemoveIdentifierRequest, RemoveIdentifierResponse,
+    RevokeApiKeyRequest, RevokeApiKeyResponse, SetMemberTierRequest, SetMemberTierResponse,
+    UpdateMemberRequest, UpdateMemberResponse, UpdateProgramRequest, UpdateProgramResponse,
+    UpdateStaffMemberRequest, UpdateStaffMemberResponse,
 };
 use fealty_types::ProgramId;
 
@@ -21,7 +23,7 @@ use crate::caller::Caller;
 use crate::method::{Shows, methods};
 use crate::{Answer, CallError, ClientConfig, ConnectError};
 
-/// Calls the members service: programs, keys, staff, policies, members. Cheap to clone; clones share connections, retry budget and the versions seen.
+/// Calls the members service: programs, keys, staff, policies, members, households, contacts. Cheap to clone; clones share connections, retry budget and the versions seen.
 #[derive(Debug, Clone)]
 pub struct MembersClient {
     caller: Caller,
@@ -61,6 +63,13 @@ impl MembersClient {
         list_api_keys("/fealty.members.v1.ApiKeyService/ListApiKeys"): read ListApiKeysRequest => ListApiKeysResponse;
         /// Ends a key for good, in every service within 5 seconds. Revoking it again changes nothing.
         revoke_api_key("/fealty.members.v1.ApiKeyService/RevokeApiKey"): read RevokeApiKeyRequest => RevokeApiKeyResponse;
+        /// Decides whether a member may be contacted, and counts a yes as a contact, so that two senders cannot both pass a
+        /// bound.
+        may_contact("/fealty.members.v1.ContactService/MayContact"): write MayContactRequest => MayContactResponse;
+        /// Ends a topic for a member, for ever. Doing it again changes nothing.
+        opt_out_topic("/fealty.members.v1.ContactService/OptOutTopic"): read OptOutTopicRequest => OptOutTopicResponse;
+        /// The topics that a member has opted out of.
+        list_topic_opt_outs("/fealty.members.v1.ContactService/ListTopicOptOuts"): read ListTopicOptOutsRequest => ListTopicOptOutsResponse;
         /// Enrols a person who has accepted the policy in force. Once this answers, the ledger knows them too: points can be
         /// posted at once.
         enrol_member("/fealty.members.v1.MemberService/EnrolMember"): write EnrolMemberRequest => EnrolMemberResponse;
@@ -74,6 +83,8 @@ impl MembersClient {
         list_members("/fealty.members.v1.MemberService/ListMembers"): read ListMembersRequest => ListMembersResponse;
         /// Gives a member one more identifier.
         add_identifier("/fealty.members.v1.MemberService/AddIdentifier"): write AddIdentifierRequest => AddIdentifierResponse;
+        /// Puts a member into a tier, or out of all of them.
+        set_member_tier("/fealty.members.v1.MemberService/SetMemberTier"): write SetMemberTierRequest => SetMemberTierResponse;
         /// Takes an identifier away. It finds nobody any more and may be given to another member. Removing it again changes
         /// nothing.
         remove_identifier("/fealty.members.v1.MemberService/RemoveIdentifier"): read RemoveIdentifierRequest => RemoveIdentifierResponse;
@@ -106,12 +117,16 @@ impl Shows for ListAccessChangesResponse {}
 impl Shows for CreateApiKeyResponse {}
 impl Shows for ListApiKeysResponse {}
 impl Shows for RevokeApiKeyResponse {}
+impl Shows for MayContactResponse {}
+impl Shows for OptOutTopicResponse {}
+impl Shows for ListTopicOptOutsResponse {}
 impl Shows for EnrolMemberResponse {}
 impl Shows for GetMemberResponse {}
 impl Shows for LookupMemberResponse {}
 impl Shows for UpdateMemberResponse {}
 impl Shows for ListMembersResponse {}
 impl Shows for AddIdentifierResponse {}
+impl Shows for SetMemberTierResponse {}
 impl Shows for RemoveIdentifierResponse {}
 impl Shows for PublishPolicyResponse {}
 impl Shows for GetPolicyResponse {}

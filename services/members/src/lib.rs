@@ -21,6 +21,7 @@
 //! | [`staff`] | the people who work with a program |
 //! | [`policies`] | the terms that people accept when they join |
 //! | [`people`] | members, their identifiers and their consent |
+//! | [`contacts`] | whether a member may be contacted, and how often they were |
 //! | [`access`] | the feed of all three for the other services, and this service's own look-ups |
 //! | [`operator`] | the door for people who operate the suite, who need no key |
 //!
@@ -29,6 +30,7 @@
 pub mod access;
 pub mod api_keys;
 pub mod config;
+pub mod contacts;
 pub mod display_name;
 pub mod jobs;
 pub mod operator;

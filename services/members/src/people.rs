@@ -9,6 +9,7 @@ mod identifiers;
 mod ledger;
 mod seal;
 mod storage;
+mod tiers;
 
 use chrono::{DateTime, Utc};
 use fealty_postgres::{Scope, StorageError, TransactOptions, in_tx, transact};
@@ -19,9 +20,10 @@ use sqlx::postgres::PgPool;
 
 pub use enrol::Enrolments;
 pub use ledger::LedgerDoor;
+pub use tiers::NewTier;
 
 use crate::refusal::{MembersError, Refusal, Resource};
-use domain::{IdentifierValue, Member, ProfileChange};
+use domain::{IdentifierValue, Member, MemberStatus, ProfileChange};
 use storage::{ListAfter, ListRange};
 
 /// What can be done with the people of a program, but for enrolling them.
@@ -106,6 +108,7 @@ impl People {
                 if meant_for.is_some_and(|revision| revision != current.revision) {
                     return Err(Refusal::etag_mismatch(Resource::Member, member_id).into());
                 }
+                current.check_changeable()?;
                 let Some(changed) = current.changed(change, now) else {
                     return Ok(current);
                 };
@@ -147,6 +150,25 @@ impl People {
         let open = |sealed| Ok(seal::open(&self.vault, program_id, sealed)?.0);
         sealed.into_iter().map(open).collect()
     }
+}
+
+/// Keeps everybody else from changing a member until the end of the transaction, and says what they may do. None when
+/// the program has no such member, or none whose enrolment is finished.
+pub(crate) async fn lock_status_in_tx(
+    tx: &mut PgConnection,
+    program_id: ProgramId,
+    member_id: MemberId,
+) -> Result<Option<MemberStatus>, StorageError> {
+    storage::lock_status_in_tx(tx, program_id, member_id).await
+}
+
+/// Whether the program has a member whose enrolment is finished, whatever they may still do.
+pub(crate) async fn is_enrolled_in_tx(
+    tx: &mut PgConnection,
+    program_id: ProgramId,
+    member_id: MemberId,
+) -> Result<bool, StorageError> {
+    storage::is_enrolled_in_tx(tx, program_id, member_id).await
 }
 
 fn not_found(member_id: MemberId) -> Refusal {

@@ -6,8 +6,9 @@ use std::fmt;
 use fealty_postgres::requests::ClaimError;
 use fealty_postgres::{StorageError, TransactError};
 use fealty_proto::access::v1::Scope;
-use fealty_types::{IdentifierId, PolicyId, RequestId, StaffId};
+use fealty_types::{IdentifierId, MemberId, PolicyId, RequestId, StaffId};
 
+use crate::people::domain::MemberStatus;
 use crate::policies::domain::PolicyVersion;
 
 /// The things of this service, as callers name them.
@@ -117,6 +118,13 @@ pub enum Refusal {
     NobodyBears {
         /// Its kind.
         kind: &'static str,
+    },
+    /// The member may not do that, or it may not be done to them.
+    MemberNotActive {
+        /// Whom it is about.
+        member_id: MemberId,
+        /// What they are.
+        status: MemberStatus,
     },
     /// Others kept taking and leaving the same thing meanwhile.
     Contended,

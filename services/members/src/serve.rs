@@ -6,6 +6,7 @@ use fealty_proto::access::v1::access_feed_service_server::{
     AccessFeedServiceServer, SERVICE_NAME as ACCESS_FEED,
 };
 use fealty_proto::members::v1::api_key_service_server::{ApiKeyServiceServer, SERVICE_NAME as API_KEYS};
+use fealty_proto::members::v1::contact_service_server::{ContactServiceServer, SERVICE_NAME as CONTACTS};
 use fealty_proto::members::v1::member_service_server::{MemberServiceServer, SERVICE_NAME as MEMBERS};
 use fealty_proto::members::v1::policy_service_server::{PolicyServiceServer, SERVICE_NAME as POLICIES};
 use fealty_proto::members::v1::program_service_server::{ProgramServiceServer, SERVICE_NAME as PROGRAMS};
@@ -25,6 +26,8 @@ use crate::access::{AccessFeed, OwnRecords};
 use crate::api_keys::ApiKeys;
 use crate::api_keys::grpc::ApiKeyGrpc;
 use crate::config::MembersConfig;
+use crate::contacts::Contacts;
+use crate::contacts::grpc::ContactGrpc;
 use crate::jobs;
 use crate::people::grpc::MemberGrpc;
 use crate::people::{Enrolments, LedgerDoor, People};
@@ -81,9 +84,15 @@ pub fn serve_on(
         vault: Vault::new(master_key.map_err(ServeError::settings("vault.master_key"))?),
         ledger: LedgerDoor::try_new(&config.ledger).map_err(ServeError::settings("ledger"))?,
     };
-    let health = rooms
-        .ground
-        .health([ACCESS_FEED, API_KEYS, MEMBERS, POLICIES, PROGRAMS, STAFF]);
+    let health = rooms.ground.health([
+        ACCESS_FEED,
+        API_KEYS,
+        CONTACTS,
+        MEMBERS,
+        POLICIES,
+        PROGRAMS,
+        STAFF,
+    ]);
     let server = server_of(config, &rooms, &health)?;
     let serving = rooms.ground.serve(listeners, server, health, tasks)?;
     spawn_jobs(&rooms, tasks);
@@ -101,6 +110,7 @@ fn server_of(config: &MembersConfig, rooms: &Rooms, health: &Health) -> Result<S
     let staff = Staff::new(ground.service.clone(), ground.clock.clone());
     let feed = AccessFeed::new(ground.jobs.clone());
     let policies = Policies::new(ground.service.clone(), ground.clock.clone());
+    let contacts = Contacts::new(ground.service.clone(), ground.clock.clone());
     let people = People::new(ground.service.clone(), rooms.vault.clone(), ground.clock.clone());
     let members = MemberGrpc::new(people, rooms.enrolments(), ground.clock.clone());
 
@@ -124,6 +134,10 @@ fn server_of(config: &MembersConfig, rooms: &Rooms, health: &Health) -> Result<S
             PolicyServiceServer::new(PolicyGrpc::new(policies))
         ))
         .add_service(limited!(limits, MemberServiceServer::new(members)))
+        .add_service(limited!(
+            limits,
+            ContactServiceServer::new(ContactGrpc::new(contacts))
+        ))
         .add_health(health.grpc_service())
         .build()
 }

@@ -59,6 +59,12 @@ impl From<Refusal> for ApiError {
             )
             .with("resource", Resource::Member.as_str())
             .with("kind", kind),
+            Refusal::MemberNotActive { member_id, status } => Self::refused(
+                ErrorReason::MemberNotActive,
+                "The member {member_id} is {status}.",
+            )
+            .with("member_id", member_id)
+            .with("status", status.as_str()),
             Refusal::Contended => Self::contention(CONTENTION_RETRY_AFTER),
         }
     }

@@ -3,9 +3,12 @@
 mod consent;
 mod identifier;
 mod profile;
+mod standing;
 
 use chrono::{DateTime, Utc};
 use fealty_types::{IdentifierId, MemberId, Version};
+
+use crate::refusal::Refusal;
 
 pub use consent::{Acceptance, GivenAcceptance, accept};
 pub use identifier::{
@@ -16,6 +19,7 @@ pub use profile::{
     BirthDate, BirthDateError, Change, LanguageTag, LanguageTagError, PROFILE_TEXT_LENGTH_MAX, Profile,
     ProfileChange,
 };
+pub use standing::{MemberStatus, Standing, TierCode, TierCodeError};
 
 /// A person in a program.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,6 +32,8 @@ pub struct Member {
     pub identifiers: Vec<Identifier>,
     /// The consent given at enrolment.
     pub acceptance: Acceptance,
+    /// What they may do, and where they belong.
+    pub standing: Standing,
     /// Counts the changes: what an etag names.
     pub revision: Version,
     /// When they were enrolled.
@@ -68,6 +74,7 @@ impl NewMember {
             profile: self.profile.clone(),
             identifiers: ids.into_iter().zip(&self.identifiers).map(identifier).collect(),
             acceptance,
+            standing: Standing::start(),
             revision: Version::ZERO,
             create_time: now,
             update_time: now,
@@ -104,6 +111,28 @@ impl Member {
             .identifiers
             .retain(|identifier| identifier.identifier_id != identifier_id);
         (changed.identifiers.len() < self.identifiers.len()).then_some(changed)
+    }
+
+    /// The member in another tier, or in none; None when they are there already, or after 2^63 changes.
+    #[must_use]
+    pub fn in_tier(&self, tier_code: Option<&TierCode>, now: DateTime<Utc>) -> Option<Self> {
+        if self.standing.tier_code.as_ref() == tier_code {
+            return None;
+        }
+        let mut changed = self.revised(now)?;
+        changed.standing.tier_code = tier_code.cloned();
+        Some(changed)
+    }
+
+    /// Refuses changes of a member who is closed or merged: what was theirs stays as it was.
+    pub fn check_changeable(&self) -> Result<(), Refusal> {
+        if self.standing.status.is_final() {
+            return Err(Refusal::MemberNotActive {
+                member_id: self.member_id,
+                status: self.standing.status,
+            });
+        }
+        Ok(())
     }
 
     fn revised(&self, now: DateTime<Utc>) -> Option<Self> {

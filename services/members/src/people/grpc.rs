@@ -153,6 +153,23 @@ impl MemberService for MemberGrpc {
         .await
     }
 
+    async fn set_member_tier(
+        &self,
+        request: Request<pb::SetMemberTierRequest>,
+    ) -> Result<Response<pb::SetMemberTierResponse>, Status> {
+        serve_making(request, async |caller, message| {
+            let (attempt, member_id, new) = parse::set_tier(&caller, message)?;
+            let made = self
+                .people
+                .set_tier(caller.program_id()?, &attempt, member_id, &new)
+                .await?;
+            Ok(made.map(|member| pb::SetMemberTierResponse {
+                member: Some(present::member(&member)),
+            }))
+        })
+        .await
+    }
+
     async fn remove_identifier(
         &self,
         request: Request<pb::RemoveIdentifierRequest>,

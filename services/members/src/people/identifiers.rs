@@ -84,6 +84,7 @@ impl People {
                 if let Some(made) = claimed {
                     return find_added(current, made).map(Made::before);
                 }
+                current.check_changeable()?;
                 let kinds = current.identifiers.iter().map(|one| one.value.kind());
                 check_counts(kinds.chain([value.kind()]))?;
                 let sealed = seal::seal_identifier(&self.vault, &key, program_id, identifier);
@@ -98,7 +99,8 @@ impl People {
         .await
     }
 
-    /// Takes an identifier away from a member. One that is not there stays away.
+    /// Takes an identifier away from a member, whatever they may still do: a stolen card is no longer theirs. One that is
+    /// not there stays away.
     pub async fn remove_identifier(
         &self,
         program_id: ProgramId,

@@ -8,6 +8,7 @@ use fealty_vault::{DataKey, LookupHash, Person, Personal, SealedKey, Vault, Vaul
 
 use super::domain::{
     Acceptance, BirthDate, Identifier, IdentifierKind, IdentifierValue, LanguageTag, Member, Profile,
+    Standing,
 };
 
 /// A member as stored: nothing of it says who they are.
@@ -21,6 +22,7 @@ pub(super) struct SealedMember {
     pub acceptance: Acceptance,
     /// Whether the ledger has opened their owner.
     pub ledger_confirmed: bool,
+    pub standing: Standing,
     pub revision: Version,
     pub create_time: DateTime<Utc>,
     pub update_time: DateTime<Utc>,
@@ -74,6 +76,7 @@ pub(super) fn seal_new(vault: &Vault, program_id: ProgramId, member: &Member) ->
             .collect(),
         acceptance: member.acceptance.clone(),
         ledger_confirmed: false,
+        standing: member.standing.clone(),
         revision: member.revision,
         create_time: member.create_time,
         update_time: member.update_time,
@@ -102,6 +105,7 @@ pub(super) fn open(
             .map(|identifier| open_identifier(&key, identifier))
             .collect::<Result<_, _>>()?,
         acceptance: sealed.acceptance,
+        standing: sealed.standing,
         revision: sealed.revision,
         create_time: sealed.create_time,
         update_time: sealed.update_time,

@@ -1,22 +1,27 @@
 //! Members in the database: rows of ciphertexts.
 
 mod identifiers;
+mod row;
+mod standing;
 
 use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
 use fealty_postgres::StorageError;
-use fealty_types::{MemberId, PolicyId, ProgramId, Version};
-use fealty_vault::{MasterKeyId, SealedKey};
+use fealty_types::{HouseholdId, MemberId, PolicyId, ProgramId};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::domain::{Acceptance, Member};
+use super::domain::Member;
 use super::seal::{SealedMember, SealedProfile};
-use crate::policies::storage::{parse_text_hash, parse_version};
+
+use row::MemberRow;
 
 pub(super) use identifiers::{
     VALUE_CONSTRAINT, delete_identifier_in_tx, find_bearer_in_tx, find_taken_in_tx, insert_identifiers_in_tx,
+};
+pub(super) use standing::{
+    TierChange, is_enrolled_in_tx, lock_status_in_tx, next_tier_revision_in_tx, update_tier_in_tx,
 };
 
 /// Where a list of members goes on.
@@ -225,8 +230,9 @@ pub(super) async fn load_in_tx(
         MemberRow,
         r#"SELECT member_id AS "member_id: MemberId", data_key, master_key_id, given_name, family_name,
                   display_name, birth_date, language_code, place, policy_id AS "policy_id: PolicyId",
-                  policy_version, policy_text_sha256, accept_channel, accept_time, ledger_confirmed, revision,
-                  create_time, update_time
+                  policy_version, policy_text_sha256, accept_channel, accept_time, ledger_confirmed, status, tier_code,
+                  household_id AS "household_id: HouseholdId",
+                  merged_into_member_id AS "merged_into_member_id: MemberId", revision, create_time, update_time
            FROM member WHERE program = $1 AND member_id = ANY($2) ORDER BY create_time, member_id"#,
         program_id.as_uuid(),
         &member_ids,
@@ -248,60 +254,4 @@ pub(super) async fn load_in_tx(
         }
     }
     Ok(members)
-}
-
-struct MemberRow {
-    member_id: MemberId,
-    data_key: Vec<u8>,
-    master_key_id: String,
-    given_name: Option<Vec<u8>>,
-    family_name: Option<Vec<u8>>,
-    display_name: Option<Vec<u8>>,
-    birth_date: Option<Vec<u8>>,
-    language_code: Option<Vec<u8>>,
-    place: Option<Vec<u8>>,
-    policy_id: PolicyId,
-    policy_version: i64,
-    policy_text_sha256: Vec<u8>,
-    accept_channel: String,
-    accept_time: DateTime<Utc>,
-    ledger_confirmed: bool,
-    revision: i64,
-    create_time: DateTime<Utc>,
-    update_time: DateTime<Utc>,
-}
-
-impl TryFrom<MemberRow> for SealedMember {
-    type Error = StorageError;
-
-    fn try_from(row: MemberRow) -> Result<Self, StorageError> {
-        Ok(Self {
-            member_id: row.member_id,
-            key: SealedKey {
-                master_key_id: MasterKeyId::from_stored(row.master_key_id),
-                bytes: row.data_key,
-            },
-            profile: SealedProfile {
-                given_name: row.given_name,
-                family_name: row.family_name,
-                display_name: row.display_name,
-                birth_date: row.birth_date,
-                language_code: row.language_code,
-                place: row.place,
-            },
-            identifiers: Vec::new(),
-            acceptance: Acceptance {
-                policy_id: row.policy_id,
-                version: parse_version(row.policy_version)?,
-                text_hash: parse_text_hash(&row.policy_text_sha256)?,
-                channel: row.accept_channel,
-                accept_time: row.accept_time,
-            },
-            ledger_confirmed: row.ledger_confirmed,
-            revision: Version::try_new(row.revision)
-                .map_err(|error| StorageError::corrupt("member.revision", error))?,
-            create_time: row.create_time,
-            update_time: row.update_time,
-        })
-    }
 }

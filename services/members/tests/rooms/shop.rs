@@ -10,7 +10,8 @@ use crate::harness::{Auth, World, request_id};
 use crate::ledger::LedgerStandIn;
 
 /// What a shop's own systems may do.
-pub const SHOP_SCOPES: [Scope; 4] = [
+pub const SHOP_SCOPES: [Scope; 5] = [
+    Scope::ContactsWrite,
     Scope::MembersRead,
     Scope::MembersWrite,
     Scope::PoliciesRead,

@@ -8,10 +8,11 @@ use fealty_rpc::present::timestamp;
 use fealty_vault::Personal;
 
 use crate::people::domain::{
-    Acceptance, BirthDate, Identifier, IdentifierKind, LanguageTag, Member, Profile,
+    Acceptance, BirthDate, Identifier, IdentifierKind, LanguageTag, Member, MemberStatus, Profile,
 };
 
 pub(super) fn member(member: &Member) -> pb::Member {
+    let standing = &member.standing;
     pb::Member {
         member_id: member.member_id.to_string(),
         profile: Some(profile(&member.profile)),
@@ -20,6 +21,10 @@ pub(super) fn member(member: &Member) -> pb::Member {
         create_time: Some(timestamp(member.create_time)),
         update_time: Some(timestamp(member.update_time)),
         etag: Etag::new(member.revision.get()).to_string(),
+        status: status(standing.status).into(),
+        tier_code: text_of(standing.tier_code.as_ref()),
+        household_id: text_of(standing.household_id.as_ref()),
+        merged_into_member_id: text_of(standing.merged_into_member_id.as_ref()),
     }
 }
 
@@ -36,6 +41,20 @@ pub(super) fn identifier(identifier: &Identifier) -> pb::Identifier {
         create_time: Some(timestamp(identifier.create_time)),
         value: Some(value),
     }
+}
+
+const fn status(status: MemberStatus) -> pb::MemberStatus {
+    match status {
+        MemberStatus::Active => pb::MemberStatus::Active,
+        MemberStatus::Suspended => pb::MemberStatus::Suspended,
+        MemberStatus::Closed => pb::MemberStatus::Closed,
+        MemberStatus::Merged => pb::MemberStatus::Merged,
+    }
+}
+
+/// What there is, or the empty text.
+fn text_of(value: Option<&impl ToString>) -> String {
+    value.map(ToString::to_string).unwrap_or_default()
 }
 
 fn profile(profile: &Profile) -> pb::Profile {
