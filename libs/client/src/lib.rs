@@ -42,6 +42,8 @@ mod members;
 mod method;
 mod resolve;
 mod retry;
+mod rewards;
+mod surveys;
 mod versions;
 
 pub use answer::Answer;
@@ -52,3 +54,5 @@ pub use events::{EventStream, EventsClient};
 pub use ledger::LedgerClient;
 pub use members::MembersClient;
 pub use resolve::{Resolve, Resolving, SystemResolver};
+pub use rewards::RewardsClient;
+pub use surveys::SurveysClient;
