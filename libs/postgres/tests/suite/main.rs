@@ -5,6 +5,8 @@ mod bounds;
 #[cfg(test)]
 mod contention;
 #[cfg(test)]
+mod events;
+#[cfg(test)]
 mod feed;
 #[cfg(test)]
 mod fences;
