@@ -1,4 +1,6 @@
-//! The rules of ARCHITECTURE.md, held.
+//! The rules of ARCHITECTURE.md, held; and what deploy/ says of the binary.
+
+mod deploy;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -35,6 +37,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ),
     ("members", SERVICE_MAY_USE),
     ("ledger", SERVICE_MAY_USE),
+    ("rewards", SERVICE_MAY_USE),
+    ("surveys", SERVICE_MAY_USE),
 ];
 
 const SERVICE_MAY_USE: &[&str] = &[
@@ -149,7 +153,7 @@ fn forbidden(path: &Path) -> &'static [&'static str] {
 #[test]
 fn each_kind_of_file_uses_only_what_is_its_own() {
     let mut wrong = Vec::new();
-    for service in ["members", "ledger"] {
+    for service in ["members", "ledger", "rewards", "surveys"] {
         for path in rust_files(&root().join("services").join(service).join("src")) {
             let source = fs::read_to_string(&path).expect("the file reads");
             let code = source.split("#[cfg(test)]").next().unwrap_or_default();
