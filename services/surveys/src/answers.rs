@@ -9,7 +9,7 @@ use fealty_postgres::requests::{Made, Request, claim_in_tx};
 use fealty_postgres::{Scope, StorageError, TransactOptions, in_tx, transact};
 use fealty_service::events::FeedWaker;
 use fealty_service::ground::Ground;
-use fealty_types::{AnswerId, ProgramId, SharedClock, SurveyId};
+use fealty_types::{AnswerId, ProgramId, SharedClock};
 use fealty_vault::Vault;
 use sqlx::PgConnection;
 use sqlx::postgres::PgPool;
@@ -21,8 +21,8 @@ use crate::invitations::domain::{Invitation, TokenHash};
 use crate::refusal::{Refusal, Resource, SurveysError};
 use crate::surveys;
 use crate::surveys::domain::{Survey, SurveyVersion};
-use domain::{Answer, NewAnswer, Reply, Span};
-pub(crate) use storage::{ListBefore, SealedAnswer};
+use domain::{Answer, NewAnswer, Reply};
+pub(crate) use storage::{ListBefore, ListOf, SealedAnswer};
 
 /// The use cases of answers.
 #[derive(Debug, Clone)]
@@ -144,15 +144,14 @@ impl Answers {
             })
         })
         .await?;
-        Ok(seal::open(&self.vault, program, sealed)?)
+        Ok(seal::open(&self.vault, program, &sealed)?)
     }
 
     /// Answers to a survey within a span of time given before one, newest first, as they are stored.
     pub(crate) async fn list_sealed(
         &self,
         program: ProgramId,
-        survey_id: SurveyId,
-        span: Span,
+        of: ListOf,
         before: Option<ListBefore>,
         count_max: i64,
     ) -> Result<Vec<SealedAnswer>, SurveysError> {
@@ -160,8 +159,8 @@ impl Answers {
         let options = TransactOptions::read_only();
         transact(&self.pool, "list_answers", scope, options, |tx| {
             in_tx(async move {
-                surveys::get_in_tx(&mut *tx, program, survey_id).await?;
-                Ok(storage::list_in_tx(tx, program, survey_id, span, before, count_max).await?)
+                surveys::get_in_tx(&mut *tx, program, of.survey_id).await?;
+                Ok(storage::list_in_tx(tx, program, of, before, count_max).await?)
             })
         })
         .await
@@ -171,10 +170,10 @@ impl Answers {
     pub(crate) fn open(
         &self,
         program: ProgramId,
-        sealed: Vec<SealedAnswer>,
+        sealed: &[SealedAnswer],
     ) -> Result<Vec<Answer>, SurveysError> {
         sealed
-            .into_iter()
+            .iter()
             .map(|sealed| Ok(seal::open(&self.vault, program, sealed)?))
             .collect()
     }

@@ -25,12 +25,12 @@ use crate::events::invitation_decided;
 use crate::members_door::{MembersDoor, Question};
 use crate::refusal::{Refusal, Resource, SurveysError};
 use crate::surveys;
-use crate::surveys::domain::{Survey, SurveyVersion};
+use crate::surveys::domain::Survey;
 use domain::{
     Channel, Contact, DECISION_LEASE, Invitation, InvitationStatus, Purchase, StoredStatus, Token, TokenHash,
 };
-pub(crate) use storage::ListBefore;
 use storage::Taken;
+pub(crate) use storage::{ListBefore, ListOf};
 
 /// The use cases of invitations.
 #[derive(Debug, Clone)]
@@ -110,7 +110,10 @@ impl Invitations {
                     }
                     Some(Claim::Reused) => Err(ClaimError::Reused(request.request_id).into()),
                     Some(Claim::New) | None => {
-                        let (survey, _) = get_inviting_in_tx(tx, program, survey_id).await?;
+                        let survey = surveys::get_in_tx(tx, program, survey_id).await?;
+                        if survey.inviting_version().is_none() {
+                            return Err(Refusal::SurveyNotOpen(survey_id).into());
+                        }
                         Ok(Known::Open(survey))
                     }
                 }
@@ -136,10 +139,12 @@ impl Invitations {
                 if let Some(made) = claimed {
                     return Ok(Made::before(get_made_in_tx(tx, program, made).await?));
                 }
-                let (survey, version) = get_inviting_in_tx(&mut *tx, program, invite.survey_id).await?;
+                let survey = surveys::get_in_tx(&mut *tx, program, invite.survey_id).await?;
+                let planned = Invitation::plan_by_hand(&survey, invite.member_id, invite.channel, now)
+                    .ok_or(Refusal::SurveyNotOpen(invite.survey_id))?;
                 let planned = Invitation {
                     invitation_id,
-                    ..Invitation::plan_by_hand(&survey, &version, invite.member_id, invite.channel, now)
+                    ..planned
                 };
                 let invitation = planned.decided(contact, now);
                 storage::insert_in_tx(&mut *tx, program, &invitation).await?;
@@ -200,8 +205,7 @@ impl Invitations {
     pub(crate) async fn list(
         &self,
         program: ProgramId,
-        survey_id: SurveyId,
-        member_id: Option<MemberId>,
+        of: ListOf,
         before: Option<ListBefore>,
         count_max: i64,
     ) -> Result<Vec<Invitation>, SurveysError> {
@@ -209,15 +213,8 @@ impl Invitations {
         let options = TransactOptions::read_only();
         transact(&self.service, "list_invitations", scope, options, |tx| {
             in_tx(async move {
-                surveys::get_in_tx(&mut *tx, program, survey_id).await?;
-                let list = match member_id {
-                    None => storage::list_in_tx(tx, program, survey_id, before, count_max).await?,
-                    Some(member_id) => {
-                        storage::list_of_member_in_tx(tx, program, survey_id, member_id, before, count_max)
-                            .await?
-                    }
-                };
-                Ok(list)
+                surveys::get_in_tx(&mut *tx, program, of.survey_id).await?;
+                Ok(storage::list_in_tx(tx, program, of, before, count_max).await?)
             })
         })
         .await
@@ -370,18 +367,6 @@ fn require_status(
             status: status.as_str(),
         })
     }
-}
-
-/// A survey that invites, and the version that it invites to.
-async fn get_inviting_in_tx(
-    tx: &mut PgConnection,
-    program: ProgramId,
-    survey_id: SurveyId,
-) -> Result<(Survey, SurveyVersion), SurveysError> {
-    let survey = surveys::get_in_tx(tx, program, survey_id).await?;
-    let version = survey.inviting_version().cloned();
-    let version = version.ok_or(Refusal::SurveyNotOpen(survey_id))?;
-    Ok((survey, version))
 }
 
 /// Invitations are never deleted, so what a request made is there.

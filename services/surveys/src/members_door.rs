@@ -192,7 +192,7 @@ fn log(error: &CallError, question_id: RequestId) {
             tracing::warn!(%error, %question_id, "members has not said whether a member may be contacted");
         }
         _ => {
-            tracing::error!(%error, %question_id, "members refuses to say whether a member may be contacted")
+            tracing::error!(%error, %question_id, "members refuses to say whether a member may be contacted");
         }
     }
 }

@@ -15,7 +15,7 @@ use fealty_types::{AnswerId, ProgramId, RequestId, SurveyId};
 use tonic::{Request, Response, Status};
 
 use super::domain::{Answer, Reply, Span, parse_text};
-use super::{Answers, ListBefore, SealedAnswer};
+use super::{Answers, ListBefore, ListOf, SealedAnswer};
 use crate::invitations::domain::{Token, TokenHash};
 use crate::surveys::domain::Score;
 use crate::surveys::grpc::present_version;
@@ -90,19 +90,15 @@ impl AnswerService for Answers {
     ) -> Result<Response<pb::ListAnswersResponse>, Status> {
         serve(request, async |caller, message| {
             let program = caller.program_id()?;
-            let List {
-                survey_id,
-                span,
-                page,
-            } = parse_list(program, &message)?;
+            let (of, page) = parse_list(program, &message)?;
             let read = self
-                .list_sealed(program, survey_id, span, page.after(), page.count_max())
+                .list_sealed(program, of, page.after(), page.count_max())
                 .await?;
             let (sealed, next_page_token) = page.cut_within(read, size_bytes, |sealed| ListBefore {
                 answer_time: sealed.answer.answer_time,
                 answer_id: sealed.answer.answer_id,
             })?;
-            let answers = self.open(program, sealed)?;
+            let answers = self.open(program, &sealed)?;
             Ok(pb::ListAnswersResponse {
                 answers: answers.iter().map(present).collect(),
                 next_page_token,
@@ -148,13 +144,10 @@ fn parse_score(score: Option<i32>) -> Result<Score, Problem> {
     Ok(Score::try_from(score)?)
 }
 
-struct List {
-    survey_id: SurveyId,
-    span: Span,
-    page: PageRequest<ListBefore>,
-}
-
-fn parse_list(program: ProgramId, message: &pb::ListAnswersRequest) -> Result<List, ApiError> {
+fn parse_list(
+    program: ProgramId,
+    message: &pb::ListAnswersRequest,
+) -> Result<(ListOf, PageRequest<ListBefore>), ApiError> {
     let mut v = Violations::default();
     let survey_id = v.check("survey_id", fields::parse::<SurveyId>(&message.survey_id));
     let span = parse_span(
@@ -166,11 +159,8 @@ fn parse_list(program: ProgramId, message: &pb::ListAnswersRequest) -> Result<Li
     let (survey_id, span, size) = v.finish_with(|| Some((survey_id?, span?, size?)))?;
     let filter = (survey_id, span.from, span.before);
     let tokens = PageTokens::try_new(LIST_ANSWERS, Some(program), &filter)?;
-    Ok(List {
-        survey_id,
-        span,
-        page: PageRequest::try_new(tokens, size, &message.page_token)?,
-    })
+    let of = ListOf { survey_id, span };
+    Ok((of, PageRequest::try_new(tokens, size, &message.page_token)?))
 }
 
 /// The span of time that a question about answers is about.

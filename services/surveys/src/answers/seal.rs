@@ -49,7 +49,7 @@ pub(super) fn seal_text(key: &DataKey, answer_id: AnswerId, text: &Personal) -> 
 pub(super) fn open(
     vault: &Vault,
     program_id: ProgramId,
-    sealed: SealedAnswer,
+    sealed: &SealedAnswer,
 ) -> Result<Answer, StorageError> {
     let answer = sealed.answer;
     let text = match (&sealed.text, &sealed.key) {

@@ -17,6 +17,13 @@ pub(crate) struct ListBefore {
     pub answer_id: AnswerId,
 }
 
+/// Which answers a list has.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ListOf {
+    pub survey_id: SurveyId,
+    pub span: Span,
+}
+
 /// An answer as stored: its words are nobody's to read.
 #[derive(Debug, Clone)]
 pub(crate) struct SealedAnswer {
@@ -109,8 +116,7 @@ pub(super) async fn find_in_tx(
 pub(super) async fn list_in_tx(
     tx: &mut PgConnection,
     program: ProgramId,
-    survey_id: SurveyId,
-    span: Span,
+    of: ListOf,
     before: Option<ListBefore>,
     count_max: i64,
 ) -> Result<Vec<SealedAnswer>, StorageError> {
@@ -127,9 +133,9 @@ pub(super) async fn list_in_tx(
              AND (a.answer_time, a.answer_id) < (coalesce($5, 'infinity'::timestamptz), coalesce($6, $7::uuid))
            ORDER BY a.answer_time DESC, a.answer_id DESC LIMIT $8"#,
         program.as_uuid(),
-        survey_id.as_uuid(),
-        span.from,
-        span.before,
+        of.survey_id.as_uuid(),
+        of.span.from,
+        of.span.before,
         before.map(|before| before.answer_time),
         before.map(|before| before.answer_id.as_uuid()),
         uuid::Uuid::max(),

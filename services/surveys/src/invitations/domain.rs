@@ -9,7 +9,7 @@ use fealty_types::{AnswerId, InvitationId, MemberId, PurchaseId, SurveyId};
 pub use names::{Channel, ContactRule, NameError, StoredStatus};
 pub use token::{Token, TokenError, TokenHash};
 
-use crate::surveys::domain::{Survey, SurveyVersion};
+use crate::surveys::domain::Survey;
 
 /// How soon the members service is asked again at the earliest: a "not before" that is already past by the time it is
 /// read must not make a loop without a pause.
@@ -107,12 +107,11 @@ impl Invitation {
     /// on, that are large enough, and only while there is still time to answer.
     #[must_use]
     pub fn plan_for_purchase(survey: &Survey, purchase: &Purchase, now: DateTime<Utc>) -> Option<Self> {
-        let version = survey.inviting_version()?;
         let trigger = survey.terms.purchase_trigger?;
         let asks = survey.open_time.is_some_and(|open| open <= purchase.occur_time)
             && trigger.amount_minor_min <= purchase.amount_minor;
         let due_time = purchase.occur_time + trigger.delay();
-        let planned = Self::plan(survey, version, purchase.member_id, Channel::Email, due_time, now);
+        let planned = Self::plan(survey, purchase.member_id, Channel::Email, due_time, now)?;
         let is_worthwhile = asks && now < planned.expire_time;
         is_worthwhile.then_some(Self {
             purchase_id: Some(purchase.purchase_id),
@@ -120,30 +119,28 @@ impl Invitation {
         })
     }
 
-    /// The invitation of a member for another reason, due at once.
+    /// The invitation of a member for another reason, due at once; none to a survey that does not invite.
     #[must_use]
     pub fn plan_by_hand(
         survey: &Survey,
-        version: &SurveyVersion,
         member_id: MemberId,
         channel: Channel,
         now: DateTime<Utc>,
-    ) -> Self {
-        Self::plan(survey, version, member_id, channel, now, now)
+    ) -> Option<Self> {
+        Self::plan(survey, member_id, channel, now, now)
     }
 
     fn plan(
         survey: &Survey,
-        version: &SurveyVersion,
         member_id: MemberId,
         channel: Channel,
         due_time: DateTime<Utc>,
         now: DateTime<Utc>,
-    ) -> Self {
-        Self {
+    ) -> Option<Self> {
+        Some(Self {
             invitation_id: InvitationId::generate_at(now),
             survey_id: survey.survey_id,
-            survey_version: version.version,
+            survey_version: survey.inviting_version()?.version,
             member_id,
             channel,
             purchase_id: None,
@@ -155,7 +152,7 @@ impl Invitation {
             postponed_count: 0,
             answer_id: None,
             create_time: now,
-        }
+        })
     }
 
     /// How far it is. Nothing has to come by for it to have passed its end.

@@ -17,7 +17,7 @@ use fealty_types::{InvitationId, MemberId, ProgramId, RequestId, SurveyId};
 use tonic::{Request, Response, Status};
 
 use super::domain::{Channel, ContactRule, Invitation, InvitationStatus};
-use super::{Invitations, Invite, ListBefore};
+use super::{Invitations, Invite, ListBefore, ListOf};
 
 const INVITE_MEMBER: &str = "/fealty.surveys.v1.InvitationService/InviteMember";
 const LIST_INVITATIONS: &str = "/fealty.surveys.v1.InvitationService/ListInvitations";
@@ -75,11 +75,8 @@ impl InvitationService for Invitations {
     ) -> Result<Response<pb::ListInvitationsResponse>, Status> {
         serve(request, async |caller, message| {
             let program = caller.program_id()?;
-            let list = parse_list(program, &message)?;
-            let (survey_id, page) = (list.survey_id, list.page);
-            let read = self
-                .list(program, survey_id, list.member_id, page.after(), page.count_max())
-                .await?;
+            let (of, page) = parse_list(program, &message)?;
+            let read = self.list(program, of, page.after(), page.count_max()).await?;
             let (invitations, next_page_token) = page.cut(read, |invitation| ListBefore {
                 create_time: invitation.create_time,
                 invitation_id: invitation.invitation_id,
@@ -146,24 +143,18 @@ fn parse_id(text: &str) -> Result<InvitationId, ApiError> {
     v.finish_with(|| invitation_id)
 }
 
-struct List {
-    survey_id: SurveyId,
-    member_id: Option<MemberId>,
-    page: PageRequest<ListBefore>,
-}
-
-fn parse_list(program: ProgramId, message: &pb::ListInvitationsRequest) -> Result<List, ApiError> {
+fn parse_list(
+    program: ProgramId,
+    message: &pb::ListInvitationsRequest,
+) -> Result<(ListOf, PageRequest<ListBefore>), ApiError> {
     let mut v = Violations::default();
     let survey_id = v.check("survey_id", fields::parse::<SurveyId>(&message.survey_id));
     let member_id = v.check("member_id", fields::optional::<MemberId>(&message.member_id));
     let size = v.check("page_size", PageSize::parse(message.page_size));
     let (survey_id, member_id, size) = v.finish_with(|| Some((survey_id?, member_id?, size?)))?;
     let tokens = PageTokens::try_new(LIST_INVITATIONS, Some(program), &(survey_id, member_id))?;
-    Ok(List {
-        survey_id,
-        member_id,
-        page: PageRequest::try_new(tokens, size, &message.page_token)?,
-    })
+    let of = ListOf { survey_id, member_id };
+    Ok((of, PageRequest::try_new(tokens, size, &message.page_token)?))
 }
 
 fn present(invitation: &Invitation, now: DateTime<Utc>) -> pb::Invitation {

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::domain::{Invitation, TokenHash};
+use super::domain::{ContactRule, Invitation, TokenHash};
 use crate::surveys::domain::Topic;
 use rows::{InvitationRow, TakenRow};
 
@@ -18,6 +18,14 @@ use rows::{InvitationRow, TakenRow};
 pub(crate) struct ListBefore {
     pub create_time: DateTime<Utc>,
     pub invitation_id: InvitationId,
+}
+
+/// Whose invitations a list has.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ListOf {
+    pub survey_id: SurveyId,
+    /// None for all members.
+    pub member_id: Option<MemberId>,
 }
 
 /// An invitation that a replica took to decide about it, and what it needs to know for that.
@@ -48,7 +56,7 @@ pub(super) async fn insert_in_tx(
         invitation.channel.as_str(),
         invitation.purchase_id.map(|id| id.as_uuid()),
         invitation.stored_status.as_str(),
-        invitation.contact_rule.map(|rule| rule.as_str()),
+        invitation.contact_rule.map(ContactRule::as_str),
         invitation.due_time,
         invitation.expire_time,
         invitation.decide_after,
@@ -118,7 +126,7 @@ pub(super) async fn write_decision_in_tx(
         decided.invitation_id.as_uuid(),
         asked_count,
         decided.stored_status.as_str(),
-        decided.contact_rule.map(|rule| rule.as_str()),
+        decided.contact_rule.map(ContactRule::as_str),
         decided.due_time,
         decided.expire_time,
         decided.decide_after,
@@ -254,11 +262,30 @@ pub(super) async fn lock_by_token_in_tx(
 pub(super) async fn list_in_tx(
     tx: &mut PgConnection,
     program: ProgramId,
-    survey_id: SurveyId,
+    of: ListOf,
     before: Option<ListBefore>,
     count_max: i64,
 ) -> Result<Vec<Invitation>, StorageError> {
-    let (create_time, invitation_id) = before_or_last(before);
+    let before = before.map_or((LAST_TIME, Uuid::max()), |before| {
+        (before.create_time, before.invitation_id.as_uuid())
+    });
+    // Two statements, each with an index of its own.
+    match of.member_id {
+        None => list_of_survey_in_tx(tx, program, of.survey_id, before, count_max).await,
+        Some(member_id) => {
+            let of = (of.survey_id, member_id);
+            list_of_member_in_tx(tx, program, of, before, count_max).await
+        }
+    }
+}
+
+async fn list_of_survey_in_tx(
+    tx: &mut PgConnection,
+    program: ProgramId,
+    survey_id: SurveyId,
+    (create_time, invitation_id): (DateTime<Utc>, Uuid),
+    count_max: i64,
+) -> Result<Vec<Invitation>, StorageError> {
     sqlx::query_as!(
         InvitationRow,
         r#"SELECT invitation_id AS "invitation_id: InvitationId", survey_id AS "survey_id: SurveyId",
@@ -280,15 +307,13 @@ pub(super) async fn list_in_tx(
     .collect()
 }
 
-pub(super) async fn list_of_member_in_tx(
+async fn list_of_member_in_tx(
     tx: &mut PgConnection,
     program: ProgramId,
-    survey_id: SurveyId,
-    member_id: MemberId,
-    before: Option<ListBefore>,
+    (survey_id, member_id): (SurveyId, MemberId),
+    (create_time, invitation_id): (DateTime<Utc>, Uuid),
     count_max: i64,
 ) -> Result<Vec<Invitation>, StorageError> {
-    let (create_time, invitation_id) = before_or_last(before);
     sqlx::query_as!(
         InvitationRow,
         r#"SELECT invitation_id AS "invitation_id: InvitationId", survey_id AS "survey_id: SurveyId",
@@ -310,13 +335,6 @@ pub(super) async fn list_of_member_in_tx(
     .into_iter()
     .map(Invitation::try_from)
     .collect()
-}
-
-/// Where a page begins; the first after the end of all times.
-fn before_or_last(before: Option<ListBefore>) -> (DateTime<Utc>, Uuid) {
-    before.map_or((LAST_TIME, Uuid::max()), |before| {
-        (before.create_time, before.invitation_id.as_uuid())
-    })
 }
 
 /// The year 9999: past every time that is stored, and within what Postgres and chrono can both express.
