@@ -4,16 +4,17 @@ use std::time::Duration;
 
 use fealty_proto::ledger::v1::OwnerBalance;
 use fealty_proto::ledger::v1::{
-    CreateEarningRuleRequest, CreateEarningRuleResponse, CreateUnitRequest, CreateUnitResponse,
-    CreditPointsRequest, CreditPointsResponse, EndEarningRuleRequest, EndEarningRuleResponse,
-    GetBalanceRequest, GetBalanceResponse, GetEarningRuleRequest, GetEarningRuleResponse, GetOwnerRequest,
-    GetOwnerResponse, GetPurchaseRequest, GetPurchaseResponse, GetTransactionRequest, GetTransactionResponse,
-    GetUnitRequest, GetUnitResponse, ListEarningRulesRequest, ListEarningRulesResponse, ListLotsRequest,
-    ListLotsResponse, ListPurchasesRequest, ListPurchasesResponse, ListTransactionsRequest,
-    ListTransactionsResponse, ListUnitsRequest, ListUnitsResponse, OpenOwnerRequest, OpenOwnerResponse,
-    RecordPurchaseRequest, RecordPurchaseResponse, RefundPurchaseRequest, RefundPurchaseResponse,
-    SpendPointsRequest, SpendPointsResponse, SummarizePurchasesRequest, SummarizePurchasesResponse,
-    UpdateUnitRequest, UpdateUnitResponse,
+    CaptureHoldRequest, CaptureHoldResponse, CreateEarningRuleRequest, CreateEarningRuleResponse,
+    CreateUnitRequest, CreateUnitResponse, CreditPointsRequest, CreditPointsResponse, EndEarningRuleRequest,
+    EndEarningRuleResponse, GetBalanceRequest, GetBalanceResponse, GetEarningRuleRequest,
+    GetEarningRuleResponse, GetHoldRequest, GetHoldResponse, GetOwnerRequest, GetOwnerResponse,
+    GetPurchaseRequest, GetPurchaseResponse, GetTransactionRequest, GetTransactionResponse, GetUnitRequest,
+    GetUnitResponse, HoldPointsRequest, HoldPointsResponse, ListEarningRulesRequest,
+    ListEarningRulesResponse, ListLotsRequest, ListLotsResponse, ListPurchasesRequest, ListPurchasesResponse,
+    ListTransactionsRequest, ListTransactionsResponse, ListUnitsRequest, ListUnitsResponse, OpenOwnerRequest,
+    OpenOwnerResponse, RecordPurchaseRequest, RecordPurchaseResponse, RefundPurchaseRequest,
+    RefundPurchaseResponse, ReleaseHoldRequest, ReleaseHoldResponse, SpendPointsRequest, SpendPointsResponse,
+    SummarizePurchasesRequest, SummarizePurchasesResponse, UpdateUnitRequest, UpdateUnitResponse,
 };
 use fealty_proto::types::v1::consistency::Requirement;
 use fealty_proto::types::v1::{Consistency, ErrorReason};
@@ -101,6 +102,15 @@ impl LedgerClient {
         end_earning_rule("/fealty.ledger.v1.EarningRuleService/EndEarningRule"): read EndEarningRuleRequest => EndEarningRuleResponse;
         /// All rules, newest first.
         list_earning_rules("/fealty.ledger.v1.EarningRuleService/ListEarningRules"): read ListEarningRulesRequest => ListEarningRulesResponse;
+        /// Sets points aside: from the lots that end soonest, which the hold keeps a claim on.
+        hold_points("/fealty.ledger.v1.HoldService/HoldPoints"): write HoldPointsRequest => HoldPointsResponse;
+        /// Spends what is held, or a part of it; the rest is the owner's again.
+        capture_hold("/fealty.ledger.v1.HoldService/CaptureHold"): write CaptureHoldRequest => CaptureHoldResponse;
+        /// Gives what is held back to the owner. Releasing a hold that was released, or that has ended by itself, changes
+        /// nothing and answers how it ended.
+        release_hold("/fealty.ledger.v1.HoldService/ReleaseHold"): write ReleaseHoldRequest => ReleaseHoldResponse;
+        /// One hold.
+        get_hold("/fealty.ledger.v1.HoldService/GetHold"): read GetHoldRequest => GetHoldResponse;
         /// Opens an owner. Opening the same id with the same kind again changes nothing and answers alike.
         open_owner("/fealty.ledger.v1.OwnerService/OpenOwner"): write OpenOwnerRequest => OpenOwnerResponse;
         /// One owner.
@@ -146,6 +156,22 @@ impl Shows for CreateEarningRuleResponse {}
 impl Shows for GetEarningRuleResponse {}
 impl Shows for EndEarningRuleResponse {}
 impl Shows for ListEarningRulesResponse {}
+impl Shows for HoldPointsResponse {
+    fn balance(&self) -> Option<&OwnerBalance> {
+        self.balance.as_ref()
+    }
+}
+impl Shows for CaptureHoldResponse {
+    fn balance(&self) -> Option<&OwnerBalance> {
+        self.balance.as_ref()
+    }
+}
+impl Shows for ReleaseHoldResponse {
+    fn balance(&self) -> Option<&OwnerBalance> {
+        self.balance.as_ref()
+    }
+}
+impl Shows for GetHoldResponse {}
 impl Shows for OpenOwnerResponse {}
 impl Shows for GetOwnerResponse {}
 impl Shows for RecordPurchaseResponse {

@@ -11,17 +11,17 @@ pub mod grpc;
 mod owed;
 mod repair;
 mod shared_reads;
-mod storage;
 
 use std::sync::Arc;
 
+use fealty_postgres::transact::Isolation;
 use fealty_postgres::{Scope, TransactOptions, in_tx, transact};
 use fealty_redis::{BalanceCache, BalanceKey, CacheAnswer, Lease, WriteOutcome};
 use fealty_types::{OwnerId, ProgramId, SharedClock, Version};
 use sqlx::postgres::PgPool;
 
-use crate::owners;
 use crate::posting::domain::OwnerState;
+use crate::posting::find_states_in_tx;
 use crate::refusal::{LedgerError, Refusal, Resource};
 use domain::{Consistency, LotsOf, OwnerBalance, UnitLot};
 use owed::{Debt, Owed};
@@ -80,20 +80,20 @@ impl Balances {
         Ok(balance)
     }
 
-    /// An owner's open lots after a position, the soonest to end first.
+    /// An owner's open lots after a position, the soonest to end first. They are bounded, and all are read: what time has
+    /// given back to a lot is counted in, though nobody has written it down.
     pub async fn list_lots(&self, program: ProgramId, asked: &LotsOf) -> Result<Vec<UnitLot>, LedgerError> {
         let now = self.clock.now();
-        let options = TransactOptions::read_only();
-        transact(&self.pool, "list_lots", Scope::Program(program), options, |tx| {
+        let options = TransactOptions::read_only().isolation(Isolation::RepeatableRead);
+        let read = transact(&self.pool, "list_lots", Scope::Program(program), options, |tx| {
             in_tx(async move {
-                let lots = storage::list_lots_in_tx(tx, program, asked, now).await?;
-                if lots.is_empty() {
-                    owners::require_in_tx(tx, program, asked.owner_id).await?;
-                }
-                Ok(lots)
+                let (mut states, _) = find_states_in_tx(tx, program, &[asked.owner_id]).await?;
+                Ok::<_, LedgerError>(states.remove(&asked.owner_id))
             })
-        })
-        .await
+        });
+        let state: Option<OwnerState> = read.await?;
+        let state = state.ok_or_else(|| Refusal::not_found(Resource::Owner, asked.owner_id))?;
+        Ok(asked.of(&state, now))
     }
 
     /// What a commit that may change these owners owes to the cache. Made before the commit, so that it is owed also when

@@ -22,6 +22,7 @@
 //! | [`owners`] | who can hold points |
 //! | [`posting`] | the write path: the state machine of an owner's accounts, and its commit |
 //! | [`transactions`] | points given and taken by hand, and the record of everything that happened |
+//! | [`holds`] | points that are set aside until somebody spends them or gives them back |
 //! | [`balances`] | what owners hold, as fresh as the caller needs it |
 //! | [`rules`] | what purchases earn |
 //! | [`purchases`] | purchases and refunds, and what each rule gave for them |
@@ -31,6 +32,7 @@
 
 pub mod balances;
 pub mod config;
+pub mod holds;
 pub mod jobs;
 pub mod owners;
 pub mod posting;

@@ -39,4 +39,4 @@ mod storage;
 
 pub use post::{Answer, Call, Posting, TimeSource};
 pub use room::{Moment, Plan, Posted, Room, is_remembered};
-pub(crate) use storage::{EntryRow, MovementRow, find_states_in_tx};
+pub(crate) use storage::{EntryRow, HoldRow, MovementRow, PinRow, find_states_in_tx};

@@ -7,8 +7,10 @@ use std::sync::Arc;
 use fealty_postgres::requests::ClaimError;
 use fealty_postgres::{StorageError, TransactError};
 use fealty_types::{
-    CurrencyCode, OwnerId, Points, PurchaseId, RequestId, RuleId, TransactionId, UnitCode, Version,
+    CurrencyCode, HoldId, OwnerId, Points, PurchaseId, RequestId, RuleId, TransactionId, UnitCode, Version,
 };
+
+use crate::posting::domain::HoldStatus;
 
 /// The things of this service, as callers name them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,6 +25,8 @@ pub enum Resource {
     Purchase,
     /// What purchases earn.
     EarningRule,
+    /// Points that are set aside.
+    Hold,
 }
 
 impl Resource {
@@ -35,6 +39,7 @@ impl Resource {
             Self::Transaction => "transaction",
             Self::Purchase => "purchase",
             Self::EarningRule => "earning_rule",
+            Self::Hold => "hold",
         }
     }
 }
@@ -105,6 +110,22 @@ pub enum Refusal {
         refundable_minor: i64,
         /// What was to be refunded.
         required_minor: i64,
+    },
+    /// The hold was captured or released, or has ended.
+    HoldNotOpen {
+        /// Which hold.
+        hold_id: HoldId,
+        /// What became of it.
+        status: HoldStatus,
+    },
+    /// More is to be captured than is held.
+    CaptureExceedsHold {
+        /// Which hold.
+        hold_id: HoldId,
+        /// What is held.
+        held: Points,
+        /// What was to be captured.
+        required: Points,
     },
     /// The owner is closed.
     OwnerClosed(OwnerId),

@@ -6,6 +6,7 @@ use fealty_proto::ledger::v1::balance_service_server::{BalanceServiceServer, SER
 use fealty_proto::ledger::v1::earning_rule_service_server::{
     EarningRuleServiceServer, SERVICE_NAME as RULES,
 };
+use fealty_proto::ledger::v1::hold_service_server::{HoldServiceServer, SERVICE_NAME as HOLDS};
 use fealty_proto::ledger::v1::owner_service_server::{OwnerServiceServer, SERVICE_NAME as OWNERS};
 use fealty_proto::ledger::v1::purchase_service_server::{PurchaseServiceServer, SERVICE_NAME as PURCHASES};
 use fealty_proto::ledger::v1::transaction_service_server::{
@@ -25,6 +26,7 @@ use futures::future::join4;
 use crate::MIGRATOR;
 use crate::balances::Balances;
 use crate::config::LedgerConfig;
+use crate::holds::Holds;
 use crate::jobs;
 use crate::owners::Owners;
 use crate::posting::{Posting, TimeSource};
@@ -99,7 +101,7 @@ pub fn serve_on(
     };
     let health = rooms
         .ground
-        .health([BALANCES, OWNERS, PURCHASES, RULES, TRANSACTIONS, UNITS]);
+        .health([BALANCES, HOLDS, OWNERS, PURCHASES, RULES, TRANSACTIONS, UNITS]);
     let server = server_of(config, &rooms, &health)?;
     let serving = rooms.ground.serve(listeners, server, health, tasks)?;
     spawn_jobs(rooms, tasks);
@@ -115,11 +117,13 @@ fn server_of(config: &LedgerConfig, rooms: &Rooms, health: &Health) -> Result<Se
     let transactions = Transactions::new(service(), posting.clone(), clock());
     let units = Units::new(service(), clock());
     let rules = Rules::new(service(), clock());
+    let holds = Holds::new(service(), posting.clone(), clock());
     let purchases = Purchases::new(service(), posting, clock());
 
     let limits = &config.server;
     ServerBuilder::new(limits.clone(), Arc::new(rooms.access.authenticator()))
         .add_service(limited!(limits, BalanceServiceServer::new(balances)))
+        .add_service(limited!(limits, HoldServiceServer::new(holds)))
         .add_service(limited!(limits, OwnerServiceServer::new(owners)))
         .add_service(limited!(limits, PurchaseServiceServer::new(purchases)))
         .add_service(limited!(limits, EarningRuleServiceServer::new(rules)))

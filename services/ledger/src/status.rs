@@ -28,6 +28,7 @@ impl From<Refusal> for ApiError {
             .with("receipt_id", receipt_id)
             .with("source", source)
             .with("transaction_id", transaction_id),
+            held @ (Refusal::HoldNotOpen { .. } | Refusal::CaptureExceedsHold { .. }) => hold_precondition(held),
             business => precondition(business),
         }
     }
@@ -92,6 +93,30 @@ fn precondition(refusal: Refusal) -> ApiError {
     }
 }
 
+/// What cannot be done with points that are set aside.
+fn hold_precondition(refusal: Refusal) -> ApiError {
+    match refusal {
+        Refusal::HoldNotOpen { hold_id, status } => ApiError::refused(
+            ErrorReason::HoldNotOpen,
+            "The hold {hold_id} is not open: it is {status}.",
+        )
+        .with("hold_id", hold_id)
+        .with("status", status),
+        Refusal::CaptureExceedsHold {
+            hold_id,
+            held,
+            required,
+        } => ApiError::refused(
+            ErrorReason::CaptureExceedsHold,
+            "The hold {hold_id} has {held} set aside, and {required} are required.",
+        )
+        .with("hold_id", hold_id)
+        .with("held", held)
+        .with("required", required),
+        other => ApiError::internal_message(&format!("{other:?} is not about a hold")),
+    }
+}
+
 impl From<LedgerError> for ApiError {
     fn from(error: LedgerError) -> Self {
         match error {
@@ -117,9 +142,10 @@ impl From<LedgerError> for Status {
 #[cfg(test)]
 mod tests {
     use fealty_rpc::errors::reason_name;
-    use fealty_types::{OwnerId, Points, PurchaseId, RequestId, RuleId, TransactionId, Version};
+    use fealty_types::{HoldId, OwnerId, Points, PurchaseId, RequestId, RuleId, TransactionId, Version};
 
     use super::*;
+    use crate::posting::domain::HoldStatus;
     use crate::refusal::Resource;
 
     fn said(refusal: Refusal) -> (Code, &'static str, String) {
@@ -184,6 +210,33 @@ mod tests {
         let message =
             format!("The receipt 7 of till is already recorded, by the transaction {transaction_id}.");
         assert_eq!(said(used), (Code::AlreadyExists, "RECEIPT_ALREADY_USED", message));
+    }
+
+    #[test]
+    fn every_refusal_about_a_hold_says_which() {
+        let hold_id = HoldId::generate_at(chrono::DateTime::UNIX_EPOCH);
+        let refusals = [
+            (
+                Refusal::HoldNotOpen {
+                    hold_id,
+                    status: HoldStatus::Expired,
+                },
+                "HOLD_NOT_OPEN",
+                format!("The hold {hold_id} is not open: it is expired."),
+            ),
+            (
+                Refusal::CaptureExceedsHold {
+                    hold_id,
+                    held: Points::new(3),
+                    required: Points::new(5),
+                },
+                "CAPTURE_EXCEEDS_HOLD",
+                format!("The hold {hold_id} has 3 set aside, and 5 are required."),
+            ),
+        ];
+        for (refusal, reason, message) in refusals {
+            assert_eq!(said(refusal), (Code::FailedPrecondition, reason, message));
+        }
     }
 
     #[test]

@@ -7,6 +7,7 @@ mod service {
     mod faults;
     mod fences;
     mod harness;
+    mod holds;
     mod idempotency;
     mod lost_writes;
     mod messages;

@@ -14,6 +14,7 @@ struct CachedUnit {
     debt: Points,
     held: Points,
     end: Option<(DateTime<Utc>, Points)>,
+    hold_end: Option<DateTime<Utc>>,
 }
 
 impl From<&UnitBalance> for CachedUnit {
@@ -24,6 +25,7 @@ impl From<&UnitBalance> for CachedUnit {
             debt: balance.debt,
             held: balance.held,
             end: balance.next_end,
+            hold_end: balance.next_hold_end,
         }
     }
 }
@@ -36,6 +38,7 @@ impl From<CachedUnit> for UnitBalance {
             debt: cached.debt,
             held: cached.held,
             next_end: cached.end,
+            next_hold_end: cached.hold_end,
         }
     }
 }
@@ -76,6 +79,7 @@ mod tests {
                 debt: Points::ZERO,
                 held: Points::new(7),
                 next_end: Some((DateTime::UNIX_EPOCH, Points::new(1))),
+                next_hold_end: Some(DateTime::UNIX_EPOCH),
             }],
         };
         let mut held = encode(&balance);

@@ -30,6 +30,8 @@ pub struct UnitBalance {
     pub held: Points,
     /// When the next lot ends, and how much ends then.
     pub next_end: Option<(DateTime<Utc>, Points)>,
+    /// When the next hold ends by itself.
+    pub next_hold_end: Option<DateTime<Utc>>,
 }
 
 impl OwnerBalance {
@@ -37,14 +39,16 @@ impl OwnerBalance {
     #[must_use]
     pub fn of(owner_id: OwnerId, state: &OwnerState, at: DateTime<Utc>) -> Self {
         let balances = state
+            .as_of(at)
             .accounts
             .iter()
             .map(|(unit_code, account)| UnitBalance {
                 unit_code: unit_code.clone(),
-                available: account.available_at(at),
+                available: account.available,
                 debt: account.debt,
                 held: account.held,
                 next_end: account.next_end(at),
+                next_hold_end: account.next_hold_end(),
             })
             .collect();
         Self {
@@ -54,13 +58,14 @@ impl OwnerBalance {
         }
     }
 
-    /// The instant until which the balances are true by themselves: the next end of a lot; `None` for as long as
-    /// nothing happens.
+    /// The instant until which the balances are true by themselves: the next end of a lot or a hold; `None` for as long
+    /// as nothing happens.
     #[must_use]
     pub fn true_until(&self) -> Option<DateTime<Utc>> {
         self.balances
             .iter()
-            .filter_map(|balance| balance.next_end.map(|(end, _)| end))
+            .flat_map(|balance| [balance.next_end.map(|(end, _)| end), balance.next_hold_end])
+            .flatten()
             .min()
     }
 }
@@ -98,6 +103,31 @@ pub struct LotsOf {
     pub count_max: i64,
 }
 
+impl LotsOf {
+    /// Those of an owner at `at`.
+    #[must_use]
+    pub fn of(&self, state: &OwnerState, at: DateTime<Utc>) -> Vec<UnitLot> {
+        let state = state.as_of(at);
+        let asked = |unit: &UnitCode| self.unit_code.as_ref().is_none_or(|asked| asked == unit);
+        let after = self.after.as_ref().map(LotPosition::order);
+        let mut lots: Vec<UnitLot> = state
+            .accounts
+            .iter()
+            .filter(|(unit_code, _)| asked(unit_code))
+            .flat_map(|(unit_code, account)| account.lots.iter().map(move |lot| (unit_code, lot)))
+            .filter(|(_, lot)| lot.value_left.is_positive())
+            .filter(|(_, lot)| after.is_none_or(|after| LotPosition::from(*lot).order() > after))
+            .map(|(unit_code, lot)| UnitLot {
+                unit_code: unit_code.clone(),
+                lot: lot.clone(),
+            })
+            .collect();
+        lots.sort_unstable_by_key(|it| LotPosition::from(&it.lot).order());
+        lots.truncate(usize::try_from(self.count_max).unwrap_or_default());
+        lots
+    }
+}
+
 /// Where a lot stands in a list: the soonest to end first, those without end last, then the oldest.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LotPosition {
@@ -107,6 +137,17 @@ pub struct LotPosition {
     pub create_time: DateTime<Utc>,
     /// Which lot.
     pub lot_id: LotId,
+}
+
+impl LotPosition {
+    const fn order(&self) -> (bool, Option<DateTime<Utc>>, DateTime<Utc>, LotId) {
+        (
+            self.expire_time.is_none(),
+            self.expire_time,
+            self.create_time,
+            self.lot_id,
+        )
+    }
 }
 
 impl From<&Lot> for LotPosition {
@@ -129,6 +170,7 @@ mod tests {
         Lot {
             lot_id: LotId::generate_at(DateTime::UNIX_EPOCH),
             value_left: Points::new(value),
+            value_held: Points::ZERO,
             value_credited: Points::new(value),
             expire_time: end,
             create_time: DateTime::UNIX_EPOCH,
@@ -143,6 +185,7 @@ mod tests {
             held: Points::ZERO,
             debt: Points::ZERO,
             lots: vec![lot(1, Some(end(1))), lot(10, Some(end(2))), lot(100, None)],
+            holds: Vec::new(),
         };
         let mut state = OwnerState::opened_at(DateTime::UNIX_EPOCH);
         state.accounts.insert("points".parse().unwrap(), account);

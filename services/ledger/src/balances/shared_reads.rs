@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
+use fealty_postgres::transact::Isolation;
 use fealty_postgres::{Deadline, Scope, StorageError, TransactOptions, in_tx, transact};
 use fealty_redis::BalanceKey;
 use futures::FutureExt;
@@ -97,7 +98,10 @@ impl SharedReads {
         let pool = self.pool.clone();
         async move {
             let key = guard.key;
-            let options = TransactOptions::read_only().deadline(Deadline::after(READ_MAX));
+            // Several statements, of one instant.
+            let options = TransactOptions::read_only()
+                .isolation(Isolation::RepeatableRead)
+                .deadline(Deadline::after(READ_MAX));
             let read = transact(
                 &pool,
                 "read_balance",

@@ -6,12 +6,12 @@ mod tests;
 use std::collections::{BTreeMap, HashMap};
 
 use chrono::{DateTime, Utc};
-use fealty_types::{LotId, OwnerId, TransactionId, UnitCode, Version};
+use fealty_types::{HoldId, LotId, OwnerId, TransactionId, UnitCode, Version};
 
-use super::domain::{self, Decision, Lot, OwnerState, Transaction, TransactionKind};
+use super::domain::{self, Change, Decision, Hold, Lot, OwnerState, Transaction, TransactionKind};
 use super::post::{Answer, Call};
 use super::room::{Moment, Plan, Posted, Room, is_remembered};
-use super::storage::{Earlier, EarlierRequest, NewTransaction, OwnerChange};
+use super::storage::{Earlier, EarlierRequest, NewTransaction, Outcome, OwnerChange};
 use crate::balances::domain::OwnerBalance;
 use crate::refusal::{Refusal, Resource};
 
@@ -64,6 +64,7 @@ struct Batch<R: Room> {
 struct Touched {
     before: OwnerState,
     lots: BTreeMap<LotId, (UnitCode, Lot)>,
+    holds: BTreeMap<HoldId, Hold>,
 }
 
 impl<R: Room> Batch<R> {
@@ -113,7 +114,7 @@ impl<R: Room> Batch<R> {
         let message = (self.ground.encode_refusal)(refusal);
         self.record(NewTransaction {
             transaction: call.transaction(moment),
-            accepted: false,
+            outcome: Outcome::Refused,
             command_hash: Some(call.command_hash),
             answer: Some(message.clone()),
         });
@@ -139,38 +140,48 @@ impl<R: Room> Batch<R> {
         // What has ended is written off whether the command is accepted or not.
         self.sweep(moment);
         let state = &self.ground.owners[&moment.owner_id];
-        let mut new_lot_id = || LotId::generate_at(moment.record_time);
-        let decision = domain::decide(state, &command, moment.record_time, &mut new_lot_id)?;
         let mut posted = Posted {
             transaction: Transaction {
                 purchase_id,
                 ..call.transaction(moment)
             },
-            taken_back: decision.change.taken_back.clone(),
-            balance: OwnerBalance::of(moment.owner_id, &decision.state, moment.record_time),
+            taken_back: Vec::new(),
+            holds: Vec::new(),
+            balance: OwnerBalance::of(moment.owner_id, state, moment.record_time),
         };
-        self.apply(&mut posted.transaction, decision);
+        let mut outcome = Outcome::Unchanged;
+        if let Some(command) = command {
+            let mut new_lot_id = || LotId::generate_at(moment.record_time);
+            let decision = domain::decide(state, &command, moment.record_time, &mut new_lot_id)?;
+            posted.taken_back.clone_from(&decision.change.taken_back);
+            posted.holds.clone_from(&decision.holds);
+            posted.balance = OwnerBalance::of(moment.owner_id, &decision.state, moment.record_time);
+            self.apply(&mut posted.transaction, decision);
+            outcome = Outcome::Posted;
+        }
         let row = R::settle(&mut self.ground.room, &call.work, draft, &posted);
         let message = R::present(&call.work, &posted, &row);
         self.rows.push(row);
         self.record(NewTransaction {
             transaction: posted.transaction,
-            accepted: true,
+            outcome,
             command_hash: Some(call.command_hash),
             answer: Some(message.clone()),
         });
         Ok(message)
     }
 
-    /// Writes off what has ended, as a transaction of its own.
+    /// Writes off what has ended, in transactions of their own.
     fn sweep(&mut self, moment: &Moment) {
-        let Some(decision) = domain::sweep(&self.ground.owners[&moment.owner_id], moment.record_time) else {
-            return;
-        };
-        let movements = decision.change.lot_movements.iter();
+        while let Some(decision) = domain::sweep(&self.ground.owners[&moment.owner_id], moment.record_time) {
+            self.record_swept(moment, decision);
+        }
+    }
+
+    fn record_swept(&mut self, moment: &Moment, decision: Decision) {
         let mut transaction = Transaction {
             transaction_id: TransactionId::generate_at(moment.record_time),
-            kind: TransactionKind::Expire,
+            kind: decision.change.kind,
             source: String::new(),
             receipt_id: None,
             purchase_id: None,
@@ -178,11 +189,7 @@ impl<R: Room> Batch<R> {
             actor: ACTOR_LEDGER.to_owned(),
             reason: String::new(),
             request_id: None,
-            // The ends may differ: each movement names its own, and the transaction the last.
-            occur_time: movements
-                .filter_map(|movement| movement.expire_time)
-                .max()
-                .unwrap_or(moment.record_time),
+            occur_time: swept_time(&decision.change, &decision.holds).unwrap_or(moment.record_time),
             owner_id: moment.owner_id,
             version: Version::ZERO,
             entries: Vec::new(),
@@ -192,7 +199,7 @@ impl<R: Room> Batch<R> {
         self.apply(&mut transaction, decision);
         self.record(NewTransaction {
             transaction,
-            accepted: true,
+            outcome: Outcome::Posted,
             command_hash: None,
             answer: None,
         });
@@ -204,6 +211,7 @@ impl<R: Room> Batch<R> {
             change,
             mut state,
             lots,
+            holds,
         } = decision;
         state.last_time = transaction.record_time;
         transaction.version = change.version;
@@ -216,7 +224,11 @@ impl<R: Room> Batch<R> {
         let touched = touched.or_insert_with(|| Touched {
             before,
             lots: BTreeMap::new(),
+            holds: BTreeMap::new(),
         });
+        touched
+            .holds
+            .extend(holds.into_iter().map(|hold| (hold.hold_id, hold)));
         touched
             .lots
             .extend(lots.into_iter().map(|(unit, lot)| (lot.lot_id, (unit, lot))));
@@ -226,7 +238,7 @@ impl<R: Room> Batch<R> {
     fn record(&mut self, new: NewTransaction) {
         let it = &new.transaction;
         let earlier = &mut self.ground.earlier;
-        if let (Some(receipt_id), true) = (&it.receipt_id, new.accepted) {
+        if let (Some(receipt_id), Outcome::Posted) = (&it.receipt_id, new.outcome) {
             let receipt = (it.source.clone(), receipt_id.clone());
             earlier.receipts.insert(receipt, it.transaction_id);
         }
@@ -235,7 +247,7 @@ impl<R: Room> Batch<R> {
         {
             let request = EarlierRequest {
                 command_hash: command_hash.to_vec(),
-                accepted: new.accepted,
+                accepted: new.outcome != Outcome::Refused,
                 answer: answer.clone(),
             };
             earlier.requests.insert(request_id, request);
@@ -246,7 +258,7 @@ impl<R: Room> Batch<R> {
     fn finish(self, answers: Vec<Result<Answer, Refusal>>) -> Decided<R> {
         let mut owners = Vec::with_capacity(self.touched.len());
         let mut balances = Vec::with_capacity(self.touched.len());
-        for (owner_id, Touched { before, lots }) in self.touched {
+        for (owner_id, Touched { before, lots, holds }) in self.touched {
             let after = &self.ground.owners[&owner_id];
             balances.push(OwnerBalance::of(owner_id, after, after.last_time));
             let changed = after
@@ -262,6 +274,7 @@ impl<R: Room> Batch<R> {
                     .map(|(unit, account)| (unit.clone(), account.clone()))
                     .collect(),
                 lots: lots.into_values().collect(),
+                holds: holds.into_values().collect(),
             });
         }
         Decided {
@@ -272,4 +285,14 @@ impl<R: Room> Batch<R> {
             balances,
         }
     }
+}
+
+/// When what time did by itself happened. The ends of lots may differ: each movement names its own, and the transaction
+/// the last.
+fn swept_time(change: &Change, holds: &[Hold]) -> Option<DateTime<Utc>> {
+    if change.kind == TransactionKind::Release {
+        return holds.first().map(|hold| hold.expire_time);
+    }
+    let movements = change.lot_movements.iter();
+    movements.filter_map(|movement| movement.expire_time).max()
 }

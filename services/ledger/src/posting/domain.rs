@@ -5,14 +5,16 @@
 //!
 //! Rules that hold after every decision, and that the property tests hold it to:
 //! - the entries of a change sum to zero in every unit;
-//! - `available` and `debt` are never below zero, and an owner who owes has nothing available in that unit;
+//! - `available`, `held` and `debt` are never below zero, and an owner who owes has nothing available in that unit;
 //! - `available` is the sum of what is left in the lots;
+//! - `held` is the sum of the open holds, and of what they claim of the lots, lot by lot;
 //! - each change makes the next version, without gaps.
 
 mod account;
 mod change;
 mod command;
 mod entries;
+mod hold;
 mod lots;
 mod record;
 mod state;
@@ -28,7 +30,8 @@ mod properties;
 
 pub use account::{Account, Lot};
 pub use change::{Change, Entry, EntryAccount, LotMovement, TakenBack, TransactionKind};
-pub use command::{Command, Earned, Spent, TakeBack};
+pub use command::{Captured, Command, Earned, NewHold, Spent, TakeBack};
+pub use hold::{Hold, HoldStatus, HoldStatusError, OPEN_HOLDS_MAX, Pin};
 pub use lots::OPEN_LOTS_MAX;
 pub use record::Transaction;
 pub use state::OwnerState;
@@ -36,10 +39,10 @@ pub use state::OwnerState;
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
-use fealty_types::{LotId, Points, UnitCode};
+use fealty_types::{HoldId, LotId, Points, UnitCode};
 
-use crate::refusal::Refusal;
-use account::LotChange;
+use crate::refusal::{Refusal, Resource};
+use account::{Ending, LotChange};
 use entries::EntryBook;
 
 /// Gives a new id to each lot that a decision opens.
@@ -54,10 +57,12 @@ pub struct Decision {
     pub state: OwnerState,
     /// The lots that it changed, as it left them; also those that are empty now and no longer in the state.
     pub lots: Vec<(UnitCode, Lot)>,
+    /// The holds that it made, ended, or moved to other lots, as it left them.
+    pub holds: Vec<Hold>,
 }
 
-/// Decides a command at a time. Lots that have ended by then must have been swept before ([`sweep`]): what has ended
-/// is nobody's to spend.
+/// Decides a command at a time. Lots and holds that have ended by then must have been swept before ([`sweep`]): what has
+/// ended is nobody's to spend, and no hold's to keep.
 pub fn decide(
     state: &OwnerState,
     command: &Command,
@@ -79,13 +84,50 @@ pub fn decide(
                 draft.take_back(&mut after, take_back)?;
             }
         }
+        Command::Hold(new) => draft.hold(&mut after, new, at)?,
+        Command::Capture(Captured { hold_id, value }) => {
+            require_held(state, *hold_id, *value)?;
+            let ending = Ending {
+                status: HoldStatus::Captured,
+                captured: *value,
+            };
+            draft.end_hold(&mut after, *hold_id, ending, at)?;
+        }
+        Command::Release(hold_id) => {
+            draft.end_hold(&mut after, *hold_id, released(HoldStatus::Released), at)?;
+        }
     }
     Ok(draft.finish(command.kind(), after))
 }
 
-/// Writes off the lots that have ended by `at`; `None` if there are none.
+/// Writes down the next thing that time has done by itself by `at`; `None` if there is none. Called until then: first each
+/// hold that has ended, in the order of their ends and as it was at that instant, because what it gave back may have
+/// ended since; then all lots that have ended, at once.
 #[must_use]
 pub fn sweep(state: &OwnerState, at: DateTime<Utc>) -> Option<Decision> {
+    let ended = state.holds().filter(|hold| hold.has_ended(at));
+    if let Some(hold) = ended.min_by_key(|hold| hold.end_order()) {
+        return Some(expire_hold(state, hold));
+    }
+    let mut lots = state.accounts.values().flat_map(|account| &account.lots);
+    let any_ended = lots.any(|lot| lot.has_ended(at) && lot.value_left.is_positive());
+    any_ended.then(|| expire_lots(state, at))
+}
+
+fn expire_hold(state: &OwnerState, hold: &Hold) -> Decision {
+    let mut after = state.clone();
+    let mut draft = Draft::default();
+    let ended = draft.end_hold(
+        &mut after,
+        hold.hold_id,
+        released(HoldStatus::Expired),
+        hold.expire_time,
+    );
+    ended.expect("the hold is open: it was just found");
+    draft.finish(TransactionKind::Release, after)
+}
+
+fn expire_lots(state: &OwnerState, at: DateTime<Utc>) -> Decision {
     let mut after = state.clone();
     let mut draft = Draft::default();
     for (unit_code, account) in &mut after.accounts {
@@ -94,10 +136,27 @@ pub fn sweep(state: &OwnerState, at: DateTime<Utc>) -> Option<Decision> {
         draft.book.post(unit_code, EntryAccount::ProgramExpired, value);
         draft.lot_changes.extend(lot_changes);
     }
-    if draft.lot_changes.is_empty() {
-        return None;
+    draft.finish(TransactionKind::Expire, after)
+}
+
+/// Nothing of it is spent.
+const fn released(status: HoldStatus) -> Ending {
+    Ending {
+        status,
+        captured: Points::ZERO,
     }
-    Some(draft.finish(TransactionKind::Expire, after))
+}
+
+fn require_held(state: &OwnerState, hold_id: HoldId, required: Points) -> Result<(), Refusal> {
+    match state.hold(hold_id) {
+        Some(hold) if hold.value < required => Err(Refusal::CaptureExceedsHold {
+            hold_id,
+            held: hold.value,
+            required,
+        }),
+        Some(_) => Ok(()),
+        None => Err(Refusal::not_found(Resource::Hold, hold_id)),
+    }
 }
 
 /// A change in the making.
@@ -105,6 +164,7 @@ pub fn sweep(state: &OwnerState, at: DateTime<Utc>) -> Option<Decision> {
 struct Draft {
     book: EntryBook,
     lot_changes: Vec<LotChange>,
+    holds: Vec<Hold>,
     taken_back: Vec<TakenBack>,
 }
 
@@ -125,8 +185,10 @@ impl Draft {
         let repaid = account.repay(earned.value);
         let added = earned.value.get() - repaid.get();
         if added > 0 {
-            let opened = account.credit(unit, Points::new(added), earned.expire_time, (at, new_lot_id));
-            self.lot_changes.extend(opened.ok_or_else(|| overflow(unit))?);
+            let credited = account.credit(unit, Points::new(added), earned.expire_time, (at, new_lot_id));
+            let credited = credited.ok_or_else(|| overflow(unit))?;
+            self.lot_changes.extend(credited.lots);
+            self.holds.extend(credited.holds);
         }
         self.book.post(unit, EntryAccount::OwnerAvailable, added.into());
         self.book.post(unit, EntryAccount::OwnerDebt, repaid.get().into());
@@ -137,14 +199,7 @@ impl Draft {
 
     fn spend(&mut self, state: &mut OwnerState, spent: &Spent) -> Result<(), Refusal> {
         let unit = &spent.unit_code;
-        let available = state.available(unit);
-        if available < spent.value {
-            return Err(Refusal::InsufficientBalance {
-                unit_code: unit.clone(),
-                available,
-                required: spent.value,
-            });
-        }
+        require_available(state, unit, spent.value)?;
         self.lot_changes
             .extend(state.account_mut(unit).take(unit, spent.value, &[]));
         self.book
@@ -187,6 +242,52 @@ impl Draft {
         Ok(())
     }
 
+    fn hold(&mut self, state: &mut OwnerState, new: &NewHold, at: DateTime<Utc>) -> Result<(), Refusal> {
+        let unit = &new.unit_code;
+        require_available(state, unit, new.value)?;
+        let account = state.account_mut(unit);
+        if account.holds.len() >= OPEN_HOLDS_MAX {
+            return Err(Refusal::CountExceeded {
+                resource: Resource::Hold,
+                count_max: i64::try_from(OPEN_HOLDS_MAX).expect("a small number"),
+            });
+        }
+        let (hold, lot_changes) = account.hold(new, at);
+        self.holds.push(hold);
+        self.lot_changes.extend(lot_changes);
+        self.book
+            .post(unit, EntryAccount::OwnerAvailable, -i128::from(new.value.get()));
+        self.book
+            .post(unit, EntryAccount::OwnerHeld, new.value.get().into());
+        Ok(())
+    }
+
+    fn end_hold(
+        &mut self,
+        state: &mut OwnerState,
+        hold_id: HoldId,
+        ending: Ending,
+        at: DateTime<Utc>,
+    ) -> Result<(), Refusal> {
+        let mut accounts = state.accounts.values_mut();
+        let freed = accounts.find_map(|account| account.end_hold(hold_id, ending, at));
+        let freed = freed.ok_or_else(|| Refusal::not_found(Resource::Hold, hold_id))?;
+        let unit = &freed.hold.unit_code;
+        for (account, value) in [
+            (EntryAccount::OwnerAvailable, freed.returned),
+            (EntryAccount::OwnerDebt, freed.repaid),
+            (EntryAccount::ProgramExpired, freed.expired),
+            (EntryAccount::ProgramRedeemed, ending.captured),
+        ] {
+            self.book.post(unit, account, value.get().into());
+        }
+        self.book
+            .post(unit, EntryAccount::OwnerHeld, -i128::from(freed.hold.value.get()));
+        self.lot_changes.extend(freed.lots);
+        self.holds.push(freed.hold);
+        Ok(())
+    }
+
     fn finish(self, kind: TransactionKind, mut state: OwnerState) -> Decision {
         // Each version takes a commit: at a million a second, 2^63 of them last 292,000 years.
         state.version = state
@@ -197,7 +298,7 @@ impl Draft {
             kind,
             version: state.version,
             entries: self.book.into_entries(&state),
-            lot_movements: self.lot_changes.iter().map(LotChange::movement).collect(),
+            lot_movements: self.lot_changes.iter().filter_map(LotChange::movement).collect(),
             taken_back: self.taken_back,
         };
         // Of a lot that was changed twice, the last form counts.
@@ -210,8 +311,21 @@ impl Draft {
             change,
             state,
             lots: lots.into_values().collect(),
+            holds: self.holds,
         }
     }
+}
+
+fn require_available(state: &OwnerState, unit_code: &UnitCode, required: Points) -> Result<(), Refusal> {
+    let available = state.available(unit_code);
+    if available < required {
+        return Err(Refusal::InsufficientBalance {
+            unit_code: unit_code.clone(),
+            available,
+            required,
+        });
+    }
+    Ok(())
 }
 
 fn overflow(unit_code: &UnitCode) -> Refusal {

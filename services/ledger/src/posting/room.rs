@@ -7,7 +7,7 @@ use fealty_postgres::StorageError;
 use fealty_types::{LotId, OwnerId, ProgramId, PurchaseId, TransactionId, UnitCode};
 use sqlx::PgConnection;
 
-use super::domain::{Command, TakenBack, Transaction};
+use super::domain::{Command, Hold, TakenBack, Transaction};
 use crate::balances::domain::OwnerBalance;
 use crate::refusal::Refusal;
 
@@ -64,8 +64,9 @@ pub struct Moment {
 /// What a work comes to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Plan<D> {
-    /// What is to happen to the owner's accounts.
-    pub command: Command,
+    /// What is to happen to the owner's accounts; nothing where things are as they should be already: the call is then
+    /// accepted and remembered, and makes no transaction.
+    pub command: Option<Command>,
     /// The purchase that is recorded or refunded.
     pub purchase_id: Option<PurchaseId>,
     /// What settling needs.
@@ -79,6 +80,8 @@ pub struct Posted {
     pub transaction: Transaction,
     /// What a refund took, one per unit of its command, in that order; none for other kinds.
     pub taken_back: Vec<TakenBack>,
+    /// The holds that it made, ended, or moved to other lots.
+    pub holds: Vec<Hold>,
     /// The owner's balances right after it.
     pub balance: OwnerBalance,
 }
@@ -106,6 +109,8 @@ pub const fn is_remembered(refusal: &Refusal) -> bool {
         | Refusal::ReceiptAlreadyUsed { .. }
         | Refusal::RefundExceedsPurchase { .. }
         | Refusal::CurrencyMismatch { .. }
+        | Refusal::HoldNotOpen { .. }
+        | Refusal::CaptureExceedsHold { .. }
         | Refusal::OwnerClosed(_) => true,
         Refusal::NotFound { .. }
         | Refusal::Exists { .. }

@@ -45,7 +45,7 @@ impl Room for Recording {
         let rewards = terms.rewards(work.money, moment.occur_time)?;
         let earned = terms.earned(&rewards, moment.occur_time, work.zone)?;
         Ok(Plan {
-            command: Command::Purchase(earned),
+            command: Some(Command::Purchase(earned)),
             purchase_id: Some(purchase_id(moment)),
             draft: rewards,
         })

@@ -148,7 +148,7 @@ fn plan_named(
         );
     }
     Ok(Plan {
-        command: Command::Refund(take_back),
+        command: Some(Command::Refund(take_back)),
         purchase_id: Some(purchase_id),
         draft: Some(after),
     })
@@ -166,7 +166,7 @@ fn plan_unnamed(
         take_back.extend(ground.terms.take_back(&reward.unit_code, reward.value, &[])?);
     }
     Ok(Plan {
-        command: Command::Refund(take_back),
+        command: Some(Command::Refund(take_back)),
         purchase_id: None,
         draft: None,
     })

@@ -4,6 +4,7 @@ mod list_transactions;
 mod points;
 mod presenter;
 
+pub(crate) use points::parse_amount;
 pub use presenter::present;
 pub(super) use presenter::present_posted;
 

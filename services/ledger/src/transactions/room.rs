@@ -30,7 +30,7 @@ impl Room for Points {
 
     fn plan(units: &Vec<UnitTerms>, work: &PointsWork, moment: &Moment) -> Result<Plan<()>, Refusal> {
         Ok(Plan {
-            command: work.plan(units, moment)?,
+            command: Some(work.plan(units, moment)?),
             purchase_id: None,
             draft: (),
         })

@@ -1,9 +1,12 @@
 //! Row-level security: the second fence.
 
 use fealty_postgres::fences;
+use fealty_proto::ledger::v1 as pb;
+use fealty_proto::ledger::v1::hold_service_client::HoldServiceClient;
+use fealty_proto::types::v1::Amount;
 use fealty_types::{ProgramId, SystemClock};
 
-use super::harness::Ledger;
+use super::harness::{Ledger, new_id};
 use super::messages::{purchase_of, unreferenced_refund};
 
 #[tokio::test]
@@ -20,6 +23,17 @@ async fn every_table_that_carries_a_program_is_fenced_and_shows_a_stranger_nothi
     let owner_id = ledger.open_owner().await;
     ledger.buy(purchase_of(&owner_id, 500_000)).await.unwrap();
     ledger.refund(unreferenced_refund(&owner_id, 100)).await.unwrap();
+    let hold = pb::HoldPointsRequest {
+        request_id: new_id(),
+        owner_id,
+        amount: Some(Amount {
+            unit_code: "points".to_owned(),
+            value: 1,
+        }),
+        ..pb::HoldPointsRequest::default()
+    };
+    let mut holds = HoldServiceClient::new(ledger.channel.clone());
+    holds.hold_points(ledger.call(hold)).await.unwrap();
     let stranger = ProgramId::generate(&SystemClock);
     let leaks = fences::leaks(&database.service, &database.jobs, stranger)
         .await

@@ -26,7 +26,7 @@ fn entries(transaction: &pb::Transaction) -> Vec<(EntryAccount, i64, i64)> {
 }
 
 /// Everything that the tables say about an owner agrees with everything else.
-async fn assert_books(ledger: &Ledger, owner: &str) {
+pub async fn assert_books(ledger: &Ledger, owner: &str) {
     let statement = ledger.statement(owner).await;
     let versions: Vec<i64> = statement
         .iter()
@@ -53,21 +53,23 @@ async fn assert_books(ledger: &Ledger, owner: &str) {
         }
         assert!(of_transaction.values().all(|sum| *sum == 0), "{transaction:?}");
     }
-    let rows: Vec<(String, i64, i64, i64)> = sqlx::query_as(
-        "SELECT a.unit_code, a.available, a.debt, coalesce(sum(l.value_left), 0)::bigint FROM account a \
-         LEFT JOIN lot l USING (program, owner_id, unit_code) WHERE a.owner_id::text = $1 GROUP BY 1, 2, 3",
+    let rows: Vec<(String, i64, i64, i64, i64, i64, i64)> = sqlx::query_as(
+        "SELECT a.unit_code, a.available, a.held, a.debt, coalesce(sum(l.value_left), 0)::bigint, \
+         coalesce(sum(l.value_held), 0)::bigint, (SELECT coalesce(sum(h.value), 0)::bigint FROM hold h WHERE \
+         h.owner_id = a.owner_id AND h.unit_code = a.unit_code AND h.status = 'open') FROM account a \
+         LEFT JOIN lot l USING (program, owner_id, unit_code) WHERE a.owner_id::text = $1 \
+         GROUP BY a.owner_id, 1, 2, 3, 4",
     )
     .bind(owner)
     .fetch_all(&ledger.database.jobs)
     .await
     .expect("accounts");
-    for (unit, available, debt, in_lots) in rows {
+    for (unit, available, held, debt, in_lots, held_in_lots, in_holds) in rows {
         assert_eq!(available, in_lots, "the lots of {unit}");
-        assert_eq!(
-            sums.get(&(unit.clone(), true)).copied().unwrap_or(0),
-            available - debt
-        );
-        assert_eq!(sums.get(&(unit, false)).copied().unwrap_or(0), debt - available);
+        assert_eq!((held, held), (held_in_lots, in_holds), "the holds of {unit}");
+        let has = available + held - debt;
+        assert_eq!(sums.get(&(unit.clone(), true)).copied().unwrap_or(0), has);
+        assert_eq!(sums.get(&(unit, false)).copied().unwrap_or(0), -has);
     }
 }
 

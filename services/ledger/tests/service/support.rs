@@ -9,7 +9,10 @@ use fealty_ledger::{LedgerConfig, ServeError, Times, serve};
 use fealty_postgres::testing::TestDatabase;
 use fealty_proto::ledger::v1 as pb;
 use fealty_proto::ledger::v1::balance_service_client::BalanceServiceClient;
+use fealty_proto::ledger::v1::earning_rule_service_client::EarningRuleServiceClient;
+use fealty_proto::ledger::v1::hold_service_client::HoldServiceClient;
 use fealty_proto::ledger::v1::owner_service_client::OwnerServiceClient;
+use fealty_proto::ledger::v1::purchase_service_client::PurchaseServiceClient;
 use fealty_proto::ledger::v1::transaction_service_client::TransactionServiceClient;
 use fealty_proto::ledger::v1::unit_service_client::UnitServiceClient;
 use fealty_proto::types::v1::consistency::Requirement;
@@ -214,8 +217,20 @@ impl Ledger {
         BalanceServiceClient::new(self.channel.clone())
     }
 
+    pub fn holds(&self) -> HoldServiceClient<Channel> {
+        HoldServiceClient::new(self.channel.clone())
+    }
+
     pub fn owners(&self) -> OwnerServiceClient<Channel> {
         OwnerServiceClient::new(self.channel.clone())
+    }
+
+    pub fn purchases(&self) -> PurchaseServiceClient<Channel> {
+        PurchaseServiceClient::new(self.channel.clone())
+    }
+
+    pub fn rules(&self) -> EarningRuleServiceClient<Channel> {
+        EarningRuleServiceClient::new(self.channel.clone())
     }
 
     pub fn units(&self) -> UnitServiceClient<Channel> {

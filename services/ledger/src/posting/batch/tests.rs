@@ -11,7 +11,7 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::*;
-use crate::posting::domain::{Account, Command, Earned, Spent};
+use crate::posting::domain::{Account, Captured, Command, Earned, HoldStatus, NewHold, Spent};
 
 /// A room whose works are commands.
 struct Plain;
@@ -28,7 +28,7 @@ impl Room for Plain {
 
     fn plan((): &(), work: &Command, _moment: &Moment) -> Result<Plan<()>, Refusal> {
         Ok(Plan {
-            command: work.clone(),
+            command: Some(work.clone()),
             purchase_id: None,
             draft: (),
         })
@@ -51,8 +51,9 @@ impl Room for Plain {
 #[derive(Debug, Clone, Default, PartialEq)]
 struct Tables {
     owners: BTreeMap<OwnerId, (Version, DateTime<Utc>)>,
-    accounts: BTreeMap<(OwnerId, UnitCode), (Points, Points)>,
+    accounts: BTreeMap<(OwnerId, UnitCode), (Points, Points, Points)>,
     lots: BTreeMap<(OwnerId, LotId), (UnitCode, Lot)>,
+    holds: BTreeMap<HoldId, (OwnerId, Hold)>,
     requests: BTreeMap<RequestId, (Vec<u8>, bool, Vec<u8>)>,
     receipts: BTreeMap<(String, String), TransactionId>,
     versions: BTreeMap<(OwnerId, Version), TransactionKind>,
@@ -96,21 +97,22 @@ impl Tables {
             version,
             ..OwnerState::opened_at(last_time)
         };
-        for ((_, unit_code), (available, debt)) in
+        for ((_, unit_code), (available, held, debt)) in
             self.accounts.iter().filter(|((owner, _), _)| *owner == owner_id)
         {
             let account = Account {
                 available: *available,
-                held: Points::ZERO,
+                held: *held,
                 debt: *debt,
                 lots: Vec::new(),
+                holds: Vec::new(),
             };
             state.accounts.insert(unit_code.clone(), account);
         }
         let lots = self.lots.iter().filter(|((owner, _), _)| *owner == owner_id);
         for (unit_code, lot) in lots
             .map(|(_, lot)| lot)
-            .filter(|(_, lot)| lot.value_left.is_positive())
+            .filter(|(_, lot)| lot.value_left.is_positive() || lot.value_held.is_positive())
         {
             state
                 .accounts
@@ -119,7 +121,13 @@ impl Tables {
                 .lots
                 .push(lot.clone());
         }
+        let holds = self.holds.values().filter(|(owner, _)| *owner == owner_id);
+        for (_, hold) in holds.filter(|(_, hold)| hold.status == HoldStatus::Open) {
+            let account = state.accounts.get_mut(&hold.unit_code).expect("an account");
+            account.holds.push(hold.clone());
+        }
         for account in state.accounts.values_mut() {
+            account.holds.sort_by_key(|hold| (hold.expire_time, hold.hold_id));
             account.lots.sort_by_key(|lot| {
                 (
                     lot.expire_time.is_none(),
@@ -153,24 +161,27 @@ impl Tables {
         assert!(row.1 <= owner.last_time, "an owner's time never runs backwards");
         *row = (owner.version, owner.last_time);
         for (unit_code, account) in owner.accounts {
-            self.accounts
-                .insert((owner.owner_id, unit_code), (account.available, account.debt));
+            let row = (account.available, account.held, account.debt);
+            self.accounts.insert((owner.owner_id, unit_code), row);
         }
         for (unit_code, lot) in owner.lots {
             self.lots.insert((owner.owner_id, lot.lot_id), (unit_code, lot));
+        }
+        for hold in owner.holds {
+            self.holds.insert(hold.hold_id, (owner.owner_id, hold));
         }
     }
 
     fn write_transaction(&mut self, new: NewTransaction) {
         let it = new.transaction;
         if let (Some(request_id), Some(hash), Some(answer)) = (it.request_id, new.command_hash, new.answer) {
-            let request = (hash.to_vec(), new.accepted, answer);
+            let request = (hash.to_vec(), new.outcome != Outcome::Refused, answer);
             assert!(
                 self.requests.insert(request_id, request).is_none(),
                 "the net of request ids"
             );
         }
-        if !new.accepted {
+        if new.outcome != Outcome::Posted {
             return;
         }
         if let Some(receipt_id) = it.receipt_id {
@@ -189,13 +200,19 @@ impl Tables {
             .lots
             .iter()
             .map(|((owner, _), (unit, lot))| {
-                (owner, unit, lot.expire_time, lot.value_left, lot.value_credited)
+                let values = (lot.value_left, lot.value_held, lot.value_credited);
+                (owner, unit, lot.expire_time, values)
             })
             .collect();
         lots.sort_unstable();
         let receipts: Vec<_> = self.receipts.keys().collect();
+        let holds = self.holds.values().map(|(owner, hold)| {
+            let pins: Vec<Points> = hold.pins.iter().map(|pin| pin.value).collect();
+            (owner, hold.hold_id, hold.status, hold.captured, pins)
+        });
+        let holds: Vec<_> = holds.collect();
         format!(
-            "{:?} {:?} {lots:?} {:?} {receipts:?} {:?}",
+            "{:?} {:?} {lots:?} {holds:?} {:?} {receipts:?} {:?}",
             self.owners, self.accounts, self.requests, self.versions
         )
     }
@@ -237,6 +254,20 @@ fn spend(value: i64) -> Command {
     })
 }
 
+fn hold_id(number: u128) -> HoldId {
+    HoldId::try_from(Uuid::from_u128(number)).unwrap()
+}
+
+fn hold(number: u128, value: i64, end: DateTime<Utc>) -> Command {
+    Command::Hold(NewHold {
+        hold_id: hold_id(number),
+        unit_code: points(),
+        value: Points::new(value),
+        expire_time: end,
+        source: "till".to_owned(),
+    })
+}
+
 fn call(request: u128, owner: u128, receipt: Option<u8>, command: Command) -> Call<Command> {
     let text = format!("{owner} {receipt:?} {command:?}");
     Call {
@@ -262,14 +293,28 @@ fn any_call() -> impl Strategy<Value = Call<Command>> {
             hours.map(|hours| start() + TimeDelta::hours(hours * 8))
         )),
         (1_i64..40).prop_map(spend),
+        (1_u128..60, 0_i64..20).prop_map(|(number, value)| Command::Capture(Captured {
+            hold_id: hold_id(number),
+            value: Points::new(value),
+        })),
+        (1_u128..60).prop_map(|number| Command::Release(hold_id(number))),
     ];
+    let held = proptest::option::weighted(0.3, (1_i64..25, 1_i64..9));
     (
         1_u128..60,
         1_u128..=4,
         proptest::option::weighted(0.3, 0_u8..12),
         command,
+        held,
     )
-        .prop_map(|(request, owner, receipt, command)| call(request, owner, receipt, command))
+        .prop_map(|(request, owner, receipt, command, held)| {
+            let command = match held {
+                // A hold bears the number of its request: it is made once.
+                Some((value, hours)) => hold(request, value, start() + TimeDelta::hours(hours * 8)),
+                None => command,
+            };
+            call(request, owner, receipt, command)
+        })
 }
 
 fn any_batches() -> impl Strategy<Value = Vec<(i64, Vec<Call<Command>>)>> {
@@ -297,7 +342,11 @@ proptest! {
         let first: Vec<_> = batches.iter().map(|(_, calls)| tables.post(start(), calls)).collect();
         let before = tables.clone();
         for ((_, calls), first) in batches.iter().zip(first) {
-            for (again, first) in tables.post(start() + TimeDelta::days(9), calls).into_iter().zip(first) {
+            // What found no hold may find one now.
+            let no_hold = |answer: &_| matches!(answer, &Err(Refusal::NotFound { resource: Resource::Hold, .. }));
+            let (calls, first): (Vec<_>, Vec<_>) =
+                calls.iter().cloned().zip(first).filter(|(_, first)| !no_hold(first)).unzip();
+            for (again, first) in tables.post(start() + TimeDelta::days(9), &calls).into_iter().zip(first) {
                 match (again, first) {
                     (Ok(again), Ok(first)) => {
                         prop_assert!(again.replayed);
@@ -358,4 +407,50 @@ fn an_owners_time_does_not_run_backwards_when_the_clock_does() {
         .remove(0)
         .unwrap();
     assert_eq!(tables.owners[&owner_id(1)].1, start() + TimeDelta::hours(1));
+}
+
+#[test]
+fn what_a_call_before_set_aside_is_not_there_for_the_next() {
+    let mut tables = Tables::with_owners(1);
+    let end = start() + TimeDelta::hours(1);
+    let answers = tables.post(
+        start(),
+        &[
+            call(1, 1, None, credit(50, None)),
+            call(2, 1, None, hold(2, 30, end)),
+            call(3, 1, None, hold(3, 30, end)),
+            call(4, 1, None, spend(20)),
+        ],
+    );
+    let accepted: Vec<_> = answers
+        .iter()
+        .map(|answer| answer.as_ref().unwrap().accepted)
+        .collect();
+    assert_eq!(accepted, [true, true, false, true]);
+}
+
+#[test]
+fn a_hold_that_has_ended_is_written_off_before_a_call_is_decided() {
+    let mut tables = Tables::with_owners(1);
+    let end = start() + TimeDelta::hours(1);
+    let first = [
+        call(1, 1, None, credit(50, None)),
+        call(2, 1, None, hold(2, 50, end)),
+    ];
+    tables.post(start(), &first);
+    let spent = tables
+        .post(end, &[call(3, 1, None, spend(50))])
+        .remove(0)
+        .unwrap();
+    assert!(spent.accepted);
+    let kinds: Vec<_> = tables.versions.values().copied().collect();
+    let expected = [
+        TransactionKind::Credit,
+        TransactionKind::Hold,
+        TransactionKind::Release,
+        TransactionKind::Spend,
+    ];
+    assert_eq!(kinds, expected);
+    let (_, hold) = &tables.holds[&hold_id(2)];
+    assert_eq!(hold.status, HoldStatus::Expired);
 }

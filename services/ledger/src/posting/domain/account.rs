@@ -1,9 +1,9 @@
 //! What an owner holds and owes of one unit.
 
 use chrono::{DateTime, Utc};
-use fealty_types::{LotId, Points, UnitCode};
+use fealty_types::{HoldId, LotId, Points, UnitCode};
 
-use super::{LotMovement, NewLotId, lots};
+use super::{Hold, HoldStatus, LotMovement, NewHold, NewLotId, lots};
 
 /// An owner's account of one unit.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -14,8 +14,10 @@ pub struct Account {
     pub held: Points,
     /// What is owed. Never below zero, and zero while something is available.
     pub debt: Points,
-    /// Lots that have something left, in the order in which they are spent.
+    /// Lots that have something left or that a hold claims, in the order in which they are spent.
     pub lots: Vec<Lot>,
+    /// The open holds, in the order in which they end.
+    pub holds: Vec<Hold>,
 }
 
 /// Points that were credited on the same terms.
@@ -25,6 +27,8 @@ pub struct Lot {
     pub lot_id: LotId,
     /// What is left of it.
     pub value_left: Points,
+    /// What holds claim of it; not in `value_left`.
+    pub value_held: Points,
     /// What was ever credited to it.
     pub value_credited: Points,
     /// When it ends: from that instant on it does not count. `None` for never.
@@ -44,14 +48,43 @@ pub(super) struct LotChange {
 }
 
 impl LotChange {
-    pub(super) fn movement(&self) -> LotMovement {
-        LotMovement {
+    /// As the transaction tells it; nothing where only a hold's claim changed.
+    pub(super) fn movement(&self) -> Option<LotMovement> {
+        (!self.value.is_zero()).then(|| LotMovement {
             lot_id: self.lot.lot_id,
             unit_code: self.unit_code.clone(),
             value: self.value,
             expire_time: self.lot.expire_time,
-        }
+        })
     }
+}
+
+/// What a credit did: to lots, and to the holds whose claims moved to other lots.
+#[derive(Default)]
+pub(super) struct Credited {
+    pub(super) lots: Vec<LotChange>,
+    pub(super) holds: Vec<Hold>,
+}
+
+/// How a hold ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Ending {
+    pub(super) status: HoldStatus,
+    /// What is spent of it.
+    pub(super) captured: Points,
+}
+
+/// What became of a hold's points. The four ways sum to its value.
+pub(super) struct Freed {
+    /// As it ended.
+    pub(super) hold: Hold,
+    /// Lots that had ended meanwhile: nobody's any more.
+    pub(super) expired: Points,
+    /// Paid off debt.
+    pub(super) repaid: Points,
+    /// In their lots again.
+    pub(super) returned: Points,
+    pub(super) lots: Vec<LotChange>,
 }
 
 impl Lot {
@@ -59,6 +92,11 @@ impl Lot {
     #[must_use]
     pub fn has_ended(&self, at: DateTime<Utc>) -> bool {
         self.expire_time.is_some_and(|end| end <= at)
+    }
+
+    /// Whether it has something left, or a hold claims a part of it.
+    pub(super) const fn is_open(&self) -> bool {
+        self.value_left.is_positive() || self.value_held.is_positive()
     }
 
     /// Sorts lots into the order in which they are spent: the soonest end first, never last, then the oldest.
@@ -96,26 +134,114 @@ impl Account {
         value: Points,
         expire_time: Option<DateTime<Utc>>,
         (at, new_lot_id): (DateTime<Utc>, NewLotId<'_>),
-    ) -> Option<Vec<LotChange>> {
+    ) -> Option<Credited> {
         self.available = self.available.checked_add(value)?;
+        // What is held may come back at any time, and nobody is asked then.
+        self.available.checked_add(self.held)?;
+        let mut credited = Credited::default();
         let known = self.lots.iter_mut().find(|lot| lot.expire_time == expire_time);
         if let Some(lot) = known {
-            return Some(vec![lots::add(lot, unit_code, value)?]);
+            credited.lots.push(lots::add(lot, unit_code, value)?);
+            return Some(credited);
         }
         let lot = Lot {
             lot_id: new_lot_id(),
             value_left: value,
+            value_held: Points::ZERO,
             value_credited: value,
             expire_time,
             create_time: at,
         };
-        let mut movements = vec![lot.moved(unit_code, value)];
+        credited.lots.push(lot.moved(unit_code, value));
         let place = self
             .lots
             .partition_point(|other| other.spend_order() < lot.spend_order());
         self.lots.insert(place, lot);
-        movements.extend(lots::bound(&mut self.lots, unit_code)?);
-        Some(movements)
+        let merged = lots::bound(&mut self.lots, unit_code)?;
+        credited.lots.extend(merged.movements);
+        for hold in &mut self.holds {
+            let claims = merged.lots.iter();
+            // All of them: a lot that others were merged into may have been merged further.
+            if claims.filter(|(from, into)| hold.repin(*from, *into)).count() > 0 {
+                credited.holds.push(hold.clone());
+            }
+        }
+        Some(credited)
+    }
+
+    /// Sets points aside, from the lots that end soonest.
+    ///
+    /// # Panics
+    /// When less is available: whoever decides has looked.
+    pub(super) fn hold(&mut self, new: &NewHold, at: DateTime<Utc>) -> (Hold, Vec<LotChange>) {
+        self.available = self
+            .available
+            .checked_take(new.value)
+            .expect("the decision looked at what is available");
+        // A part of what was credited, which left room for all that is held.
+        self.held = Points::new(self.held.get() + new.value.get());
+        let (pins, lot_changes) = lots::pin(&mut self.lots, &new.unit_code, new.value);
+        let hold = Hold {
+            hold_id: new.hold_id,
+            unit_code: new.unit_code.clone(),
+            value: new.value,
+            captured: Points::ZERO,
+            status: HoldStatus::Open,
+            expire_time: new.expire_time,
+            create_time: at,
+            source: new.source.clone(),
+            pins,
+        };
+        let place = self
+            .holds
+            .partition_point(|other| other.end_order() < hold.end_order());
+        self.holds.insert(place, hold.clone());
+        (hold, lot_changes)
+    }
+
+    /// Ends an open hold: what is captured is taken from the lots that end soonest, and the rest goes where it would
+    /// have been without the hold, to the lots it came from. Of that, what lay in lots that have ended is gone, and debt
+    /// is paid off before anything is available. `None` if no such hold is open.
+    pub(super) fn end_hold(&mut self, hold_id: HoldId, ending: Ending, at: DateTime<Utc>) -> Option<Freed> {
+        let place = self.holds.iter().position(|hold| hold.hold_id == hold_id)?;
+        let mut hold = self.holds.remove(place);
+        hold.status = ending.status;
+        hold.captured = ending.captured;
+        let (mut expired, mut repaid, mut returned) = (0, 0, 0);
+        let (mut to_spend, mut debt) = (ending.captured.get(), self.debt.get());
+        let mut lot_changes = Vec::with_capacity(hold.pins.len());
+        for lot in &mut self.lots {
+            let pinned = hold.pinned(lot.lot_id).get();
+            if pinned == 0 {
+                continue;
+            }
+            lot.value_held = Points::new(lot.value_held.get() - pinned);
+            let spent = to_spend.min(pinned);
+            to_spend -= spent;
+            let mut rest = pinned - spent;
+            if lot.has_ended(at) {
+                expired += rest;
+                rest = 0;
+            }
+            let pays_off = debt.min(rest);
+            debt -= pays_off;
+            repaid += pays_off;
+            rest -= pays_off;
+            returned += rest;
+            lot.value_left = Points::new(lot.value_left.get() + rest);
+            lot_changes.push(lot.moved(&hold.unit_code, Points::new(rest)));
+        }
+        self.lots.retain(Lot::is_open);
+        self.held = Points::new(self.held.get() - hold.value.get());
+        self.available = Points::new(self.available.get() + returned);
+        self.debt = Points::new(debt);
+        Some(Freed {
+            hold,
+            expired: Points::new(expired),
+            repaid: Points::new(repaid),
+            returned: Points::new(returned),
+            lots: lot_changes,
+        })
     }
 
     /// Takes `value` out of the lots: the named ones first, then in the order of spending.
@@ -151,7 +277,10 @@ impl Account {
     /// The end that comes next after `at`, and how much ends then.
     #[must_use]
     pub fn next_end(&self, at: DateTime<Utc>) -> Option<(DateTime<Utc>, Points)> {
-        let coming = || self.lots.iter().filter(|lot| !lot.has_ended(at));
+        let coming = || {
+            let lots = self.lots.iter();
+            lots.filter(|lot| lot.value_left.is_positive() && !lot.has_ended(at))
+        };
         let end = coming().filter_map(|lot| lot.expire_time).min()?;
         let value: i64 = coming()
             .filter(|lot| lot.expire_time == Some(end))
@@ -160,15 +289,9 @@ impl Account {
         Some((end, Points::new(value)))
     }
 
-    /// What can be spent at `at`: what has ended does not count, written off or not.
+    /// The next of its open holds to end.
     #[must_use]
-    pub fn available_at(&self, at: DateTime<Utc>) -> Points {
-        let ended: i64 = self
-            .lots
-            .iter()
-            .filter(|lot| lot.has_ended(at))
-            .map(|lot| lot.value_left.get())
-            .sum();
-        Points::new(self.available.get() - ended)
+    pub fn next_hold_end(&self) -> Option<DateTime<Utc>> {
+        self.holds.first().map(|hold| hold.expire_time)
     }
 }

@@ -1,7 +1,7 @@
 //! What can be asked of an owner's accounts.
 
 use chrono::{DateTime, Utc};
-use fealty_types::{LotId, Points, UnitCode};
+use fealty_types::{HoldId, LotId, Points, UnitCode};
 
 use super::TransactionKind;
 
@@ -17,6 +17,12 @@ pub enum Command {
     Purchase(Vec<Earned>),
     /// Record a refund, and take back what its part earned.
     Refund(Vec<TakeBack>),
+    /// Set points aside, all or none.
+    Hold(NewHold),
+    /// Spend what an open hold has set aside, or a part; the rest is the owner's again.
+    Capture(Captured),
+    /// Give back what an open hold has set aside.
+    Release(HoldId),
 }
 
 impl Command {
@@ -28,6 +34,9 @@ impl Command {
             Self::Spend(_) => TransactionKind::Spend,
             Self::Purchase(_) => TransactionKind::Purchase,
             Self::Refund(_) => TransactionKind::Refund,
+            Self::Hold(_) => TransactionKind::Hold,
+            Self::Capture(_) => TransactionKind::Capture,
+            Self::Release(_) => TransactionKind::Release,
         }
     }
 }
@@ -65,4 +74,28 @@ pub struct TakeBack {
     pub lots_first: Vec<LotId>,
     /// The most that the owner may owe afterwards, zero for nothing; what is beyond is waived.
     pub debt_max: Points,
+}
+
+/// Points of one unit to set aside.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewHold {
+    /// What the hold is to be called.
+    pub hold_id: HoldId,
+    /// What is counted.
+    pub unit_code: UnitCode,
+    /// How many. Above zero.
+    pub value: Points,
+    /// When it ends by itself: after the time of the decision.
+    pub expire_time: DateTime<Utc>,
+    /// System that asks.
+    pub source: String,
+}
+
+/// Points of a hold to spend.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Captured {
+    /// Which hold.
+    pub hold_id: HoldId,
+    /// How many.
+    pub value: Points,
 }

@@ -1,7 +1,7 @@
 //! An owner's history, made of steps that a test chooses or draws.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use fealty_types::{LotId, Points, UnitCode};
+use fealty_types::{HoldId, LotId, Points, UnitCode};
 use proptest::prelude::*;
 use proptest::sample::Index;
 use uuid::Uuid;
@@ -33,6 +33,20 @@ pub enum Step {
         debt_max: i64,
         lots: Vec<Index>,
     },
+    Hold {
+        unit: usize,
+        value: i64,
+        life_hours: i64,
+    },
+    /// Of any hold that was ever made.
+    Capture {
+        hold: Index,
+        value: i64,
+    },
+    /// The same.
+    Release {
+        hold: Index,
+    },
 }
 
 pub fn step() -> impl Strategy<Value = Step> {
@@ -48,6 +62,11 @@ pub fn step() -> impl Strategy<Value = Step> {
             .prop_map(|(values, life_hours)| Step::Purchase { values, life_hours }),
         3 => (unit(), 0_i64..300, 0_i64..250, proptest::collection::vec(any::<Index>(), 0..3))
             .prop_map(|(unit, value, debt_max, lots)| Step::Refund { unit, value, debt_max, lots }),
+        // Some holds outlive the lots that they claim, and most of them are still open when somebody decides.
+        3 => (unit(), 1_i64..150, 1_i64..30)
+            .prop_map(|(unit, value, life_hours)| Step::Hold { unit, value, life_hours }),
+        2 => (any::<Index>(), 0_i64..100).prop_map(|(hold, value)| Step::Capture { hold, value }),
+        1 => any::<Index>().prop_map(|hold| Step::Release { hold }),
     ]
 }
 
@@ -55,11 +74,17 @@ pub fn unit(place: usize) -> UnitCode {
     UNITS[place].parse().unwrap()
 }
 
+fn hold_id(number: usize) -> HoldId {
+    HoldId::try_from(Uuid::from_u128(number as u128 + 1)).unwrap()
+}
+
 /// An owner's history as the ledger would record it.
 pub struct History {
     pub at: DateTime<Utc>,
     pub state: OwnerState,
     pub changes: Vec<Change>,
+    /// The holds, as they were last.
+    pub holds: Vec<Hold>,
     lots_made: u128,
 }
 
@@ -70,12 +95,13 @@ impl History {
             at,
             state: OwnerState::opened_at(at),
             changes: Vec::new(),
+            holds: Vec::new(),
             lots_made: 0,
         }
     }
 
     pub fn sweep(&mut self) {
-        if let Some(swept) = sweep(&self.state, self.at) {
+        while let Some(swept) = sweep(&self.state, self.at) {
             self.keep(swept);
         }
     }
@@ -94,6 +120,20 @@ impl History {
     fn keep(&mut self, decision: Decision) {
         self.state = decision.state;
         self.changes.push(decision.change);
+        for hold in decision.holds {
+            match self.holds.iter_mut().find(|known| known.hold_id == hold.hold_id) {
+                Some(known) => *known = hold,
+                None => self.holds.push(hold),
+            }
+        }
+    }
+
+    /// One of the holds that were made; one that never was while there is none.
+    fn hold(&self, hold: Index) -> HoldId {
+        if self.holds.is_empty() {
+            return hold_id(0);
+        }
+        hold.get(&self.holds).hold_id
     }
 
     pub fn command(&self, step: &Step) -> Option<Command> {
@@ -144,6 +184,22 @@ impl History {
                     debt_max: Points::new(*debt_max),
                 }])
             }
+            Step::Hold {
+                unit: place,
+                value,
+                life_hours,
+            } => Command::Hold(NewHold {
+                hold_id: hold_id(self.holds.len() + 1),
+                unit_code: unit(*place),
+                value: Points::new(*value),
+                expire_time: self.at + TimeDelta::hours(*life_hours),
+                source: "till".to_owned(),
+            }),
+            Step::Capture { hold, value } => Command::Capture(Captured {
+                hold_id: self.hold(*hold),
+                value: Points::new(*value),
+            }),
+            Step::Release { hold } => Command::Release(self.hold(*hold)),
         })
     }
 }

@@ -4,20 +4,33 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
-use fealty_types::UnitCode;
+use fealty_types::{HoldId, UnitCode};
 
 use super::{Command, TransactionKind};
 
 /// By end, those that never end last: how much is left.
 pub type Grains = BTreeMap<(bool, Option<DateTime<Utc>>), i128>;
 
-/// What an owner has, told in the plainest way: grains of one end each, and a number for the debt.
+/// Grains that were put into a drawer.
+#[derive(Debug, Clone)]
+pub struct Drawer {
+    pub hold_id: HoldId,
+    pub unit: UnitCode,
+    pub end: DateTime<Utc>,
+    pub grains: Grains,
+}
+
+/// What an owner has, told in the plainest way: grains of one end each, a number for the debt, and drawers.
 #[derive(Debug, Clone, Default)]
 pub struct Model {
     /// By unit: what is there.
     pub grains: BTreeMap<UnitCode, Grains>,
     /// By unit: what is owed.
     pub debt: BTreeMap<UnitCode, i128>,
+    /// What is set aside.
+    pub drawers: Vec<Drawer>,
+    /// What was ever captured.
+    pub captured: i128,
     /// Changes so far.
     pub version: i64,
 }
@@ -31,26 +44,52 @@ impl Model {
         self.debt.get(unit).copied().unwrap_or(0)
     }
 
-    /// Everything that ended is gone; it counts as one change, if there was any.
-    pub fn sweep(&mut self, at: DateTime<Utc>) -> i128 {
-        let mut gone = 0;
+    pub fn held(&self, unit: &UnitCode) -> i128 {
+        let drawers = self.drawers.iter().filter(|drawer| drawer.unit == *unit);
+        drawers.map(|drawer| drawer.grains.values().sum::<i128>()).sum()
+    }
+
+    /// Drawers are emptied one by one, each at its own time and as one change. Then everything that ended is gone; it
+    /// counts as one change, if there was any.
+    pub fn sweep(&mut self, at: DateTime<Utc>) {
+        while let Some(drawer) = self.next_ended(at) {
+            let end = drawer.end;
+            self.give_back(drawer, end);
+            self.version += 1;
+        }
         let mut any = false;
         for grains in self.grains.values_mut() {
-            grains.retain(|(_, end), left| {
+            grains.retain(|(_, end), _| {
                 let ended = end.is_some_and(|end| end <= at);
-                if ended {
-                    gone += *left;
-                    any = true;
-                }
+                any |= ended;
                 !ended
             });
         }
         self.version += i64::from(any);
-        gone
+    }
+
+    fn next_ended(&mut self, at: DateTime<Utc>) -> Option<Drawer> {
+        let ended = self.drawers.iter().filter(|drawer| drawer.end <= at);
+        let next = ended.min_by_key(|drawer| (drawer.end, drawer.hold_id))?.hold_id;
+        self.pull(next)
+    }
+
+    fn pull(&mut self, hold_id: HoldId) -> Option<Drawer> {
+        let place = self.drawers.iter().position(|drawer| drawer.hold_id == hold_id)?;
+        Some(self.drawers.remove(place))
+    }
+
+    /// What has ended is gone, debt comes first, and the rest lies where it lay before.
+    fn give_back(&mut self, drawer: Drawer, at: DateTime<Utc>) {
+        for ((never, end), value) in drawer.grains {
+            if end.is_none_or(|end| end > at) {
+                self.add(&drawer.unit, (never, end), value);
+            }
+        }
     }
 
     /// Whether the command is accepted.
-    pub fn apply(&mut self, command: &Command) -> bool {
+    pub fn apply(&mut self, command: &Command, at: DateTime<Utc>) -> bool {
         match command {
             Command::Credit(earned) => self.credit(earned),
             Command::Purchase(all) => all.iter().for_each(|earned| self.credit(earned)),
@@ -70,6 +109,35 @@ impl Model {
                     *debt += (value - from_available).min(room);
                 }
             }
+            Command::Hold(new) => {
+                if self.available(&new.unit_code) < new.value.get().into() {
+                    return false;
+                }
+                let grains = self.take_soonest(&new.unit_code, new.value.get().into());
+                self.drawers.push(Drawer {
+                    hold_id: new.hold_id,
+                    unit: new.unit_code.clone(),
+                    end: new.expire_time,
+                    grains,
+                });
+            }
+            Command::Capture(captured) => {
+                let drawer = self.drawers.iter().find(|it| it.hold_id == captured.hold_id);
+                let held = drawer.map_or(-1, |drawer| drawer.grains.values().sum::<i128>());
+                if held < captured.value.get().into() {
+                    return false;
+                }
+                let mut drawer = self.pull(captured.hold_id).expect("just seen");
+                take(&mut drawer.grains, captured.value.get().into());
+                self.captured += i128::from(captured.value.get());
+                self.give_back(drawer, at);
+            }
+            Command::Release(hold_id) => {
+                let Some(drawer) = self.pull(*hold_id) else {
+                    return false;
+                };
+                self.give_back(drawer, at);
+            }
         }
         assert_ne!(command.kind(), TransactionKind::Expire);
         self.version += 1;
@@ -77,27 +145,39 @@ impl Model {
     }
 
     fn credit(&mut self, earned: &super::Earned) {
-        let value = i128::from(earned.value.get());
-        let debt = self.debt.entry(earned.unit_code.clone()).or_default();
+        let end = (earned.expire_time.is_none(), earned.expire_time);
+        self.add(&earned.unit_code, end, earned.value.get().into());
+    }
+
+    fn add(&mut self, unit: &UnitCode, end: (bool, Option<DateTime<Utc>>), value: i128) {
+        let debt = self.debt.entry(unit.clone()).or_default();
         let repaid = value.min(*debt);
         *debt -= repaid;
         if value > repaid {
-            let grains = self.grains.entry(earned.unit_code.clone()).or_default();
-            *grains
-                .entry((earned.expire_time.is_none(), earned.expire_time))
-                .or_default() += value - repaid;
+            let grains = self.grains.entry(unit.clone()).or_default();
+            *grains.entry(end).or_default() += value - repaid;
         }
     }
 
-    fn take_soonest(&mut self, unit: &UnitCode, mut value: i128) {
-        let Some(grains) = self.grains.get_mut(unit) else {
-            return;
-        };
-        for left in grains.values_mut() {
-            let part = value.min(*left);
+    fn take_soonest(&mut self, unit: &UnitCode, value: i128) -> Grains {
+        self.grains
+            .get_mut(unit)
+            .map(|grains| take(grains, value))
+            .unwrap_or_default()
+    }
+}
+
+/// Takes from the soonest end, and gives what was taken.
+fn take(grains: &mut Grains, mut value: i128) -> Grains {
+    let mut taken = Grains::new();
+    for (end, left) in grains.iter_mut() {
+        let part = value.min(*left);
+        if part > 0 {
             *left -= part;
             value -= part;
+            taken.insert(*end, part);
         }
-        grains.retain(|_, left| *left > 0);
     }
+    grains.retain(|_, left| *left > 0);
+    taken
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use chrono::TimeDelta;
-use fealty_types::{Points, UnitCode};
+use fealty_types::{LotId, Points, UnitCode};
 use proptest::prelude::*;
 
 use super::history::{History, Step, UNITS, step, unit};
@@ -22,6 +22,7 @@ fn sums_by_unit<'a>(entries: impl IntoIterator<Item = &'a Entry>) -> BTreeMap<Un
 pub fn check(history: &History) -> Result<(), TestCaseError> {
     for (unit_code, account) in &history.state.accounts {
         prop_assert!(!account.available.is_negative() && !account.debt.is_negative());
+        prop_assert!(!account.held.is_negative());
         prop_assert!(
             account.debt.is_zero() || account.available.is_zero(),
             "debt is paid off first"
@@ -30,13 +31,12 @@ pub fn check(history: &History) -> Result<(), TestCaseError> {
         let in_lots: i64 = account.lots.iter().map(|lot| lot.value_left.get()).sum();
         prop_assert_eq!(in_lots, account.available.get(), "the lots of {}", unit_code);
         prop_assert!(account.lots.is_sorted_by_key(Lot::spend_order));
-        prop_assert!(account.lots.iter().all(|lot| lot.value_left.is_positive()));
-        prop_assert!(
-            account
-                .lots
-                .iter()
-                .all(|lot| lot.value_left <= lot.value_credited)
-        );
+        prop_assert!(account.lots.iter().all(Lot::is_open));
+        for lot in &account.lots {
+            let in_lot = i128::from(lot.value_left.get()) + i128::from(lot.value_held.get());
+            prop_assert!(in_lot <= i128::from(lot.value_credited.get()), "{lot:?}");
+        }
+        check_holds(account)?;
     }
     let Some(change) = history.changes.last() else {
         return Ok(());
@@ -73,6 +73,34 @@ pub fn check(history: &History) -> Result<(), TestCaseError> {
     Ok(())
 }
 
+/// What is held is what the open holds claim, lot by lot.
+fn check_holds(account: &Account) -> Result<(), TestCaseError> {
+    prop_assert!(account.holds.len() <= OPEN_HOLDS_MAX);
+    prop_assert!(account.holds.is_sorted_by_key(Hold::end_order));
+    let mut claims: BTreeMap<LotId, i64> = BTreeMap::new();
+    let mut held = 0;
+    for hold in &account.holds {
+        prop_assert_eq!((hold.status, hold.captured), (HoldStatus::Open, Points::ZERO));
+        let claimed: i64 = hold.pins.iter().map(|pin| pin.value.get()).sum();
+        prop_assert_eq!(
+            claimed,
+            hold.value.get(),
+            "a hold claims what it holds: {:?}",
+            hold
+        );
+        held += claimed;
+        for pin in &hold.pins {
+            prop_assert!(pin.value.is_positive());
+            *claims.entry(pin.lot_id).or_default() += pin.value.get();
+        }
+    }
+    prop_assert_eq!(held, account.held.get());
+    let lots = account.lots.iter().filter(|lot| !lot.value_held.is_zero());
+    let in_lots: BTreeMap<LotId, i64> = lots.map(|lot| (lot.lot_id, lot.value_held.get())).collect();
+    prop_assert_eq!(claims, in_lots);
+    Ok(())
+}
+
 /// The books of the whole history: what owners have is what the program has given and not got back.
 fn check_books(history: &History) -> Result<(), TestCaseError> {
     let all = || history.changes.iter().flat_map(|change| &change.entries);
@@ -82,7 +110,8 @@ fn check_books(history: &History) -> Result<(), TestCaseError> {
             let side = entries.filter(|entry| entry.account.is_owners() == owner);
             side.map(|entry| i128::from(entry.value.get())).sum::<i128>()
         };
-        let has = i128::from(account.available.get()) - i128::from(account.debt.get());
+        let has = i128::from(account.available.get()) + i128::from(account.held.get())
+            - i128::from(account.debt.get());
         prop_assert_eq!(of_unit(true), has);
         prop_assert_eq!(of_unit(false), -has);
     }
@@ -112,7 +141,17 @@ fn agrees(history: &History, model: &Model) -> Result<(), TestCaseError> {
             .get(&unit)
             .map_or(0, |account| account.debt.get());
         prop_assert_eq!(i128::from(debt), model.debt(&unit));
+        let held = history.state.balance(&unit, EntryAccount::OwnerHeld);
+        prop_assert_eq!(held.map(|held| i128::from(held.get())), Some(model.held(&unit)));
     }
+    let captured = history.holds.iter().map(|hold| i128::from(hold.captured.get()));
+    prop_assert_eq!(captured.sum::<i128>(), model.captured);
+    prop_assert!(
+        history
+            .holds
+            .iter()
+            .all(|hold| hold.captured.is_zero() || hold.status == HoldStatus::Captured)
+    );
     Ok(())
 }
 
@@ -124,12 +163,25 @@ fn grains(history: &History, place: usize) -> Grains {
         .accounts
         .get(&unit(place))
         .map_or(&[][..], |account| &account.lots[..])
+        .iter()
+        .filter(|lot| !lot.value_left.is_zero())
     {
         *grains
             .entry((lot.expire_time.is_none(), lot.expire_time))
             .or_default() += i128::from(lot.value_left.get());
     }
     grains
+}
+
+/// The model knows no bounds.
+fn too_many_holds(decided: &Result<(), Refusal>) -> bool {
+    matches!(
+        decided,
+        Err(Refusal::CountExceeded {
+            resource: Resource::Hold,
+            ..
+        })
+    )
 }
 
 /// Runs the steps against the model. `named_lots` says whether refunds may name lots, which the model knows nothing of.
@@ -146,17 +198,23 @@ fn run(steps: &[Step], named_lots: bool) -> Result<History, TestCaseError> {
                 back.lots_first.clear();
             }
         }
+        let alone = history.state.as_of(history.at).into_owned();
         history.sweep();
         model.sweep(history.at);
         check(&history)?;
+        prop_assert_eq!(
+            &alone.accounts,
+            &history.state.accounts,
+            "what time does counts before it is written down"
+        );
         let before = history.state.clone();
         let accepted = history.decide(&command);
         prop_assert_eq!(
             accepted.is_ok(),
-            if named_lots {
+            if named_lots || too_many_holds(&accepted) {
                 accepted.is_ok()
             } else {
-                model.apply(&command)
+                model.apply(&command, history.at)
             }
         );
         if accepted.is_err() {
@@ -217,7 +275,25 @@ proptest! {
         let after = &history.state.accounts[&unit(0)];
         prop_assert_eq!((after.available, after.debt), (before.available, before.debt));
         let left = |account: &Account| account.lots.iter().map(|lot| (lot.lot_id, lot.value_left)).collect::<Vec<_>>();
+        prop_assert_eq!(&after.holds, &before.holds);
         prop_assert_eq!(left(after), left(&before));
+    }
+
+    #[test]
+    fn releasing_what_was_just_held_restores_the_account(
+        steps in proptest::collection::vec(step(), 0..200),
+        value in 1_i64..300,
+    ) {
+        let mut history = run(&steps, true)?;
+        history.sweep();
+        let before = history.state.accounts.clone();
+        let hold = Step::Hold { unit: 0, value, life_hours: 1 };
+        let Command::Hold(new) = history.command(&hold).expect("a command") else { panic!("a hold") };
+        let hold_id = new.hold_id;
+        if history.decide(&Command::Hold(new)).is_ok() {
+            history.decide(&Command::Release(hold_id)).expect("it is open");
+        }
+        prop_assert_eq!(&history.state.accounts, &before);
     }
 
     #[test]
@@ -234,10 +310,16 @@ proptest! {
             check(&history)?;
         }
         let refund = Step::Refund { unit: 0, value: i64::MAX, debt_max: i64::MAX, lots: vec![] };
-        for step in [Step::Spend { unit: 0, value: spend }, refund.clone(), refund] {
+        let hold = Step::Hold { unit: 0, value: spend, life_hours: 1 };
+        let more = Step::Credit { unit: 0, value: i64::MAX, life_hours: None };
+        for step in [hold, more, Step::Spend { unit: 0, value: spend }, refund.clone(), refund] {
             let _ = history.decide(&history.command(&step).expect("a command"));
             check(&history)?;
         }
+        // What is held comes back whatever was credited meanwhile.
+        history.at += TimeDelta::hours(1);
+        history.sweep();
+        check(&history)?;
         check_books(&history)?;
     }
 }

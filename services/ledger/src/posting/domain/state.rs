@@ -1,11 +1,12 @@
 //! An owner as postings see it.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
-use fealty_types::{Points, UnitCode, Version};
+use fealty_types::{HoldId, Points, UnitCode, Version};
 
-use super::{Account, EntryAccount};
+use super::{Account, EntryAccount, Hold, sweep};
 
 /// An owner's accounts, of one version.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,6 +52,29 @@ impl OwnerState {
             | EntryAccount::ProgramWaived
             | EntryAccount::ProgramMoved => None,
         }
+    }
+
+    /// What it is at `at` if nobody does anything: what time does by itself counts from its instant on, written down or
+    /// not. Of the same version, because nothing was written down.
+    #[must_use]
+    pub fn as_of(&self, at: DateTime<Utc>) -> Cow<'_, Self> {
+        let mut state = Cow::Borrowed(self);
+        while let Some(swept) = sweep(&state, at) {
+            state = Cow::Owned(Self {
+                version: self.version,
+                ..swept.state
+            });
+        }
+        state
+    }
+
+    /// An open hold, or one whose end was not written down yet.
+    pub(super) fn hold(&self, hold_id: HoldId) -> Option<&Hold> {
+        self.holds().find(|hold| hold.hold_id == hold_id)
+    }
+
+    pub(super) fn holds(&self) -> impl Iterator<Item = &Hold> {
+        self.accounts.values().flat_map(|account| &account.holds)
     }
 
     pub(super) fn account_mut(&mut self, unit_code: &UnitCode) -> &mut Account {

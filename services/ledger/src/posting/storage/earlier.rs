@@ -38,7 +38,7 @@ pub(crate) async fn find_earlier_in_tx(
     let (sources, receipt_ids): (Vec<String>, Vec<String>) = receipts.iter().cloned().unzip();
     let rows = sqlx::query_as!(
         EarlierRow,
-        r#"SELECT t.request_id AS "request_id?: RequestId", t.command_hash, t.version IS NOT NULL AS "accepted!",
+        r#"SELECT t.request_id AS "request_id?: RequestId", t.command_hash, t.version IS NOT NULL OR t.unchanged AS "accepted!",
                   t.answer, t.transaction_id AS "transaction_id!: TransactionId", NULL AS source, NULL AS receipt_id
            FROM transaction t
            WHERE t.program = $1 AND t.request_id = ANY($2)

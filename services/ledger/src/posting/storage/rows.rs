@@ -1,10 +1,10 @@
-//! The form of entries and movements in their columns.
+//! The form of entries, movements and claims in their columns.
 
 use chrono::{DateTime, Utc};
 use fealty_types::{LotId, Points, UnitCode};
 use serde::{Deserialize, Serialize};
 
-use crate::posting::domain::{Entry, EntryAccount, LotMovement};
+use crate::posting::domain::{Entry, EntryAccount, LotMovement, Pin};
 
 /// An entry as JSON.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -66,6 +66,31 @@ impl From<MovementRow> for LotMovement {
             unit_code: row.unit,
             value: row.value,
             expire_time: row.end,
+        }
+    }
+}
+
+/// A hold's claim as JSON.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct PinRow {
+    lot: LotId,
+    value: Points,
+}
+
+impl From<&Pin> for PinRow {
+    fn from(pin: &Pin) -> Self {
+        Self {
+            lot: pin.lot_id,
+            value: pin.value,
+        }
+    }
+}
+
+impl From<PinRow> for Pin {
+    fn from(row: PinRow) -> Self {
+        Self {
+            lot_id: row.lot,
+            value: row.value,
         }
     }
 }

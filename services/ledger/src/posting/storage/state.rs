@@ -8,6 +8,7 @@ use fealty_types::{LotId, OwnerId, Points, ProgramId, UnitCode, Version};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
+use super::holds;
 use crate::posting::domain::{Account, Lot, OwnerState};
 
 /// Locks the owners for a posting, in the order of their ids, so that nobody waits in a circle.
@@ -46,7 +47,8 @@ pub(crate) async fn find_states_in_tx(
         StateRow,
         r#"SELECT statement_timestamp() AS "now!", o.owner_id AS "owner_id: OwnerId", o.version AS "version: Version",
                   o.last_time, a.unit_code AS "unit_code?: UnitCode", a.available AS "available?: Points",
-                  a.debt AS "debt?: Points", l.lot_id AS "lot_id?: LotId", l.value_left AS "value_left?: Points",
+                  a.held AS "held?: Points", a.debt AS "debt?: Points", l.lot_id AS "lot_id?: LotId",
+                  l.value_left AS "value_left?: Points", l.value_held AS "value_held?: Points",
                   l.value_credited AS "value_credited?: Points", l.expire_time AS "expire_time?",
                   l.create_time AS "create_time?"
            FROM owner o
@@ -58,7 +60,7 @@ pub(crate) async fn find_states_in_tx(
         program.as_uuid(),
         &uuids(owner_ids),
     )
-    .fetch_all(tx)
+    .fetch_all(&mut *tx)
     .await?;
     let now = rows.first().map(|row| Now(row.now));
     let mut states: HashMap<OwnerId, OwnerState> = HashMap::with_capacity(owner_ids.len());
@@ -69,7 +71,32 @@ pub(crate) async fn find_states_in_tx(
         });
         row.add_to(state)?;
     }
+    add_holds_in_tx(tx, program, &mut states).await?;
     Ok((states, now))
+}
+
+/// Reads the holds of those who have something held; nobody else has one open.
+async fn add_holds_in_tx(
+    tx: &mut PgConnection,
+    program: ProgramId,
+    states: &mut HashMap<OwnerId, OwnerState>,
+) -> Result<(), StorageError> {
+    let holds_any = |state: &OwnerState| state.accounts.values().any(|account| account.held.is_positive());
+    let holders: Vec<OwnerId> = states
+        .iter()
+        .filter(|(_, state)| holds_any(state))
+        .map(|(owner_id, _)| *owner_id)
+        .collect();
+    if holders.is_empty() {
+        return Ok(());
+    }
+    for (owner_id, hold) in holds::find_open_in_tx(tx, program, &holders).await? {
+        let state = states.get_mut(&owner_id);
+        let account = state.and_then(|state| state.accounts.get_mut(&hold.unit_code));
+        let account = account.ok_or_else(|| StorageError::corrupt("hold", "it has no account"))?;
+        account.holds.push(hold);
+    }
+    Ok(())
 }
 
 struct StateRow {
@@ -79,9 +106,11 @@ struct StateRow {
     last_time: DateTime<Utc>,
     unit_code: Option<UnitCode>,
     available: Option<Points>,
+    held: Option<Points>,
     debt: Option<Points>,
     lot_id: Option<LotId>,
     value_left: Option<Points>,
+    value_held: Option<Points>,
     value_credited: Option<Points>,
     expire_time: Option<DateTime<Utc>>,
     create_time: Option<DateTime<Utc>>,
@@ -89,25 +118,31 @@ struct StateRow {
 
 impl StateRow {
     fn add_to(self, state: &mut OwnerState) -> Result<(), StorageError> {
-        let (Some(unit_code), Some(available), Some(debt)) = (self.unit_code, self.available, self.debt)
+        let (Some(unit_code), Some(available), Some(held), Some(debt)) =
+            (self.unit_code, self.available, self.held, self.debt)
         else {
             return Ok(());
         };
         let account = state.accounts.entry(unit_code).or_insert_with(|| Account {
             available,
-            held: Points::ZERO,
+            held,
             debt,
             lots: vec![],
+            holds: vec![],
         });
         let Some(lot_id) = self.lot_id else { return Ok(()) };
-        let (Some(value_left), Some(value_credited), Some(create_time)) =
-            (self.value_left, self.value_credited, self.create_time)
-        else {
+        let (Some(value_left), Some(value_held), Some(value_credited), Some(create_time)) = (
+            self.value_left,
+            self.value_held,
+            self.value_credited,
+            self.create_time,
+        ) else {
             return Err(StorageError::corrupt("lot", "a column is missing"));
         };
         account.lots.push(Lot {
             lot_id,
             value_left,
+            value_held,
             value_credited,
             expire_time: self.expire_time,
             create_time,

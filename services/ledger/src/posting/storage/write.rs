@@ -10,20 +10,32 @@ use sqlx::PgConnection;
 use sqlx::types::Json;
 use uuid::Uuid;
 
+use super::holds::upsert_holds_in_tx;
 use super::rows::{EntryRow, MovementRow};
-use crate::posting::domain::{Account, Lot, Transaction};
+use crate::posting::domain::{Account, Hold, Lot, Transaction};
 
 /// A transaction to record, or a refusal to remember.
 #[derive(Debug)]
 pub(crate) struct NewTransaction {
     /// What happened. Of a refusal: what was asked for, without entries.
     pub(crate) transaction: Transaction,
-    /// Whether it happened; a refusal has no version.
-    pub(crate) accepted: bool,
+    /// What came of it.
+    pub(crate) outcome: Outcome,
     /// Of the command; none for what time does by itself.
     pub(crate) command_hash: Option<[u8; 32]>,
     /// What the caller is told; none for what time does by itself.
     pub(crate) answer: Option<Vec<u8>>,
+}
+
+/// What came of a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// It happened, and made a version.
+    Posted,
+    /// It was accepted, and there was nothing to do.
+    Unchanged,
+    /// It was refused.
+    Refused,
 }
 
 /// What a batch made of one owner.
@@ -41,9 +53,11 @@ pub(crate) struct OwnerChange {
     pub(crate) accounts: Vec<(UnitCode, Account)>,
     /// The lots that changed.
     pub(crate) lots: Vec<(UnitCode, Lot)>,
+    /// The holds that were made or changed.
+    pub(crate) holds: Vec<Hold>,
 }
 
-/// Writes a batch: owners, accounts, lots, transactions.
+/// Writes a batch: owners, accounts, lots, holds, transactions.
 pub(crate) async fn write_in_tx(
     tx: &mut PgConnection,
     program: ProgramId,
@@ -54,6 +68,7 @@ pub(crate) async fn write_in_tx(
         update_owners_in_tx(tx, program, owners).await?;
         upsert_accounts_in_tx(tx, program, owners).await?;
         upsert_lots_in_tx(tx, program, owners).await?;
+        upsert_holds_in_tx(tx, program, owners).await?;
     }
     insert_transactions_in_tx(tx, program, transactions).await
 }
@@ -99,19 +114,21 @@ async fn upsert_accounts_in_tx(
     }
     let units: Vec<String> = accounts().map(|(_, unit, _)| unit.to_string()).collect();
     let available: Vec<i64> = accounts().map(|(.., account)| account.available.get()).collect();
+    let held: Vec<i64> = accounts().map(|(.., account)| account.held.get()).collect();
     let debt: Vec<i64> = accounts().map(|(.., account)| account.debt.get()).collect();
     let written = sqlx::query!(
-        r#"INSERT INTO account AS a (program, owner_id, unit_code, available, debt)
-           SELECT p.program, u.owner_id, u.unit_code, u.available, u.debt
-           FROM program p, unnest($2::uuid[], $3::text[], $4::bigint[], $5::bigint[])
-                AS u (owner_id, unit_code, available, debt)
+        r#"INSERT INTO account AS a (program, owner_id, unit_code, available, held, debt)
+           SELECT p.program, u.owner_id, u.unit_code, u.available, u.held, u.debt
+           FROM program p, unnest($2::uuid[], $3::text[], $4::bigint[], $5::bigint[], $6::bigint[])
+                AS u (owner_id, unit_code, available, held, debt)
            WHERE p.program = $1 ORDER BY u.owner_id, u.unit_code
            ON CONFLICT (program, owner_id, unit_code)
-           DO UPDATE SET available = EXCLUDED.available, debt = EXCLUDED.debt"#,
+           DO UPDATE SET available = EXCLUDED.available, held = EXCLUDED.held, debt = EXCLUDED.debt"#,
         program.as_uuid(),
         &owner_ids,
         &units,
         &available,
+        &held,
         &debt,
     )
     .execute(tx)
@@ -136,25 +153,28 @@ async fn upsert_lots_in_tx(
     let lot_ids: Vec<Uuid> = lots().map(|(.., lot)| lot.lot_id.as_uuid()).collect();
     let units: Vec<String> = lots().map(|(_, unit, _)| unit.to_string()).collect();
     let left: Vec<i64> = lots().map(|(.., lot)| lot.value_left.get()).collect();
+    let held: Vec<i64> = lots().map(|(.., lot)| lot.value_held.get()).collect();
     let credited: Vec<i64> = lots().map(|(.., lot)| lot.value_credited.get()).collect();
     let ends: Vec<Option<DateTime<Utc>>> = lots().map(|(.., lot)| lot.expire_time).collect();
     let created: Vec<DateTime<Utc>> = lots().map(|(.., lot)| lot.create_time).collect();
     let written = sqlx::query!(
         r#"INSERT INTO lot AS l
-                  (program, owner_id, lot_id, unit_code, value_left, value_credited, expire_time, create_time)
-           SELECT p.program, u.owner_id, u.lot_id, u.unit_code, u.value_left, u.value_credited, u.expire_time,
-                  u.create_time
-           FROM program p, unnest($2::uuid[], $3::uuid[], $4::text[], $5::bigint[], $6::bigint[], $7::timestamptz[],
-                                  $8::timestamptz[])
-                AS u (owner_id, lot_id, unit_code, value_left, value_credited, expire_time, create_time)
+                  (program, owner_id, lot_id, unit_code, value_left, value_held, value_credited, expire_time, create_time)
+           SELECT p.program, u.owner_id, u.lot_id, u.unit_code, u.value_left, u.value_held, u.value_credited,
+                  u.expire_time, u.create_time
+           FROM program p, unnest($2::uuid[], $3::uuid[], $4::text[], $5::bigint[], $6::bigint[], $7::bigint[],
+                                  $8::timestamptz[], $9::timestamptz[])
+                AS u (owner_id, lot_id, unit_code, value_left, value_held, value_credited, expire_time, create_time)
            WHERE p.program = $1 ORDER BY u.owner_id, u.lot_id
            ON CONFLICT (program, owner_id, lot_id)
-           DO UPDATE SET value_left = EXCLUDED.value_left, value_credited = EXCLUDED.value_credited"#,
+           DO UPDATE SET value_left = EXCLUDED.value_left, value_held = EXCLUDED.value_held,
+                         value_credited = EXCLUDED.value_credited"#,
         program.as_uuid(),
         &owner_ids,
         &lot_ids,
         &units,
         &left,
+        &held,
         &credited,
         &ends as &[Option<DateTime<Utc>>],
         &created,
@@ -174,17 +194,18 @@ async fn insert_transactions_in_tx(
         r#"INSERT INTO transaction AS t
                   (program, transaction_id, owner_id, version, kind, request_id, command_hash, source, receipt_id,
                    purchase_id, money_minor, currency_code, entries, lot_movements, unit_codes, actor, reason,
-                   occur_time, record_time, answer)
+                   occur_time, record_time, answer, unchanged)
            SELECT p.program, u.transaction_id, u.owner_id, u.version, u.kind, u.request_id, u.command_hash, u.source,
                   u.receipt_id, u.purchase_id, u.money_minor, u.currency_code, u.entries, u.lot_movements,
-                  string_to_array(u.unit_codes, ' '), u.actor, u.reason, u.occur_time, u.record_time, u.answer
+                  string_to_array(u.unit_codes, ' '), u.actor, u.reason, u.occur_time, u.record_time, u.answer,
+                  u.unchanged
            FROM program p, unnest($2::uuid[], $3::uuid[], $4::bigint[], $5::text[], $6::uuid[], $7::bytea[],
                                   $8::text[], $9::text[], $10::uuid[], $11::bigint[], $12::text[], $13::jsonb[],
                                   $14::jsonb[], $15::text[], $16::text[], $17::text[], $18::timestamptz[],
-                                  $19::timestamptz[], $20::bytea[])
+                                  $19::timestamptz[], $20::bytea[], $21::boolean[])
                 AS u (transaction_id, owner_id, version, kind, request_id, command_hash, source, receipt_id,
                       purchase_id, money_minor, currency_code, entries, lot_movements, unit_codes, actor, reason,
-                      occur_time, record_time, answer)
+                      occur_time, record_time, answer, unchanged)
            WHERE p.program = $1 ORDER BY u.transaction_id"#,
         program.as_uuid(),
         &columns.transaction_ids,
@@ -206,6 +227,7 @@ async fn insert_transactions_in_tx(
         &columns.occur_times,
         &columns.record_times,
         &columns.answers as &[Option<Vec<u8>>],
+        &columns.unchanged,
     )
     .execute(tx)
     .await?;
@@ -235,6 +257,7 @@ struct Columns {
     occur_times: Vec<DateTime<Utc>>,
     record_times: Vec<DateTime<Utc>>,
     answers: Vec<Option<Vec<u8>>>,
+    unchanged: Vec<bool>,
 }
 
 impl Columns {
@@ -250,7 +273,9 @@ impl Columns {
         let it = &new.transaction;
         self.transaction_ids.push(it.transaction_id.as_uuid());
         self.owner_ids.push(it.owner_id.as_uuid());
-        self.versions.push(new.accepted.then_some(it.version.get()));
+        let is_posted = new.outcome == Outcome::Posted;
+        self.versions.push(is_posted.then_some(it.version.get()));
+        self.unchanged.push(new.outcome == Outcome::Unchanged);
         self.kinds.push(it.kind.to_string());
         self.request_ids
             .push(it.request_id.as_ref().map(RequestId::as_uuid));
@@ -286,7 +311,7 @@ fn units_of(transaction: &Transaction) -> String {
     units.join(" ")
 }
 
-fn all_written(what: &'static str, rows: usize, written: u64) -> Result<(), StorageError> {
+pub(super) fn all_written(what: &'static str, rows: usize, written: u64) -> Result<(), StorageError> {
     if u64::try_from(rows).is_ok_and(|rows| rows == written) {
         Ok(())
     } else {

@@ -133,7 +133,8 @@ impl Fields<'_> {
     }
 }
 
-fn parse_amount(v: &mut Violations, amount: &pb_type::Amount) -> Option<(UnitCode, Points)> {
+/// An amount of at least one.
+pub fn parse_amount(v: &mut Violations, amount: &pb_type::Amount) -> Option<(UnitCode, Points)> {
     let unit_code = v.check("unit_code", fields::parse::<UnitCode>(&amount.unit_code));
     let value = v.check("value", fields::number(amount.value, 1..=i64::MAX));
     Some((unit_code?, Points::new(value?)))
