@@ -146,6 +146,33 @@ async fn a_replica_that_is_unavailable_is_asked_now_and_then() {
 }
 
 #[tokio::test]
+async fn calls_of_a_replica_that_froze_are_answered_by_another_within_their_deadline() {
+    let replica = Replica::start();
+    // The system takes connections for it, and nobody ever reads what they say.
+    let frozen = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let frozen = frozen
+        .local_addr()
+        .map(|address| (address, frozen))
+        .expect("bound");
+    let endpoint = format!("http://{},http://{}", replica.address, frozen.0);
+    let mut config = ClientConfig::new(endpoint, "fealty_k_s");
+    config.retry.pause_min = PAUSE;
+    config.retry.pause_max = PAUSE;
+    let client = LedgerClient::try_new(&config).expect("a client");
+    // Once both are connected, every other call goes to the frozen one.
+    call(&client).await.expect("an answer");
+    let mut calls = JoinSet::new();
+    for _ in 0..CALLERS {
+        let client = client.clone();
+        calls.spawn(async move { call(&client).await });
+    }
+    for answered in calls.join_all().await {
+        answered.expect("an answer in time");
+    }
+    assert_eq!(replica.call_count(), CALLERS + 1);
+}
+
+#[tokio::test]
 async fn who_is_not_behind_the_name_any_more_is_not_called() {
     let replicas = [Replica::start(), Replica::start()];
     let moving = Moving::to(&replicas);
