@@ -1,6 +1,6 @@
 //! Servers that are away: the ledger starts, says what it lacks, and comes back by itself.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use fealty_client::{ClientConfig, LedgerClient};
 use fealty_proto::ledger::v1 as pb;
@@ -138,4 +138,56 @@ async fn who_waits_too_long_for_an_owner_is_told_to_try_again_and_a_client_does(
     let (credited, ()) = tokio::join!(client.credit_points(request), released);
     let balance = credited.expect("credited").into_message().balance;
     assert_eq!(balance.expect("a balance").version, 1, "once");
+}
+
+/// Backends of this database that wait for somebody's lock.
+async fn waiting_count(ledger: &Ledger) -> i64 {
+    sqlx::query_scalar(
+        "SELECT count(DISTINCT pid) FROM pg_locks JOIN pg_stat_activity USING (pid) \
+         WHERE datname = current_database() AND NOT granted",
+    )
+    .fetch_one(&ledger.database.owner)
+    .await
+    .expect("counted")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_caller_whose_time_is_up_leaves_nobody_waiting_in_postgres() {
+    /// Well before the two seconds after which the transaction would be ended whoever waits for it.
+    const LEFT_WITHIN: Duration = Duration::from_millis(800);
+    let database = database().await;
+    let mut config = config(&database).await;
+    config.pool.lock_timeout_ms = 20_000;
+    config.server.deadline_default_ms = 500;
+    let ledger = Ledger::start_with(database, config).await;
+    assert!(ledger.serving.health.wait_until_ready().await);
+    let mut held = ledger.database.owner.begin().await.expect("a transaction");
+    sqlx::query("SELECT 1 FROM program FOR UPDATE")
+        .execute(&mut *held)
+        .await
+        .expect("locked");
+
+    let request = ledger.call(pb::CreateUnitRequest {
+        request_id: Uuid::now_v7().to_string(),
+        unit: Some(pb::Unit {
+            unit_code: "points".to_owned(),
+            display_name: "Points".to_owned(),
+            shortfall_policy: pb::ShortfallPolicy::Waive.into(),
+            ..pb::Unit::default()
+        }),
+    });
+    let mut units = ledger.units();
+    let waited = async {
+        until("it waits", async || waiting_count(&ledger).await == 1).await;
+    };
+    let (late, ()) = tokio::join!(units.create_unit(request), waited);
+    assert_eq!(
+        late.expect_err("the program is held").code(),
+        Code::DeadlineExceeded
+    );
+    let answered = Instant::now();
+    until("nobody waits", async || waiting_count(&ledger).await == 0).await;
+    assert!(answered.elapsed() < LEFT_WITHIN, "{:?}", answered.elapsed());
+    held.rollback().await.expect("released");
+    assert!(ledger.stop().await);
 }
