@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::commands::{call, check_config, import, keys, migrate, service, up};
+use crate::commands::{call, check_config, health, import, keys, migrate, service, up};
 
 const EXIT_CODES: &str = "Exit codes:
   0  done
@@ -40,6 +40,8 @@ pub enum Command {
     Migrate(migrate::Args),
     /// Name every mistake in a config file.
     CheckConfig(check_config::Args),
+    /// Ask a service how it is: a probe for containers.
+    Health(health::Args),
     /// Make, list and revoke keys, directly in the members database.
     #[command(subcommand)]
     Keys(keys::Command),

@@ -2,6 +2,7 @@
 
 pub mod call;
 pub mod check_config;
+pub mod health;
 pub mod import;
 pub mod keys;
 pub mod ledger;

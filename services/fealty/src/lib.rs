@@ -7,6 +7,7 @@
 //! | `up` | the whole suite in one process over real gRPC, with Postgres and Redis of its own |
 //! | `members`, `ledger` | one service |
 //! | `migrate`, `check-config` | what comes before a service starts |
+//! | `health` | how a service is, for probes |
 //! | `keys` | the door of those who have no key yet |
 //! | `call` | any method, in JSON |
 //! | `import` | a shop's history |
@@ -37,6 +38,7 @@ pub fn run() -> ExitCode {
         Command::Ledger(args) => commands::ledger::run(args),
         Command::Migrate(args) => commands::migrate::run(args),
         Command::CheckConfig(args) => commands::check_config::run(&args),
+        Command::Health(args) => commands::health::run(&args),
         Command::Keys(command) => commands::keys::run(command),
         Command::Call(args) => commands::call::run(args),
         Command::Import(command) => commands::import::run(command),
