@@ -70,6 +70,8 @@ pub(super) async fn insert_in_tx(
 
 /// Takes invitations whose time has come, the longest waiting first, and keeps others from them until `lease_end`. Those
 /// that have passed their end meanwhile are set aside: nobody looks at them again. Across programs: needs the jobs' role.
+///
+/// What is locked is materialised: a subselect that locks could be run again, and would then take more than it may.
 pub(super) async fn take_due_in_tx(
     tx: &mut PgConnection,
     now: DateTime<Utc>,
@@ -77,9 +79,11 @@ pub(super) async fn take_due_in_tx(
     count_max: i64,
 ) -> Result<Vec<Taken>, StorageError> {
     sqlx::query!(
-        "UPDATE invitation SET decide_after = NULL WHERE (program, invitation_id) IN ( \
+        "WITH ended AS MATERIALIZED ( \
              SELECT program, invitation_id FROM invitation WHERE decide_after <= $1 AND expire_time <= $1 \
-             ORDER BY decide_after LIMIT $2 FOR UPDATE SKIP LOCKED)",
+             ORDER BY decide_after LIMIT $2 FOR UPDATE SKIP LOCKED) \
+         UPDATE invitation AS i SET decide_after = NULL FROM ended AS e \
+         WHERE i.program = e.program AND i.invitation_id = e.invitation_id",
         now,
         count_max,
     )
@@ -87,12 +91,12 @@ pub(super) async fn take_due_in_tx(
     .await?;
     let rows = sqlx::query_as!(
         TakenRow,
-        r#"WITH taken AS (
-               UPDATE invitation SET decide_after = $2 WHERE (program, invitation_id) IN (
-                   SELECT program, invitation_id FROM invitation
-                   WHERE decide_after <= $1 AND expire_time > $1
-                   ORDER BY decide_after LIMIT $3 FOR UPDATE SKIP LOCKED)
-               RETURNING *)
+        r#"WITH due AS MATERIALIZED (
+               SELECT program, invitation_id FROM invitation WHERE decide_after <= $1 AND expire_time > $1
+               ORDER BY decide_after LIMIT $3 FOR UPDATE SKIP LOCKED),
+           taken AS (
+               UPDATE invitation AS i SET decide_after = $2 FROM due AS d
+               WHERE i.program = d.program AND i.invitation_id = d.invitation_id RETURNING i.*)
            SELECT t.program AS "program!: ProgramId", t.invitation_id AS "invitation_id!: InvitationId",
                   t.survey_id AS "survey_id!: SurveyId", t.survey_version AS "survey_version!",
                   t.member_id AS "member_id!: MemberId", t.channel AS "channel!",

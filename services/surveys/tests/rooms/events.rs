@@ -1,0 +1,87 @@
+//! What this service tells others, over its feed.
+
+use std::time::Duration;
+
+use fealty_client::EventsClient;
+use fealty_proto::events::v1 as pb;
+use fealty_proto::events::v1::event::Payload;
+use tokio::time::timeout;
+
+use crate::harness::{World, by_hand, client_config, new_id, plain};
+use crate::members::Says;
+
+/// How long the feed may be silent before it has told everything.
+const SILENCE: Duration = Duration::from_millis(1_500);
+
+/// Everything that the feed has told the shop until now.
+pub async fn told(world: &World) -> Vec<pb::Event> {
+    let client = EventsClient::try_new(&client_config(&world.serving, &world.shop.key)).unwrap();
+    let mut stream = client.watch(pb::WatchEventsRequest::default());
+    let mut told = Vec::new();
+    while let Ok(answer) = timeout(SILENCE, stream.next()).await {
+        let events = answer.expect("the feed goes on").events;
+        if events.is_empty() {
+            // Only the token moved: there is nothing left.
+            break;
+        }
+        told.extend(events);
+    }
+    told
+}
+
+/// The decisions among them.
+pub async fn decided(world: &World) -> Vec<pb::InvitationDecided> {
+    let told = told(world).await.into_iter();
+    told.filter_map(|event| match event.payload {
+        Some(Payload::InvitationDecided(decided)) => Some(decided),
+        _ => None,
+    })
+    .collect()
+}
+
+#[tokio::test]
+async fn a_decision_and_an_answer_are_told_in_their_order_and_without_what_was_said() {
+    let world = World::start().await;
+    let survey = world.open_survey(by_hand(), plain()).await;
+    let member_id = new_id();
+    let (invitation, token) = world.invited(&survey.survey_id, &member_id).await;
+    let answer = world.submit(&token, 3, "").await.unwrap().message;
+
+    let told = told(&world).await;
+    assert_eq!(told.len(), 2, "{told:?}");
+    for (index, event) in told.iter().enumerate() {
+        assert_eq!(event.subject_id, member_id);
+        assert_eq!(event.program_id, world.shop.program.to_string());
+        assert_eq!(event.version, i64::try_from(index).unwrap() + 1);
+    }
+    assert_eq!(
+        told[0].payload,
+        Some(Payload::InvitationDecided(pb::InvitationDecided {
+            invitation_id: invitation.invitation_id,
+            survey_id: survey.survey_id.clone(),
+            due: true,
+        }))
+    );
+    assert_eq!(
+        told[1].payload,
+        Some(Payload::SurveyAnswered(pb::SurveyAnswered {
+            answer_id: answer.answer_id,
+            survey_id: survey.survey_id,
+            survey_version: 1,
+        }))
+    );
+}
+
+#[tokio::test]
+async fn a_suppressed_invitation_is_told_and_one_that_is_put_off_is_not() {
+    let world = World::start().await;
+    let survey = world.open_survey(by_hand(), plain()).await;
+    world.members.say(Says::OptedOut);
+    world.invite(&survey.survey_id, &new_id()).await.unwrap();
+    let later = world.now() + chrono::TimeDelta::days(1);
+    world.members.say(Says::NotBefore(later));
+    world.invite(&survey.survey_id, &new_id()).await.unwrap();
+    let decided = decided(&world).await;
+    assert_eq!(decided.len(), 1);
+    assert!(!decided[0].due);
+}

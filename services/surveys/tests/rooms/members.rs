@@ -1,0 +1,204 @@
+//! A members service that decides as a test tells it to.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use chrono::{DateTime, Utc};
+use fealty_proto::access::v1::access_feed_service_server::{AccessFeedService, AccessFeedServiceServer};
+use fealty_proto::access::v1::{ListAccessChangesRequest, ListAccessChangesResponse};
+use fealty_proto::members::v1 as pb;
+use fealty_proto::members::v1::contact_service_server::{ContactService, ContactServiceServer};
+use fealty_rpc::access::PROGRAM_HEADER;
+use fealty_rpc::errors::ApiError;
+use fealty_rpc::present::timestamp;
+use fealty_runtime::Process;
+use fealty_runtime::config::DrainConfig;
+use tokio::net::TcpListener;
+use tonic::transport::Server;
+use tonic::transport::server::TcpIncoming;
+use tonic::{Request, Response, Status};
+
+/// What members says about a member.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Says {
+    /// They may be contacted.
+    Yes,
+    /// They have opted out of the topic.
+    OptedOut,
+    /// Not before then.
+    NotBefore(DateTime<Utc>),
+    /// There is no such member.
+    Nobody,
+    /// Nothing: it is down, and asked again for a while.
+    Away,
+    /// Nothing that anybody would ask again for.
+    Broken,
+}
+
+/// A question, and who asked it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Asked {
+    pub program: String,
+    pub authorization: String,
+    pub question: pb::MayContactRequest,
+}
+
+/// It remembers what it answered to each request id, as the real one does.
+pub struct MembersStandIn {
+    address: SocketAddr,
+    contacts: Contacts,
+    process: Process,
+}
+
+#[derive(Debug, Clone)]
+struct Contacts {
+    state: Arc<Mutex<State>>,
+}
+
+#[derive(Debug)]
+struct State {
+    says: Says,
+    asked: Vec<Asked>,
+    answered: HashMap<String, (pb::MayContactRequest, pb::MayContactResponse)>,
+}
+
+impl MembersStandIn {
+    pub async fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("its address");
+        let contacts = Contacts {
+            state: Arc::new(Mutex::new(State {
+                says: Says::Yes,
+                asked: Vec::new(),
+                answered: HashMap::new(),
+            })),
+        };
+        let process = Process::new(&DrainConfig::default());
+        let router = Server::builder()
+            .add_service(ContactServiceServer::new(contacts.clone()))
+            .add_service(AccessFeedServiceServer::new(NoChanges));
+        let ending = process.tasks().soft_shutdown();
+        process.tasks().spawn("members stand-in", async move {
+            tokio::select! {
+                () = ending.cancelled() => {}
+                served = router.serve_with_incoming(TcpIncoming::from(listener)) => served.expect("it serves"),
+            }
+        });
+        Self {
+            address,
+            contacts,
+            process,
+        }
+    }
+
+    pub fn endpoint(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// What it says from now on to what it was not asked before.
+    pub fn say(&self, says: Says) {
+        self.contacts.lock().says = says;
+    }
+
+    /// Every question, each as often as it was asked.
+    pub fn asked(&self) -> Vec<Asked> {
+        self.contacts.lock().asked.clone()
+    }
+
+    /// How many contacts it has counted: a yes counts once for each request id.
+    pub fn counted(&self) -> usize {
+        let state = self.contacts.lock();
+        let yes = i32::from(pb::ContactDecision::Yes);
+        let answers = state.answered.values();
+        answers.filter(|(_, answer)| answer.decision == yes).count()
+    }
+}
+
+impl Drop for MembersStandIn {
+    fn drop(&mut self) {
+        self.process.tasks().shut_down();
+    }
+}
+
+impl Contacts {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[tonic::async_trait]
+impl ContactService for Contacts {
+    async fn may_contact(
+        &self,
+        request: Request<pb::MayContactRequest>,
+    ) -> Result<Response<pb::MayContactResponse>, Status> {
+        let header = |name: &str| {
+            let value = request.metadata().get(name).and_then(|value| value.to_str().ok());
+            value.unwrap_or_default().to_owned()
+        };
+        let asked = Asked {
+            program: header(PROGRAM_HEADER),
+            authorization: header("authorization"),
+            question: request.get_ref().clone(),
+        };
+        let question = request.into_inner();
+        let mut state = self.lock();
+        state.asked.push(asked);
+        if let Some((before, answer)) = state.answered.get(&question.request_id) {
+            return if *before == question {
+                Ok(Response::new(*answer))
+            } else {
+                Err(ApiError::request_id_reused(&question.request_id).into())
+            };
+        }
+        let (decision, rule, not_before) = match state.says {
+            Says::Yes => (pb::ContactDecision::Yes, pb::ContactRule::Allowed, None),
+            Says::OptedOut => (pb::ContactDecision::No, pb::ContactRule::TopicOptOut, None),
+            Says::NotBefore(time) => (
+                pb::ContactDecision::NotBefore,
+                pb::ContactRule::FrequencyCap,
+                Some(timestamp(time)),
+            ),
+            Says::Nobody => return Err(ApiError::not_found("member", &question.member_id).into()),
+            Says::Away => return Err(Status::unavailable("told to be away")),
+            Says::Broken => return Err(Status::internal("told to be broken")),
+        };
+        let answer = pb::MayContactResponse {
+            decision: decision.into(),
+            rule: rule.into(),
+            not_before_time: not_before,
+        };
+        state
+            .answered
+            .insert(question.request_id.clone(), (question, answer));
+        Ok(Response::new(answer))
+    }
+
+    async fn opt_out_topic(
+        &self,
+        _request: Request<pb::OptOutTopicRequest>,
+    ) -> Result<Response<pb::OptOutTopicResponse>, Status> {
+        Err(Status::unimplemented("surveys never asks"))
+    }
+
+    async fn list_topic_opt_outs(
+        &self,
+        _request: Request<pb::ListTopicOptOutsRequest>,
+    ) -> Result<Response<pb::ListTopicOptOutsResponse>, Status> {
+        Err(Status::unimplemented("surveys never asks"))
+    }
+}
+
+/// Tests plant programs and keys themselves.
+struct NoChanges;
+
+#[tonic::async_trait]
+impl AccessFeedService for NoChanges {
+    async fn list_access_changes(
+        &self,
+        _request: Request<ListAccessChangesRequest>,
+    ) -> Result<Response<ListAccessChangesResponse>, Status> {
+        Ok(Response::new(ListAccessChangesResponse::default()))
+    }
+}
