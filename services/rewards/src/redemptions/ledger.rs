@@ -73,7 +73,7 @@ impl LedgerDoor {
     ) -> Result<i64, RewardsError> {
         let request = GetBalanceRequest {
             owner_id: member_id.to_string(),
-            consistency: None,
+            ..GetBalanceRequest::default()
         };
         let answer = self.client_of(program_id).get_balance(request).await;
         let balance = match answer {
