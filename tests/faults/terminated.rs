@@ -89,7 +89,7 @@ async fn call_in_a_trace(ledger_url: &str, shop: &Shop) {
     ];
     let request = GetBalanceRequest {
         owner_id: fealty_tests::shop::request_id(),
-        consistency: None,
+        ..GetBalanceRequest::default()
     };
     let raw = Raw::to(ledger_url);
     // Like every caller of a busy service it tries again.

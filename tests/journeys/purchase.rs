@@ -145,6 +145,7 @@ async fn a_refund_takes_back_its_share_and_every_consistency_shows_it() {
                 consistency: Some(fealty_proto::types::v1::Consistency {
                     requirement: Some(Requirement::AtLeastVersion(VERSION_AHEAD)),
                 }),
+                ..fealty_proto::ledger::v1::GetBalanceRequest::default()
             })
             .await
             .expect_err("nobody has written that version");

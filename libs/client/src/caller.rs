@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use fealty_proto::ledger::v1::OwnerBalance;
 use fealty_types::{Clock as _, ProgramId, RequestId, SystemClock};
 use http::uri::PathAndQuery;
 use prost::Message;
@@ -19,7 +20,7 @@ pub(crate) use self::stream::OpenStream;
 use crate::connections::{Connection, Connections, was_never_taken};
 use crate::method::Shows;
 use crate::retry::Retries;
-use crate::versions::Versions;
+use crate::versions::{Ask, Versions};
 use crate::{Answer, CallError, ClientConfig, ConnectError};
 
 /// Set by a server on the answer of an earlier attempt.
@@ -82,9 +83,16 @@ impl Caller {
         }
     }
 
-    /// The newest version seen of an owner.
-    pub(crate) fn newest_version(&self, owner_id: &str) -> Option<i64> {
-        self.shared.versions.newest(self.program_name(), owner_id)
+    /// What to ask for when an owner is read.
+    pub(crate) fn ask(&self, owner_id: &str) -> Ask {
+        self.shared.versions.ask(self.program_name(), owner_id)
+    }
+
+    /// Takes what the ledger of record said about an owner whose account was unclear.
+    pub(crate) fn settle(&self, owner_id: &str, answers: u64, balance: Option<&OwnerBalance>) {
+        self.shared
+            .versions
+            .settle(self.program_name(), owner_id, answers, balance);
     }
 
     /// Forgets it: the ledger was restored to an earlier state.
@@ -107,6 +115,24 @@ impl Caller {
         if request_id.is_empty() {
             *request_id = RequestId::generate_at(SystemClock.now()).to_string();
         }
+    }
+
+    /// Makes a call about an owner, with all its attempts: whose account the response shows is the one that they use.
+    pub(crate) async fn unary_about<Req, Res>(
+        &self,
+        method: &'static str,
+        request: Req,
+        owner_id: &str,
+    ) -> Result<Answer<Res>, CallError>
+    where
+        Req: Message + Clone + 'static,
+        Res: Message + Default + Shows + 'static,
+    {
+        let answer = self.unary::<Req, Res>(method, request).await?;
+        self.shared
+            .versions
+            .saw_account(self.program_name(), owner_id, answer.message.balance());
+        Ok(answer)
     }
 
     /// Makes a call, with all its attempts.
@@ -138,6 +164,9 @@ impl Caller {
                 self.shared
                     .versions
                     .saw(self.program_name(), answer.message.balance());
+                for owner in answer.message.owners() {
+                    self.shared.versions.saw_owner(self.program_name(), owner);
+                }
             }
             Err(error) => {
                 span.record("rpc.response.status_code", tracing::field::debug(error.code));

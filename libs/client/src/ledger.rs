@@ -2,27 +2,32 @@
 
 use std::time::Duration;
 
-use fealty_proto::ledger::v1::OwnerBalance;
 use fealty_proto::ledger::v1::{
     CaptureHoldRequest, CaptureHoldResponse, CreateEarningRuleRequest, CreateEarningRuleResponse,
     CreateUnitRequest, CreateUnitResponse, CreditPointsRequest, CreditPointsResponse, EndEarningRuleRequest,
     EndEarningRuleResponse, GetBalanceRequest, GetBalanceResponse, GetEarningRuleRequest,
     GetEarningRuleResponse, GetHoldRequest, GetHoldResponse, GetOwnerRequest, GetOwnerResponse,
     GetPurchaseRequest, GetPurchaseResponse, GetTransactionRequest, GetTransactionResponse, GetUnitRequest,
-    GetUnitResponse, HoldPointsRequest, HoldPointsResponse, ListEarningRulesRequest,
-    ListEarningRulesResponse, ListLotsRequest, ListLotsResponse, ListPurchasesRequest, ListPurchasesResponse,
-    ListTransactionsRequest, ListTransactionsResponse, ListUnitsRequest, ListUnitsResponse, OpenOwnerRequest,
-    OpenOwnerResponse, RecordPurchaseRequest, RecordPurchaseResponse, RefundPurchaseRequest,
-    RefundPurchaseResponse, ReleaseHoldRequest, ReleaseHoldResponse, SpendPointsRequest, SpendPointsResponse,
+    GetUnitResponse, HoldPointsRequest, HoldPointsResponse, JoinHouseholdRequest, JoinHouseholdResponse,
+    LeaveHouseholdRequest, LeaveHouseholdResponse, ListEarningRulesRequest, ListEarningRulesResponse,
+    ListLotsRequest, ListLotsResponse, ListPurchasesRequest, ListPurchasesResponse, ListTransactionsRequest,
+    ListTransactionsResponse, ListUnitsRequest, ListUnitsResponse, MergeOwnersRequest, MergeOwnersResponse,
+    OpenOwnerRequest, OpenOwnerResponse, RecordPurchaseRequest, RecordPurchaseResponse,
+    RefundPurchaseRequest, RefundPurchaseResponse, ReleaseHoldRequest, ReleaseHoldResponse,
+    SetOwnerStatusRequest, SetOwnerStatusResponse, SpendPointsRequest, SpendPointsResponse,
     SummarizePurchasesRequest, SummarizePurchasesResponse, UpdateUnitRequest, UpdateUnitResponse,
 };
+use fealty_proto::ledger::v1::{Owner, OwnerBalance};
 use fealty_proto::types::v1::consistency::Requirement;
 use fealty_proto::types::v1::{Consistency, ErrorReason};
 use fealty_types::ProgramId;
 
 use crate::caller::Caller;
 use crate::method::{Shows, methods};
+use crate::versions::Ask;
 use crate::{Answer, CallError, ClientConfig, ConnectError};
+
+const GET_BALANCE: &str = "/fealty.ledger.v1.BalanceService/GetBalance";
 
 /// Calls the ledger service: units, owners, balances, transactions, rules, purchases. Cheap to clone; clones share connections, retry budget and the versions seen.
 #[derive(Debug, Clone)]
@@ -54,31 +59,40 @@ impl LedgerClient {
         }
     }
 
-    /// An owner's balances, all of one version. A request that asks for no consistency gets at least the newest version
-    /// that this client has seen of the owner, unless the ledger has been restored to an earlier state since.
+    /// The balances of the account that an owner uses, all of one version. A request that asks for no consistency gets at
+    /// least the newest version that this client has seen of it, unless the ledger has been restored to an earlier state
+    /// since.
     pub async fn get_balance(
         &self,
         request: GetBalanceRequest,
     ) -> Result<Answer<GetBalanceResponse>, CallError> {
-        let seen = self.caller.newest_version(&request.owner_id);
-        let (Some(version), None) = (seen, request.consistency) else {
+        if request.consistency.is_some() {
             return self.get_balance_as_asked(request).await;
-        };
-        let asking = |requirement| GetBalanceRequest {
-            owner_id: request.owner_id.clone(),
-            consistency: Some(Consistency {
-                requirement: Some(requirement),
-            }),
-        };
-        let answer = self
-            .get_balance_as_asked(asking(Requirement::AtLeastVersion(version)))
-            .await;
-        match answer {
-            Err(error) if error.reason == Some(ErrorReason::VersionAhead) => {
-                self.caller.forget_version(&request.owner_id);
-                self.get_balance_as_asked(asking(Requirement::Strong(true))).await
+        }
+        let owner_id = request.owner_id.clone();
+        match self.caller.ask(&owner_id) {
+            Ask::Anything => self.get_balance_as_asked(request).await,
+            Ask::Strong(answers) => {
+                let request = strongly(owner_id.clone());
+                let answer: Answer<GetBalanceResponse> = self.caller.unary(GET_BALANCE, request).await?;
+                self.caller
+                    .settle(&owner_id, answers, answer.message.balance.as_ref());
+                Ok(answer)
             }
-            answer => answer,
+            Ask::AtLeast { version, of } => {
+                let request = GetBalanceRequest {
+                    owner_id: owner_id.clone(),
+                    consistency: Some(requires(Requirement::AtLeastVersion(version))),
+                    version_owner_id: of,
+                };
+                match self.get_balance_as_asked(request).await {
+                    Err(error) if error.reason == Some(ErrorReason::VersionAhead) => {
+                        self.caller.forget_version(&owner_id);
+                        self.get_balance_as_asked(strongly(owner_id)).await
+                    }
+                    answer => answer,
+                }
+            }
         }
     }
 
@@ -86,9 +100,8 @@ impl LedgerClient {
         &self,
         request: GetBalanceRequest,
     ) -> Result<Answer<GetBalanceResponse>, CallError> {
-        self.caller
-            .unary("/fealty.ledger.v1.BalanceService/GetBalance", request)
-            .await
+        let owner_id = request.owner_id.clone();
+        self.caller.unary_about(GET_BALANCE, request, &owner_id).await
     }
 
     methods! {
@@ -103,7 +116,7 @@ impl LedgerClient {
         /// All rules, newest first.
         list_earning_rules("/fealty.ledger.v1.EarningRuleService/ListEarningRules"): read ListEarningRulesRequest => ListEarningRulesResponse;
         /// Sets points aside: from the lots that end soonest, which the hold keeps a claim on.
-        hold_points("/fealty.ledger.v1.HoldService/HoldPoints"): write HoldPointsRequest => HoldPointsResponse;
+        hold_points("/fealty.ledger.v1.HoldService/HoldPoints"): posting HoldPointsRequest => HoldPointsResponse;
         /// Spends what is held, or a part of it; the rest is the owner's again.
         capture_hold("/fealty.ledger.v1.HoldService/CaptureHold"): write CaptureHoldRequest => CaptureHoldResponse;
         /// Gives what is held back to the owner. Releasing a hold that was released, or that has ended by itself, changes
@@ -115,8 +128,18 @@ impl LedgerClient {
         open_owner("/fealty.ledger.v1.OwnerService/OpenOwner"): write OpenOwnerRequest => OpenOwnerResponse;
         /// One owner.
         get_owner("/fealty.ledger.v1.OwnerService/GetOwner"): read GetOwnerRequest => GetOwnerResponse;
+        /// Says what an owner may do. It holds for every posting from the answer on.
+        set_owner_status("/fealty.ledger.v1.OwnerService/SetOwnerStatus"): read SetOwnerStatusRequest => SetOwnerStatusResponse;
+        /// Gives an owner the account of a household: what they have moves there, lots with their ends, and from then on
+        /// they earn to it and spend from it. Joining the same household again changes nothing.
+        join_household("/fealty.ledger.v1.OwnerService/JoinHousehold"): write JoinHouseholdRequest => JoinHouseholdResponse;
+        /// Gives an owner an account of their own again. What is in the household's account stays there.
+        leave_household("/fealty.ledger.v1.OwnerService/LeaveHousehold"): write LeaveHouseholdRequest => LeaveHouseholdResponse;
+        /// Merges an owner into another: what the one has moves to the other, lots with their ends, in one commit. From
+        /// then on whatever names the first means the second.
+        merge_owners("/fealty.ledger.v1.OwnerService/MergeOwners"): write MergeOwnersRequest => MergeOwnersResponse;
         /// Records a purchase and what it earns by the rules of the time when it happened.
-        record_purchase("/fealty.ledger.v1.PurchaseService/RecordPurchase"): write RecordPurchaseRequest => RecordPurchaseResponse;
+        record_purchase("/fealty.ledger.v1.PurchaseService/RecordPurchase"): posting RecordPurchaseRequest => RecordPurchaseResponse;
         /// Records a refund and takes back what the refunded part earned. With a purchase: its exact share, never more than
         /// it earned. Without one: what such a purchase would have earned at the refund's time. What is spent already is
         /// owed or waived, as the unit says.
@@ -128,9 +151,9 @@ impl LedgerClient {
         /// Counts and sums of everything that a source has sent: what to reconcile its books with.
         summarize_purchases("/fealty.ledger.v1.PurchaseService/SummarizePurchases"): read SummarizePurchasesRequest => SummarizePurchasesResponse;
         /// Gives points to an owner. Debt is paid off first.
-        credit_points("/fealty.ledger.v1.TransactionService/CreditPoints"): write CreditPointsRequest => CreditPointsResponse;
+        credit_points("/fealty.ledger.v1.TransactionService/CreditPoints"): posting CreditPointsRequest => CreditPointsResponse;
         /// Takes points from an owner: from the lots that end soonest, then from the oldest.
-        spend_points("/fealty.ledger.v1.TransactionService/SpendPoints"): write SpendPointsRequest => SpendPointsResponse;
+        spend_points("/fealty.ledger.v1.TransactionService/SpendPoints"): posting SpendPointsRequest => SpendPointsResponse;
         /// One transaction.
         get_transaction("/fealty.ledger.v1.TransactionService/GetTransaction"): read GetTransactionRequest => GetTransactionResponse;
         /// An owner's statement: their transactions, newest first, with the balances after each.
@@ -143,6 +166,20 @@ impl LedgerClient {
         update_unit("/fealty.ledger.v1.UnitService/UpdateUnit"): read UpdateUnitRequest => UpdateUnitResponse;
         /// The program's units, by code.
         list_units("/fealty.ledger.v1.UnitService/ListUnits"): read ListUnitsRequest => ListUnitsResponse;
+    }
+}
+
+fn strongly(owner_id: String) -> GetBalanceRequest {
+    GetBalanceRequest {
+        owner_id,
+        consistency: Some(requires(Requirement::Strong(true))),
+        ..GetBalanceRequest::default()
+    }
+}
+
+const fn requires(requirement: Requirement) -> Consistency {
+    Consistency {
+        requirement: Some(requirement),
     }
 }
 
@@ -174,6 +211,22 @@ impl Shows for ReleaseHoldResponse {
 impl Shows for GetHoldResponse {}
 impl Shows for OpenOwnerResponse {}
 impl Shows for GetOwnerResponse {}
+impl Shows for SetOwnerStatusResponse {}
+impl Shows for JoinHouseholdResponse {
+    fn owners(&self) -> Vec<&Owner> {
+        self.owner.iter().collect()
+    }
+}
+impl Shows for LeaveHouseholdResponse {
+    fn owners(&self) -> Vec<&Owner> {
+        self.owner.iter().collect()
+    }
+}
+impl Shows for MergeOwnersResponse {
+    fn owners(&self) -> Vec<&Owner> {
+        self.from_owner.iter().chain(&self.into_owner).collect()
+    }
+}
 impl Shows for RecordPurchaseResponse {
     fn balance(&self) -> Option<&OwnerBalance> {
         self.balance.as_ref()

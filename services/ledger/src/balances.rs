@@ -2,35 +2,38 @@
 //!
 //! Postgres is the truth, Redis the fast copy. Postings write through after their commit; a read that misses fills,
 //! under a lease that any write kills. A cached value says until when it is true by itself, so the end of a lot needs
-//! nobody to write. What did not reach Redis is owed to it, and put again. With Redis absent, down, slow or flushed, everything is read from Postgres, and callers who wait for
-//! the same owner share one read.
+//! nobody to write. What did not reach Redis is owed to it, and put again. With Redis absent, down, slow or flushed,
+//! everything is read from Postgres, and callers who wait for the same owner share one read.
+//!
+//! An owner may use another's account: a household's, or that of whom they were merged into. The cache then holds a
+//! redirect for them, under a version of their own, with the account's version as it was then. An answer goes by both:
+//! the redirect must be as new as the owner's version that was asked for, and the balance as new as the redirect's, so
+//! that what somebody brought along is never missing.
 
 mod cached;
 pub mod domain;
 pub mod grpc;
 mod owed;
+mod redirect;
 mod repair;
 mod shared_reads;
 
 use std::sync::Arc;
 
-use fealty_postgres::transact::Isolation;
-use fealty_postgres::{Scope, TransactOptions, in_tx, transact};
 use fealty_redis::{BalanceCache, BalanceKey, CacheAnswer, Lease, WriteOutcome};
 use fealty_types::{OwnerId, ProgramId, SharedClock, Version};
 use sqlx::postgres::PgPool;
 
-use crate::posting::domain::OwnerState;
-use crate::posting::find_states_in_tx;
 use crate::refusal::{LedgerError, Refusal, Resource};
 use domain::{Consistency, LotsOf, OwnerBalance, UnitLot};
 use owed::{Debt, Owed};
+pub use redirect::AtLeast;
+pub(crate) use redirect::{AccountRead, Known, Redirect};
 use shared_reads::{Freshness, SharedReads};
 
 /// Reads balances, and keeps the cache up.
 #[derive(Debug, Clone)]
 pub struct Balances {
-    pool: PgPool,
     cache: Arc<BalanceCache>,
     clock: SharedClock,
     reads: Arc<SharedReads>,
@@ -41,17 +44,15 @@ impl Balances {
     /// Reads from the service's pool and from the cache.
     #[must_use]
     pub fn new(pool: PgPool, cache: Arc<BalanceCache>, clock: SharedClock) -> Self {
-        let reads = SharedReads::new(pool.clone());
         Self {
-            pool,
             cache,
             clock,
-            reads,
+            reads: SharedReads::new(pool),
             owed: Arc::default(),
         }
     }
 
-    /// An owner's balances, as fresh as asked for.
+    /// The balances of the account that an owner uses, as fresh as asked for.
     pub async fn get(
         &self,
         program: ProgramId,
@@ -62,38 +63,32 @@ impl Balances {
             program,
             owner: owner_id,
         };
-        let at_least = match consistency {
-            Consistency::Strong => return self.read(key, Freshness::AfterCall).await,
-            Consistency::Eventual => Version::ZERO,
-            Consistency::AtLeast(version) => version,
+        let asked = match consistency {
+            Consistency::Strong => {
+                let read = self.read(key, Freshness::AfterCall).await?;
+                return Ok(read.balance(self.clock.now()));
+            }
+            Consistency::Eventual => AtLeast::ANY,
+            Consistency::AtLeast(asked) => asked,
         };
-        let lease = match self.cache.get(key, at_least, self.clock.now()).await {
-            CacheAnswer::Hit(held) => match cached::decode(owner_id, &held) {
-                Some(balance) => return Ok(balance),
-                None => None,
-            },
-            CacheAnswer::Miss(lease) => Some(lease),
-            CacheAnswer::Unavailable => None,
+        let leased = match self.look_up(key, asked).await {
+            LookedUp::Found(balance) => return Ok(balance),
+            LookedUp::Missing(leased) => leased,
         };
-        let balance = self.read_at_least(key, at_least, lease.as_ref()).await?;
-        self.fill(lease, &balance).await;
-        Ok(balance)
+        let read = self.read_at_least(key, asked, leased.as_ref()).await?;
+        self.fill(leased, &read).await;
+        Ok(read.balance(self.clock.now()))
     }
 
-    /// An owner's open lots after a position, the soonest to end first. They are bounded, and all are read: what time has
-    /// given back to a lot is counted in, though nobody has written it down.
+    /// The open lots of the account that an owner uses, after a position, the soonest to end first. They are bounded, and
+    /// all are read: what time has given back to a lot is counted in, though nobody has written it down.
     pub async fn list_lots(&self, program: ProgramId, asked: &LotsOf) -> Result<Vec<UnitLot>, LedgerError> {
-        let now = self.clock.now();
-        let options = TransactOptions::read_only().isolation(Isolation::RepeatableRead);
-        let read = transact(&self.pool, "list_lots", Scope::Program(program), options, |tx| {
-            in_tx(async move {
-                let (mut states, _) = find_states_in_tx(tx, program, &[asked.owner_id]).await?;
-                Ok::<_, LedgerError>(states.remove(&asked.owner_id))
-            })
-        });
-        let state: Option<OwnerState> = read.await?;
-        let state = state.ok_or_else(|| Refusal::not_found(Resource::Owner, asked.owner_id))?;
-        Ok(asked.of(&state, now))
+        let key = BalanceKey {
+            program,
+            owner: asked.owner_id,
+        };
+        let read = self.read(key, Freshness::AfterCall).await?;
+        Ok(asked.of(&read.state, self.clock.now()))
     }
 
     /// What a commit that may change these owners owes to the cache. Made before the commit, so that it is owed also when
@@ -105,14 +100,14 @@ impl Balances {
 
     /// Puts what was just committed into the cache. Whatever becomes of it, nobody is shown less than they ask for; what
     /// Redis does not take stays owed.
-    pub(crate) async fn write_through(&self, program: ProgramId, balances: &[OwnerBalance], mut debt: Debt) {
+    pub(crate) async fn write_through(&self, program: ProgramId, known: &[Known], mut debt: Debt) {
         let now = self.clock.now();
-        let puts = balances.iter().map(|balance| async move {
+        let puts = known.iter().map(|known| async move {
             let key = BalanceKey {
                 program,
-                owner: balance.owner_id,
+                owner: known.owner_id(),
             };
-            let outcome = self.cache.put(key, &cached::encode(balance), now).await;
+            let outcome = self.cache.put(key, &cached::encode(known), now).await;
             (key.owner, outcome)
         });
         for (owner, outcome) in futures::future::join_all(puts).await {
@@ -122,42 +117,104 @@ impl Balances {
         }
     }
 
+    /// Asks the cache for the owner, and where they use another's account, for that.
+    async fn look_up(&self, key: BalanceKey, asked: AtLeast) -> LookedUp {
+        let known = match self.look_up_one(key, asked.of_owner(key.owner)).await {
+            Ok(known) => known,
+            Err(leased) => return LookedUp::Missing(leased),
+        };
+        let (account, least) = match known {
+            // The number of another's account: whether this owner uses it by now, only Postgres knows.
+            Known::Balance(_) if asked.of.is_some_and(|of| of != key.owner) => {
+                return LookedUp::Missing(None);
+            }
+            Known::Balance(balance) => return LookedUp::Found(balance),
+            Known::Redirect(redirect) => {
+                let account = redirect.account_owner_id;
+                match asked.of_account(key.owner, account) {
+                    Some(version) => (account, version.max(redirect.account_version)),
+                    None => return LookedUp::Missing(None),
+                }
+            }
+        };
+        let account = BalanceKey {
+            owner: account,
+            ..key
+        };
+        match self.look_up_one(account, least).await {
+            Ok(Known::Balance(balance)) => LookedUp::Found(balance),
+            // Merged meanwhile: the redirect that led here is old.
+            Ok(Known::Redirect(_)) => LookedUp::Missing(None),
+            Err(leased) => LookedUp::Missing(leased),
+        }
+    }
+
+    async fn look_up_one(&self, key: BalanceKey, at_least: Version) -> Result<Known, Option<Leased>> {
+        match self.cache.get(key, at_least, self.clock.now()).await {
+            CacheAnswer::Hit(held) => cached::decode(key.owner, &held).ok_or(None),
+            CacheAnswer::Miss(lease) => Err(Some(Leased {
+                owner_id: key.owner,
+                lease,
+            })),
+            CacheAnswer::Unavailable => Err(None),
+        }
+    }
+
     /// A read that another caller began may be older than the version, and older than what the lease was given after;
     /// one that begins now is neither.
     async fn read_at_least(
         &self,
         key: BalanceKey,
-        version: Version,
-        lease: Option<&Lease>,
-    ) -> Result<OwnerBalance, LedgerError> {
-        if lease.is_none() {
-            let balance = self.read(key, Freshness::AnyNow).await?;
-            if balance.version >= version {
-                return Ok(balance);
+        asked: AtLeast,
+        leased: Option<&Leased>,
+    ) -> Result<AccountRead, LedgerError> {
+        if leased.is_none() {
+            let read = self.read(key, Freshness::AnyNow).await?;
+            if asked.is_covered_by(&read) {
+                return Ok(read);
             }
         }
-        let balance = self.read(key, Freshness::AfterCall).await?;
-        if balance.version >= version {
-            return Ok(balance);
+        let read = self.read(key, Freshness::AfterCall).await?;
+        if asked.is_reached_by(&read) {
+            return Ok(read);
         }
         Err(Refusal::VersionAhead {
-            version,
-            newest: balance.version,
+            version: asked.version,
+            newest: read.version.max(read.state.version),
         }
         .into())
     }
 
-    async fn read(&self, key: BalanceKey, freshness: Freshness) -> Result<OwnerBalance, LedgerError> {
-        let state: Option<Arc<OwnerState>> = self.reads.read(key, freshness).await?;
-        let state = state.ok_or_else(|| Refusal::not_found(Resource::Owner, key.owner))?;
-        Ok(OwnerBalance::of(key.owner, &state, self.clock.now()))
+    async fn read(&self, key: BalanceKey, freshness: Freshness) -> Result<AccountRead, LedgerError> {
+        let read = self.reads.read(key, freshness).await?;
+        read.ok_or_else(|| Refusal::not_found(Resource::Owner, key.owner).into())
     }
 
-    async fn fill(&self, lease: Option<Lease>, balance: &OwnerBalance) {
-        if let Some(lease) = lease {
-            self.cache
-                .fill(lease, &cached::encode(balance), self.clock.now())
-                .await;
-        }
+    /// Fills what was missing: the owner's own value, or that of the account they use.
+    async fn fill(&self, leased: Option<Leased>, read: &AccountRead) {
+        let Some(Leased { owner_id, lease }) = leased else {
+            return;
+        };
+        let now = self.clock.now();
+        let known = match read.redirect() {
+            Some(redirect) if owner_id == read.owner_id => Known::Redirect(redirect),
+            _ if owner_id == read.account_owner_id => Known::Balance(read.balance(now)),
+            // The account that they used when the cache was asked.
+            _ => return,
+        };
+        self.cache.fill(lease, &cached::encode(&known), now).await;
     }
+}
+
+/// What the cache said.
+enum LookedUp {
+    Found(OwnerBalance),
+    /// Nothing that serves; with the right to fill what was missing.
+    Missing(Option<Leased>),
+}
+
+/// The right to fill the value of an owner.
+struct Leased {
+    owner_id: OwnerId,
+    lease: Lease,
 }

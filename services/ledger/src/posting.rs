@@ -3,7 +3,7 @@
 //! Every change of a balance goes through [`Posting::post`]. It runs slices of calls (a call is the batch of one) in
 //! one Postgres transaction:
 //!
-//! 1. the owners are locked, sorted, `FOR NO KEY UPDATE`;
+//! 1. the owners are locked, and those whose accounts they use, sorted, `FOR NO KEY UPDATE`;
 //! 2. in new statements it is read what the locks protect, the transactions that already bear these request ids and
 //!    receipts, and what the calls' room needs ([`Room::load_in_tx`]);
 //! 3. everything is decided in pure Rust, call by call ([`Room::plan`], [`domain::decide`], [`Room::settle`]): each sees
@@ -31,12 +31,15 @@
 //! A purchase's id may be the id of its transaction ([`Moment::transaction_id`]).
 
 mod batch;
+mod books;
 pub mod domain;
 pub mod grpc;
+mod moves;
 mod post;
 mod room;
 mod storage;
 
+pub(crate) use moves::Move;
 pub use post::{Answer, Call, Posting, TimeSource};
 pub use room::{Moment, Plan, Posted, Room, is_remembered};
 pub(crate) use storage::{EntryRow, HoldRow, MovementRow, PinRow, find_states_in_tx};

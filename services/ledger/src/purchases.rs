@@ -10,6 +10,7 @@ mod recording;
 mod refunding;
 mod storage;
 
+use std::cmp::Reverse;
 use std::time::Duration;
 
 use fealty_postgres::transact::Isolation;
@@ -20,7 +21,7 @@ use sqlx::{PgConnection, PgPool};
 use crate::posting::Posting;
 use crate::refusal::{LedgerError, Refusal, Resource};
 use crate::{owners, rules, units};
-use domain::{Purchase, Sums, SumsFilter, Terms};
+use domain::{Purchase, PurchasePosition, Sums, SumsFilter, Terms};
 pub use recording::{NewPurchase, Recording};
 pub use refunding::{Ground, NewRefund, Refunded, Refunding};
 
@@ -58,12 +59,12 @@ impl Purchases {
         purchase.ok_or_else(|| Refusal::not_found(Resource::Purchase, purchase_id).into())
     }
 
-    /// An owner's purchases before a version of the owner, the latest recorded first.
+    /// An owner's purchases before a position, and those of everybody who was merged into them, the latest recorded first.
     pub async fn list(
         &self,
         program: ProgramId,
         owner_id: OwnerId,
-        before_version: Option<i64>,
+        before: Option<PurchasePosition>,
         count_max: i64,
     ) -> Result<Vec<Purchase>, LedgerError> {
         let options = TransactOptions::read_only();
@@ -74,11 +75,14 @@ impl Purchases {
             options,
             |tx| {
                 in_tx(async move {
-                    let found =
-                        storage::list_in_tx(&mut *tx, program, owner_id, before_version, count_max).await?;
-                    if found.is_empty() {
-                        owners::require_in_tx(tx, program, owner_id).await?;
+                    let owner_ids = owners::one_person_in_tx(&mut *tx, program, owner_id).await?;
+                    let mut found = Vec::new();
+                    for owner_id in owner_ids {
+                        let theirs = storage::list_in_tx(&mut *tx, program, owner_id, before, count_max);
+                        found.extend(theirs.await?);
                     }
+                    found.sort_unstable_by_key(|purchase| Reverse(PurchasePosition::from(purchase)));
+                    found.truncate(usize::try_from(count_max).unwrap_or_default());
                     Ok(found)
                 })
             },

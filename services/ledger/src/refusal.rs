@@ -44,6 +44,19 @@ impl Resource {
     }
 }
 
+/// Why an owner cannot join, leave, or be merged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unsuitable {
+    /// Merged into another.
+    Merged,
+    /// Uses another household's account.
+    InOtherHousehold,
+    /// Of a kind that does not do this.
+    OtherKind,
+    /// Something of theirs is set aside.
+    HasHolds,
+}
+
 /// What the business says no to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Refusal {
@@ -129,6 +142,15 @@ pub enum Refusal {
     },
     /// The owner is closed.
     OwnerClosed(OwnerId),
+    /// The owner is suspended: nothing leaves their account.
+    OwnerSuspended(OwnerId),
+    /// The owner cannot take part in a move.
+    OwnerUnsuitable {
+        /// Who.
+        owner_id: OwnerId,
+        /// Why.
+        why: Unsuitable,
+    },
     /// A sum of points does not fit.
     AmountOverflow(UnitCode),
     /// A sum of money does not fit.

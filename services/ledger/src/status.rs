@@ -5,7 +5,7 @@ use fealty_rpc::errors::ApiError;
 use fealty_service::status::storage_status;
 use tonic::{Code, Status};
 
-use crate::refusal::{LedgerError, Refusal};
+use crate::refusal::{LedgerError, Refusal, Unsuitable};
 
 impl From<Refusal> for ApiError {
     fn from(refusal: Refusal) -> Self {
@@ -68,6 +68,14 @@ fn precondition(refusal: Refusal) -> ApiError {
         Refusal::OwnerClosed(owner_id) => {
             ApiError::refused(ErrorReason::OwnerClosed, "The owner {owner_id} is closed.").with("owner_id", owner_id)
         }
+        Refusal::OwnerSuspended(owner_id) => ApiError::refused(
+            ErrorReason::OwnerSuspended,
+            "The owner {owner_id} is suspended: nothing can be spent.",
+        )
+        .with("owner_id", owner_id),
+        Refusal::OwnerUnsuitable { owner_id, why } => {
+            ApiError::refused(ErrorReason::OwnerUnsuitable, unsuitable(why)).with("owner_id", owner_id)
+        }
         Refusal::AmountOverflow(unit_code) => ApiError::refused(
             ErrorReason::AmountOverflow,
             "The sum of {unit_code} does not fit into 64 bits.",
@@ -114,6 +122,17 @@ fn hold_precondition(refusal: Refusal) -> ApiError {
         .with("held", held)
         .with("required", required),
         other => ApiError::internal_message(&format!("{other:?} is not about a hold")),
+    }
+}
+
+const fn unsuitable(why: Unsuitable) -> &'static str {
+    match why {
+        Unsuitable::Merged => "The owner {owner_id} is merged into another.",
+        Unsuitable::InOtherHousehold => "The owner {owner_id} belongs to another household.",
+        Unsuitable::OtherKind => "The owner {owner_id} is of a kind that does not do this.",
+        Unsuitable::HasHolds => {
+            "Points of the owner {owner_id} are set aside: capture or release them first."
+        }
     }
 }
 
@@ -184,6 +203,19 @@ mod tests {
                 Refusal::OwnerClosed(owner_id),
                 "OWNER_CLOSED",
                 format!("The owner {owner_id} is closed."),
+            ),
+            (
+                Refusal::OwnerSuspended(owner_id),
+                "OWNER_SUSPENDED",
+                format!("The owner {owner_id} is suspended: nothing can be spent."),
+            ),
+            (
+                Refusal::OwnerUnsuitable {
+                    owner_id,
+                    why: Unsuitable::HasHolds,
+                },
+                "OWNER_UNSUITABLE",
+                format!("Points of the owner {owner_id} are set aside: capture or release them first."),
             ),
             (
                 Refusal::AmountOverflow(points),

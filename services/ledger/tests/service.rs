@@ -8,8 +8,10 @@ mod service {
     mod fences;
     mod harness;
     mod holds;
+    mod households;
     mod idempotency;
     mod lost_writes;
+    mod merges;
     mod messages;
     mod outage;
     mod owners;
@@ -18,6 +20,7 @@ mod service {
     mod refunds;
     mod refusals;
     mod rules;
+    mod sharing;
     mod sums;
     mod support;
     mod transactions;

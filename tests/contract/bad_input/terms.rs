@@ -257,6 +257,7 @@ fn balances(world: &World) -> Vec<Case> {
         consistency: Some(Consistency {
             requirement: Some(requirement),
         }),
+        ..GetBalanceRequest::default()
     };
     let strong = Requirement::Strong(true);
     let (ours, theirs) = (&world.ours.member_id, &world.theirs.member_id);

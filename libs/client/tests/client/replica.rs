@@ -8,7 +8,11 @@ use std::time::Duration;
 
 use fealty_client::{Resolve, Resolving};
 use fealty_proto::ledger::v1::owner_service_server::{OwnerService, OwnerServiceServer};
-use fealty_proto::ledger::v1::{GetOwnerRequest, GetOwnerResponse, OpenOwnerRequest, OpenOwnerResponse};
+use fealty_proto::ledger::v1::{
+    GetOwnerRequest, GetOwnerResponse, JoinHouseholdRequest, JoinHouseholdResponse, LeaveHouseholdRequest,
+    LeaveHouseholdResponse, MergeOwnersRequest, MergeOwnersResponse, OpenOwnerRequest, OpenOwnerResponse,
+    SetOwnerStatusRequest, SetOwnerStatusResponse,
+};
 use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Runtime};
 use tokio_stream::wrappers::TcpListenerStream;
@@ -108,6 +112,34 @@ impl OwnerService for State {
         }
         tokio::time::sleep(CALL).await;
         Ok(Response::new(GetOwnerResponse::default()))
+    }
+
+    async fn set_owner_status(
+        &self,
+        _: Request<SetOwnerStatusRequest>,
+    ) -> Result<Response<SetOwnerStatusResponse>, Status> {
+        Err(Status::unimplemented("nobody asks for it here"))
+    }
+
+    async fn join_household(
+        &self,
+        _: Request<JoinHouseholdRequest>,
+    ) -> Result<Response<JoinHouseholdResponse>, Status> {
+        Err(Status::unimplemented("nobody asks for it here"))
+    }
+
+    async fn leave_household(
+        &self,
+        _: Request<LeaveHouseholdRequest>,
+    ) -> Result<Response<LeaveHouseholdResponse>, Status> {
+        Err(Status::unimplemented("nobody asks for it here"))
+    }
+
+    async fn merge_owners(
+        &self,
+        _: Request<MergeOwnersRequest>,
+    ) -> Result<Response<MergeOwnersResponse>, Status> {
+        Err(Status::unimplemented("nobody asks for it here"))
     }
 }
 

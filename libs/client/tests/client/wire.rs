@@ -9,8 +9,10 @@ use fealty_client::{ClientConfig, LedgerClient};
 use fealty_proto::ledger::v1::balance_service_server::{BalanceService, BalanceServiceServer};
 use fealty_proto::ledger::v1::owner_service_server::{OwnerService, OwnerServiceServer};
 use fealty_proto::ledger::v1::{
-    GetBalanceRequest, GetBalanceResponse, GetOwnerRequest, GetOwnerResponse, ListLotsRequest,
-    ListLotsResponse, OpenOwnerRequest, OpenOwnerResponse, OwnerBalance,
+    GetBalanceRequest, GetBalanceResponse, GetOwnerRequest, GetOwnerResponse, JoinHouseholdRequest,
+    JoinHouseholdResponse, LeaveHouseholdRequest, LeaveHouseholdResponse, ListLotsRequest, ListLotsResponse,
+    MergeOwnersRequest, MergeOwnersResponse, OpenOwnerRequest, OpenOwnerResponse, Owner, OwnerBalance,
+    SetOwnerStatusRequest, SetOwnerStatusResponse,
 };
 use fealty_proto::types::v1::ErrorReason;
 use fealty_proto::types::v1::consistency::Requirement;
@@ -35,6 +37,10 @@ struct Server {
     request_ids: Arc<Mutex<Vec<String>>>,
     headers: Arc<Mutex<Vec<(String, String)>>>,
     asked: Arc<Mutex<Vec<Option<Requirement>>>>,
+    /// Whose versions were asked for.
+    asked_of: Arc<Mutex<Vec<String>>>,
+    /// Whose account it answers with; the owner's own if there is none.
+    account: Arc<Mutex<Option<String>>>,
     version: Arc<Mutex<i64>>,
 }
 
@@ -78,6 +84,41 @@ impl OwnerService for Server {
     async fn get_owner(&self, _: Request<GetOwnerRequest>) -> Result<Response<GetOwnerResponse>, Status> {
         Ok(Response::new(GetOwnerResponse::default()))
     }
+
+    async fn set_owner_status(
+        &self,
+        _: Request<SetOwnerStatusRequest>,
+    ) -> Result<Response<SetOwnerStatusResponse>, Status> {
+        Err(Status::unimplemented("nobody asks for it here"))
+    }
+
+    async fn join_household(
+        &self,
+        _: Request<JoinHouseholdRequest>,
+    ) -> Result<Response<JoinHouseholdResponse>, Status> {
+        let account_owner_id = self.account.lock().expect("lock").clone();
+        let owner = Owner {
+            owner_id: "o".into(),
+            version: *self.version.lock().expect("lock"),
+            account_owner_id: account_owner_id.unwrap_or_default(),
+            ..Owner::default()
+        };
+        Ok(Response::new(JoinHouseholdResponse { owner: Some(owner) }))
+    }
+
+    async fn leave_household(
+        &self,
+        _: Request<LeaveHouseholdRequest>,
+    ) -> Result<Response<LeaveHouseholdResponse>, Status> {
+        Err(Status::unimplemented("nobody asks for it here"))
+    }
+
+    async fn merge_owners(
+        &self,
+        _: Request<MergeOwnersRequest>,
+    ) -> Result<Response<MergeOwnersResponse>, Status> {
+        Err(Status::unimplemented("nobody asks for it here"))
+    }
 }
 
 #[tonic::async_trait]
@@ -91,13 +132,15 @@ impl BalanceService for Server {
             .consistency
             .and_then(|consistency| consistency.requirement);
         self.asked.lock().expect("lock").push(asked);
+        self.asked_of.lock().expect("lock").push(request.version_owner_id);
         let version = *self.version.lock().expect("lock");
         if matches!(asked, Some(Requirement::AtLeastVersion(wanted)) if wanted > version) {
             let details = ErrorDetails::with_error_info("VERSION_AHEAD", "fealty", []);
             return Err(Status::with_error_details(Code::OutOfRange, "ahead", details));
         }
+        let account = self.account.lock().expect("lock").clone();
         let balance = OwnerBalance {
-            owner_id: request.owner_id,
+            owner_id: account.unwrap_or(request.owner_id),
             version: *self.version.lock().expect("lock"),
             ..OwnerBalance::default()
         };
@@ -273,7 +316,7 @@ async fn a_balance_read_asks_for_the_newest_version_seen() {
     let client = client(address, |_| {});
     let request = GetBalanceRequest {
         owner_id: "o".into(),
-        consistency: None,
+        ..GetBalanceRequest::default()
     };
     client.get_balance(request.clone()).await.expect("an answer");
     client.clone().get_balance(request).await.expect("an answer");
@@ -289,7 +332,7 @@ async fn a_ledger_that_was_restored_is_read_as_it_is_now() {
     let client = client(address, |_| {});
     let request = GetBalanceRequest {
         owner_id: "o".into(),
-        consistency: None,
+        ..GetBalanceRequest::default()
     };
     client.get_balance(request.clone()).await.expect("an answer");
     *server.version.lock().expect("lock") = 10;
@@ -298,6 +341,55 @@ async fn a_ledger_that_was_restored_is_read_as_it_is_now() {
     client.get_balance(request).await.expect("an answer");
     let asked = server.asked.lock().expect("lock").clone();
     assert_eq!(asked.last(), Some(&Some(Requirement::AtLeastVersion(10))));
+}
+
+#[tokio::test]
+async fn who_uses_anothers_account_is_asked_for_by_that_accounts_version() {
+    let server = Server::default();
+    *server.version.lock().expect("lock") = 12;
+    let (address, _tasks) = server.start([]).await;
+    let client = client(address, |_| {});
+    let read = async || {
+        let request = GetBalanceRequest {
+            owner_id: "o".into(),
+            ..GetBalanceRequest::default()
+        };
+        client.get_balance(request).await.expect("an answer")
+    };
+    read().await;
+    read().await;
+    // The owner joins a household, whose versions are fewer: the ledger of record says how things are.
+    *server.account.lock().expect("lock") = Some("home".to_owned());
+    client
+        .join_household(JoinHouseholdRequest::default())
+        .await
+        .expect("joined");
+    *server.version.lock().expect("lock") = 3;
+    read().await;
+    read().await;
+    // The owner leaves it, and this client learns of it by an answer only.
+    *server.account.lock().expect("lock") = None;
+    *server.version.lock().expect("lock") = 14;
+    read().await;
+    read().await;
+    read().await;
+    let asked = server.asked.lock().expect("lock").clone();
+    let of = server.asked_of.lock().expect("lock").clone();
+    let asked: Vec<_> = asked.into_iter().zip(of.iter().map(String::as_str)).collect();
+    let at_least = |version| Some(Requirement::AtLeastVersion(version));
+    let strong = Some(Requirement::Strong(true));
+    assert_eq!(
+        asked,
+        [
+            (None, ""),
+            (at_least(12), "o"),
+            (strong, ""),
+            (at_least(3), "home"),
+            (at_least(3), "home"),
+            (strong, ""),
+            (at_least(14), "o"),
+        ]
+    );
 }
 
 #[test]

@@ -44,6 +44,11 @@ pub struct GetBalanceRequest {
     /// How fresh; unset means eventual.
     #[prost(message, optional, tag = "2")]
     pub consistency: ::core::option::Option<super::super::r#type::v1::Consistency>,
+    /// Whose number `consistency.at_least_version` is: the `owner_id` of the balance it was read from, which is another's
+    /// for whoever uses a household's account or was merged. Empty: it is not known whose; the answer is then right for
+    /// either, and takes longer for owners with another's account.
+    #[prost(string, tag = "3")]
+    pub version_owner_id: ::prost::alloc::string::String,
 }
 /// An owner's balances.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -1215,7 +1220,7 @@ pub struct Transaction {
     /// Why, in the words of who did it.
     #[prost(string, tag = "11")]
     pub reason: ::prost::alloc::string::String,
-    /// The attempt that made it; empty for what time does by itself.
+    /// The attempt that made it; empty for what time does by itself, and for moves.
     #[prost(string, tag = "12")]
     pub request_id: ::prost::alloc::string::String,
     /// When it happened.
@@ -1227,6 +1232,9 @@ pub struct Transaction {
     /// The money of the purchase or refund; unset for others.
     #[prost(message, optional, tag = "15")]
     pub money: ::core::option::Option<super::super::r#type::v1::Money>,
+    /// Who was named, where the account is another's: a member of the household, or who was merged. Empty for others.
+    #[prost(string, tag = "16")]
+    pub on_behalf_of_owner_id: ::prost::alloc::string::String,
 }
 /// One side of a transaction.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -2776,6 +2784,13 @@ pub struct Owner {
     /// Set by the service.
     #[prost(message, optional, tag = "4")]
     pub create_time: ::core::option::Option<::prost_types::Timestamp>,
+    /// What it may do.
+    #[prost(enumeration = "OwnerStatus", tag = "5")]
+    pub status: i32,
+    /// Whose account it earns to and spends from: a household's, or that of the owner it was merged into. Empty for its
+    /// own.
+    #[prost(string, tag = "6")]
+    pub account_owner_id: ::prost::alloc::string::String,
 }
 /// Opens an owner.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -2811,6 +2826,128 @@ pub struct GetOwnerResponse {
     #[prost(message, optional, tag = "1")]
     pub owner: ::core::option::Option<Owner>,
 }
+/// Says what an owner may do.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SetOwnerStatusRequest {
+    /// Whom.
+    #[prost(string, tag = "1")]
+    pub owner_id: ::prost::alloc::string::String,
+    /// ACTIVE, SUSPENDED or CLOSED.
+    #[prost(enumeration = "OwnerStatus", tag = "2")]
+    pub status: i32,
+    /// The caller's own number of this change, growing: one that is older than what was set last changes nothing, so
+    /// that changes which overtake each other on the way end right. At least 1.
+    #[prost(int64, tag = "3")]
+    pub status_revision: i64,
+}
+/// The owner.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SetOwnerStatusResponse {
+    /// As stored.
+    #[prost(message, optional, tag = "1")]
+    pub owner: ::core::option::Option<Owner>,
+}
+/// Gives an owner the account of a household.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct JoinHouseholdRequest {
+    /// UUID of this attempt.
+    #[prost(string, tag = "1")]
+    pub request_id: ::prost::alloc::string::String,
+    /// Whom: an owner of the kind MEMBER who has an account of their own.
+    #[prost(string, tag = "2")]
+    pub owner_id: ::prost::alloc::string::String,
+    /// Whose account: an owner of the kind HOUSEHOLD.
+    #[prost(string, tag = "3")]
+    pub household_owner_id: ::prost::alloc::string::String,
+}
+/// The owner.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct JoinHouseholdResponse {
+    /// As stored.
+    #[prost(message, optional, tag = "1")]
+    pub owner: ::core::option::Option<Owner>,
+}
+/// Gives an owner an account of their own again.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct LeaveHouseholdRequest {
+    /// UUID of this attempt.
+    #[prost(string, tag = "1")]
+    pub request_id: ::prost::alloc::string::String,
+    /// Whom. One who is in no household stays as they are.
+    #[prost(string, tag = "2")]
+    pub owner_id: ::prost::alloc::string::String,
+}
+/// The owner.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct LeaveHouseholdResponse {
+    /// As stored.
+    #[prost(message, optional, tag = "1")]
+    pub owner: ::core::option::Option<Owner>,
+}
+/// Merges an owner into another.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct MergeOwnersRequest {
+    /// UUID of this attempt.
+    #[prost(string, tag = "1")]
+    pub request_id: ::prost::alloc::string::String,
+    /// Who ends. Has no open hold.
+    #[prost(string, tag = "2")]
+    pub from_owner_id: ::prost::alloc::string::String,
+    /// Who has everything afterwards. Of the same kind.
+    #[prost(string, tag = "3")]
+    pub into_owner_id: ::prost::alloc::string::String,
+}
+/// Both owners.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct MergeOwnersResponse {
+    /// As stored.
+    #[prost(message, optional, tag = "1")]
+    pub from_owner: ::core::option::Option<Owner>,
+    /// As stored.
+    #[prost(message, optional, tag = "2")]
+    pub into_owner: ::core::option::Option<Owner>,
+}
+/// What an owner may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum OwnerStatus {
+    /// Not valid.
+    Unspecified = 0,
+    /// Everything.
+    Active = 1,
+    /// Earn, and not spend or hold: a card was reported stolen.
+    Suspended = 2,
+    /// Neither. Refunds of what they bought still take points back.
+    Closed = 3,
+    /// It was merged into another, which is meant wherever it is named.
+    Merged = 4,
+}
+impl OwnerStatus {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "OWNER_STATUS_UNSPECIFIED",
+            Self::Active => "OWNER_STATUS_ACTIVE",
+            Self::Suspended => "OWNER_STATUS_SUSPENDED",
+            Self::Closed => "OWNER_STATUS_CLOSED",
+            Self::Merged => "OWNER_STATUS_MERGED",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "OWNER_STATUS_UNSPECIFIED" => Some(Self::Unspecified),
+            "OWNER_STATUS_ACTIVE" => Some(Self::Active),
+            "OWNER_STATUS_SUSPENDED" => Some(Self::Suspended),
+            "OWNER_STATUS_CLOSED" => Some(Self::Closed),
+            "OWNER_STATUS_MERGED" => Some(Self::Merged),
+            _ => None,
+        }
+    }
+}
 /// What an owner is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
 #[repr(i32)]
@@ -2823,6 +2960,8 @@ pub enum OwnerKind {
     Partner = 2,
     /// A staff member.
     Staff = 3,
+    /// Members who share one account.
+    Household = 4,
 }
 impl OwnerKind {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -2835,6 +2974,7 @@ impl OwnerKind {
             Self::Member => "OWNER_KIND_MEMBER",
             Self::Partner => "OWNER_KIND_PARTNER",
             Self::Staff => "OWNER_KIND_STAFF",
+            Self::Household => "OWNER_KIND_HOUSEHOLD",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -2844,6 +2984,7 @@ impl OwnerKind {
             "OWNER_KIND_MEMBER" => Some(Self::Member),
             "OWNER_KIND_PARTNER" => Some(Self::Partner),
             "OWNER_KIND_STAFF" => Some(Self::Staff),
+            "OWNER_KIND_HOUSEHOLD" => Some(Self::Household),
             _ => None,
         }
     }
@@ -2979,6 +3120,114 @@ pub mod owner_service_client {
                 .insert(GrpcMethod::new("fealty.ledger.v1.OwnerService", "GetOwner"));
             self.inner.unary(req, path, codec).await
         }
+        /// Says what an owner may do. It holds for every posting from the answer on.
+        pub async fn set_owner_status(
+            &mut self,
+            request: impl tonic::IntoRequest<super::SetOwnerStatusRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::SetOwnerStatusResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/fealty.ledger.v1.OwnerService/SetOwnerStatus",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("fealty.ledger.v1.OwnerService", "SetOwnerStatus"),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// Gives an owner the account of a household: what they have moves there, lots with their ends, and from then on they
+        /// earn to it and spend from it. Joining the same household again changes nothing.
+        pub async fn join_household(
+            &mut self,
+            request: impl tonic::IntoRequest<super::JoinHouseholdRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::JoinHouseholdResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/fealty.ledger.v1.OwnerService/JoinHousehold",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("fealty.ledger.v1.OwnerService", "JoinHousehold"),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// Gives an owner an account of their own again. What is in the household's account stays there.
+        pub async fn leave_household(
+            &mut self,
+            request: impl tonic::IntoRequest<super::LeaveHouseholdRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::LeaveHouseholdResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/fealty.ledger.v1.OwnerService/LeaveHousehold",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("fealty.ledger.v1.OwnerService", "LeaveHousehold"),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// Merges an owner into another: what the one has moves to the other, lots with their ends, in one commit. From then
+        /// on whatever names the first means the second.
+        pub async fn merge_owners(
+            &mut self,
+            request: impl tonic::IntoRequest<super::MergeOwnersRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::MergeOwnersResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/fealty.ledger.v1.OwnerService/MergeOwners",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("fealty.ledger.v1.OwnerService", "MergeOwners"));
+            self.inner.unary(req, path, codec).await
+        }
     }
 }
 /// Generated server implementations.
@@ -3008,6 +3257,40 @@ pub mod owner_service_server {
             request: tonic::Request<super::GetOwnerRequest>,
         ) -> std::result::Result<
             tonic::Response<super::GetOwnerResponse>,
+            tonic::Status,
+        >;
+        /// Says what an owner may do. It holds for every posting from the answer on.
+        async fn set_owner_status(
+            &self,
+            request: tonic::Request<super::SetOwnerStatusRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::SetOwnerStatusResponse>,
+            tonic::Status,
+        >;
+        /// Gives an owner the account of a household: what they have moves there, lots with their ends, and from then on they
+        /// earn to it and spend from it. Joining the same household again changes nothing.
+        async fn join_household(
+            &self,
+            request: tonic::Request<super::JoinHouseholdRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::JoinHouseholdResponse>,
+            tonic::Status,
+        >;
+        /// Gives an owner an account of their own again. What is in the household's account stays there.
+        async fn leave_household(
+            &self,
+            request: tonic::Request<super::LeaveHouseholdRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::LeaveHouseholdResponse>,
+            tonic::Status,
+        >;
+        /// Merges an owner into another: what the one has moves to the other, lots with their ends, in one commit. From then
+        /// on whatever names the first means the second.
+        async fn merge_owners(
+            &self,
+            request: tonic::Request<super::MergeOwnersRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::MergeOwnersResponse>,
             tonic::Status,
         >;
     }
@@ -3163,6 +3446,186 @@ pub mod owner_service_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = GetOwnerSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/fealty.ledger.v1.OwnerService/SetOwnerStatus" => {
+                    #[allow(non_camel_case_types)]
+                    struct SetOwnerStatusSvc<T: OwnerService>(pub Arc<T>);
+                    impl<
+                        T: OwnerService,
+                    > tonic::server::UnaryService<super::SetOwnerStatusRequest>
+                    for SetOwnerStatusSvc<T> {
+                        type Response = super::SetOwnerStatusResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::SetOwnerStatusRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as OwnerService>::set_owner_status(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = SetOwnerStatusSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/fealty.ledger.v1.OwnerService/JoinHousehold" => {
+                    #[allow(non_camel_case_types)]
+                    struct JoinHouseholdSvc<T: OwnerService>(pub Arc<T>);
+                    impl<
+                        T: OwnerService,
+                    > tonic::server::UnaryService<super::JoinHouseholdRequest>
+                    for JoinHouseholdSvc<T> {
+                        type Response = super::JoinHouseholdResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::JoinHouseholdRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as OwnerService>::join_household(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = JoinHouseholdSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/fealty.ledger.v1.OwnerService/LeaveHousehold" => {
+                    #[allow(non_camel_case_types)]
+                    struct LeaveHouseholdSvc<T: OwnerService>(pub Arc<T>);
+                    impl<
+                        T: OwnerService,
+                    > tonic::server::UnaryService<super::LeaveHouseholdRequest>
+                    for LeaveHouseholdSvc<T> {
+                        type Response = super::LeaveHouseholdResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::LeaveHouseholdRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as OwnerService>::leave_household(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = LeaveHouseholdSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/fealty.ledger.v1.OwnerService/MergeOwners" => {
+                    #[allow(non_camel_case_types)]
+                    struct MergeOwnersSvc<T: OwnerService>(pub Arc<T>);
+                    impl<
+                        T: OwnerService,
+                    > tonic::server::UnaryService<super::MergeOwnersRequest>
+                    for MergeOwnersSvc<T> {
+                        type Response = super::MergeOwnersResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::MergeOwnersRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as OwnerService>::merge_owners(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = MergeOwnersSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(

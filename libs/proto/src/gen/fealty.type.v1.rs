@@ -144,8 +144,8 @@ pub enum ErrorReason {
     HoldNotOpen = 68,
     /// FAILED_PRECONDITION. More is to be captured than is held. Metadata: hold_id, held, required.
     CaptureExceedsHold = 69,
-    /// FAILED_PRECONDITION. The owner cannot take part in this: it is merged into another, belongs to another household
-    /// or is of another kind. Metadata: owner_id.
+    /// FAILED_PRECONDITION. The owner cannot take part in this: it is merged into another, belongs to another household,
+    /// is of another kind, or has points set aside by a hold. Metadata: owner_id.
     OwnerUnsuitable = 70,
     /// OUT_OF_RANGE. The resume token belongs to another history of the database (it was restored or failed over), or is
     /// damaged: start over from the beginning.

@@ -2,10 +2,11 @@
 
 use chrono::{DateTime, Utc};
 use fealty_redis::CachedBalances;
-use fealty_types::{OwnerId, Points, UnitCode};
+use fealty_types::{OwnerId, Points, UnitCode, Version};
 use serde::{Deserialize, Serialize};
 
 use super::domain::{OwnerBalance, UnitBalance};
+use super::{Known, Redirect};
 
 #[derive(Serialize, Deserialize)]
 struct CachedUnit {
@@ -43,30 +44,56 @@ impl From<CachedUnit> for UnitBalance {
     }
 }
 
-/// Balances as they are held.
-pub(super) fn encode(balance: &OwnerBalance) -> CachedBalances {
-    let units: Vec<CachedUnit> = balance.balances.iter().map(CachedUnit::from).collect();
+/// The payload: a list for what is in an account of one's own, an object for whose account it is otherwise.
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+enum Cached {
+    Balance(Vec<CachedUnit>),
+    Redirect { account: OwnerId, version: Version },
+}
+
+/// What is known of an owner, as it is held.
+pub(super) fn encode(known: &Known) -> CachedBalances {
+    let (version, cached, true_until) = match known {
+        Known::Balance(balance) => {
+            let units = balance.balances.iter().map(CachedUnit::from).collect();
+            (balance.version, Cached::Balance(units), balance.true_until())
+        }
+        Known::Redirect(redirect) => {
+            let cached = Cached::Redirect {
+                account: redirect.account_owner_id,
+                version: redirect.account_version,
+            };
+            (redirect.version, cached, None)
+        }
+    };
     CachedBalances {
-        version: balance.version,
-        payload: serde_json::to_string(&units).expect("codes, numbers and times are JSON"),
-        true_until: balance.true_until(),
+        version,
+        payload: serde_json::to_string(&cached).expect("codes, ids, numbers and times are JSON"),
+        true_until,
     }
 }
 
-/// Balances as they were; `None` for a form that another release wrote: then Postgres is asked.
-pub(super) fn decode(owner_id: OwnerId, held: &CachedBalances) -> Option<OwnerBalance> {
-    let units: Vec<CachedUnit> = serde_json::from_str(&held.payload).ok()?;
-    Some(OwnerBalance {
-        owner_id,
-        version: held.version,
-        balances: units.into_iter().map(UnitBalance::from).collect(),
+/// What was known; `None` for a form that another release wrote: then Postgres is asked.
+pub(super) fn decode(owner_id: OwnerId, held: &CachedBalances) -> Option<Known> {
+    Some(match serde_json::from_str(&held.payload).ok()? {
+        Cached::Balance(units) => Known::Balance(OwnerBalance {
+            owner_id,
+            version: held.version,
+            balances: units.into_iter().map(UnitBalance::from).collect(),
+        }),
+        Cached::Redirect { account, version } => Known::Redirect(Redirect {
+            owner_id,
+            version: held.version,
+            account_owner_id: account,
+            account_version: version,
+        }),
     })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use fealty_types::Version;
 
     #[test]
     fn balances_are_read_as_they_were_written() {
@@ -82,9 +109,22 @@ mod tests {
                 next_hold_end: Some(DateTime::UNIX_EPOCH),
             }],
         };
-        let mut held = encode(&balance);
-        assert_eq!(decode(balance.owner_id, &held), Some(balance.clone()));
+        let owner_id = balance.owner_id;
+        let known = Known::Balance(balance);
+        let mut held = encode(&known);
+        assert_eq!(decode(owner_id, &held), Some(known));
         held.payload = "[{}]".to_owned();
-        assert_eq!(decode(balance.owner_id, &held), None);
+        assert_eq!(decode(owner_id, &held), None);
+    }
+    #[test]
+    fn whose_account_it_is_is_read_as_it_was_written() {
+        let owner_id = OwnerId::generate_at(DateTime::UNIX_EPOCH);
+        let known = Known::Redirect(Redirect {
+            owner_id,
+            version: Version::try_new(11).unwrap(),
+            account_owner_id: OwnerId::generate_at(DateTime::UNIX_EPOCH),
+            account_version: Version::try_new(4).unwrap(),
+        });
+        assert_eq!(decode(owner_id, &encode(&known)), Some(known));
     }
 }

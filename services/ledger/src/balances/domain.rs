@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use fealty_types::{LotId, OwnerId, Points, UnitCode, Version};
 use serde::{Deserialize, Serialize};
 
+use super::AtLeast;
 use crate::posting::domain::{Lot, OwnerState};
 
 /// An owner's balances, all of one version.
@@ -76,7 +77,7 @@ pub enum Consistency {
     /// The fastest answer there is.
     Eventual,
     /// At least that version.
-    AtLeast(Version),
+    AtLeast(AtLeast),
     /// The ledger of record.
     Strong,
 }

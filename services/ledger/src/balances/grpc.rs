@@ -14,8 +14,8 @@ use fealty_service::call::serve;
 use fealty_types::{OwnerId, UnitCode, Version};
 use tonic::{Request, Response, Status};
 
-use super::Balances;
 use super::domain::{Consistency, LotPosition, LotsOf, OwnerBalance, UnitBalance, UnitLot};
+use super::{AtLeast, Balances};
 
 const LIST_LOTS: &str = "/fealty.ledger.v1.BalanceService/ListLots";
 
@@ -68,19 +68,30 @@ impl BalanceService for Balances {
 fn parse_get(message: &pb::GetBalanceRequest) -> Result<(OwnerId, Consistency), ApiError> {
     let mut v = Violations::default();
     let owner_id = v.check("owner_id", fields::parse::<OwnerId>(&message.owner_id));
+    let of = v.check(
+        "version_owner_id",
+        fields::optional::<OwnerId>(&message.version_owner_id),
+    );
     let consistency = v.within("consistency", |v| {
-        parse_consistency(v, message.consistency.as_ref())
+        parse_consistency(v, message.consistency.as_ref(), of.flatten())
     });
+    if !message.version_owner_id.is_empty() && !matches!(consistency, None | Some(Consistency::AtLeast(_))) {
+        v.add("version_owner_id", "must be empty where no version is asked for");
+    }
     v.finish_with(|| Some((owner_id?, consistency?)))
 }
 
-fn parse_consistency(v: &mut Violations, message: Option<&pb_type::Consistency>) -> Option<Consistency> {
+fn parse_consistency(
+    v: &mut Violations,
+    message: Option<&pb_type::Consistency>,
+    of: Option<OwnerId>,
+) -> Option<Consistency> {
     match message.and_then(|message| message.requirement) {
         None | Some(Requirement::Eventual(true)) => Some(Consistency::Eventual),
         Some(Requirement::Strong(true)) => Some(Consistency::Strong),
         Some(Requirement::AtLeastVersion(version)) => v
             .check("at_least_version", Version::try_new(version))
-            .map(Consistency::AtLeast),
+            .map(|version| Consistency::AtLeast(AtLeast { version, of })),
         Some(Requirement::Eventual(false)) => {
             v.add("eventual", "must be true where it is set");
             None

@@ -83,9 +83,10 @@ impl Debt {
         }
     }
 
-    /// The outcome is known: nobody but these was changed.
-    pub(crate) fn committed(&mut self, changed: &HashSet<OwnerId>) {
-        self.owners.retain(|owner| changed.contains(owner));
+    /// The outcome is known: these were changed, and nobody else. They may be others than those who were named before:
+    /// whose account it is, is known only under the locks.
+    pub(crate) fn committed(&mut self, changed: HashSet<OwnerId>) {
+        self.owners = changed;
         self.is_committed = true;
     }
 
@@ -132,7 +133,7 @@ mod tests {
             program(),
             [put, lost, refused].into_iter(),
         );
-        debt.committed(&HashSet::from([put, lost]));
+        debt.committed(HashSet::from([put, lost]));
         debt.paid(put);
         assert_eq!(owed.take_due(9), []);
         drop(debt);

@@ -6,9 +6,8 @@ use fealty_redis::{BalanceKey, WriteOutcome};
 use futures::{StreamExt, stream};
 use tokio::time::Instant;
 
-use super::domain::OwnerBalance;
 use super::shared_reads::Freshness;
-use super::{Balances, cached};
+use super::{Balances, Known, cached};
 
 /// Owners of one step: some 100 ms of work.
 const STEP_COUNT: usize = 100;
@@ -51,18 +50,26 @@ impl Balances {
         all_answered
     }
 
-    /// Whether the owner's newest balances are in Redis now.
+    /// Whether the newest that there is of the owner, and of the account they use, is in Redis now.
     async fn repair(&self, key: BalanceKey) -> bool {
-        match self.reads.read(key, Freshness::AfterCall).await {
-            Ok(Some(state)) => {
-                let now = self.clock.now();
-                let balance = OwnerBalance::of(key.owner, &state, now);
-                let outcome = self.cache.put(key, &cached::encode(&balance), now).await;
-                outcome != WriteOutcome::Unavailable
-            }
+        let read = match self.reads.read(key, Freshness::AfterCall).await {
+            Ok(Some(read)) => read,
             // Nobody: there is nothing to show.
-            Ok(None) => true,
-            Err(_) => false,
+            Ok(None) => return true,
+            Err(_) => return false,
+        };
+        let now = self.clock.now();
+        let balance = Known::Balance(read.balance(now));
+        for known in read.redirect().map(Known::Redirect).into_iter().chain([balance]) {
+            let key = BalanceKey {
+                owner: known.owner_id(),
+                ..key
+            };
+            let outcome = self.cache.put(key, &cached::encode(&known), now).await;
+            if outcome == WriteOutcome::Unavailable {
+                return false;
+            }
         }
+        true
     }
 }

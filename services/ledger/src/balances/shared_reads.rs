@@ -7,11 +7,13 @@ use std::time::Duration;
 use fealty_postgres::transact::Isolation;
 use fealty_postgres::{Deadline, Scope, StorageError, TransactOptions, in_tx, transact};
 use fealty_redis::BalanceKey;
+use fealty_types::OwnerId;
 use futures::FutureExt;
 use futures::future::{BoxFuture, Shared, WeakShared};
+use sqlx::PgConnection;
 use sqlx::postgres::PgPool;
 
-use crate::posting::domain::OwnerState;
+use super::AccountRead;
 use crate::posting::find_states_in_tx;
 
 /// Longest that a shared read takes: it is nobody's alone, so no caller's own deadline can end it for the others. As
@@ -27,7 +29,13 @@ pub(super) enum Freshness {
     AfterCall,
 }
 
-type Outcome = Result<Option<Arc<OwnerState>>, Arc<StorageError>>;
+/// Looks at an owner whose account changes between one look and the next: the second look finds them by what the first
+/// saw. Accounts change a few times in the life of an owner, so that a third look is hardly ever needed.
+const LOOKS_MAX: u32 = 5;
+
+const READ_BALANCE: &str = "read_balance";
+
+type Outcome = Result<Option<AccountRead>, Arc<StorageError>>;
 type Read = Shared<BoxFuture<'static, Outcome>>;
 type WeakRead = WeakShared<BoxFuture<'static, Outcome>>;
 
@@ -102,19 +110,10 @@ impl SharedReads {
             let options = TransactOptions::read_only()
                 .isolation(Isolation::RepeatableRead)
                 .deadline(Deadline::after(READ_MAX));
-            let read = transact(
-                &pool,
-                "read_balance",
-                Scope::Program(key.program),
-                options,
-                |tx| {
-                    guard.starts();
-                    in_tx(async move {
-                        let (mut states, _) = find_states_in_tx(tx, key.program, &[key.owner]).await?;
-                        Ok(states.remove(&key.owner).map(Arc::new))
-                    })
-                },
-            );
+            let read = transact(&pool, READ_BALANCE, Scope::Program(key.program), options, |tx| {
+                guard.starts();
+                in_tx(look_in_tx(tx, key))
+            });
             read.await.map_err(Arc::new)
         }
         .boxed()
@@ -124,6 +123,31 @@ impl SharedReads {
         // Nobody panics while holding it; should it happen, the map is still whole.
         self.reads.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The owner and the account that they use, both as one statement saw them.
+async fn look_in_tx(tx: &mut PgConnection, key: BalanceKey) -> Result<Option<AccountRead>, StorageError> {
+    let mut owner_ids: Vec<OwnerId> = vec![key.owner];
+    for _ in 0..LOOKS_MAX {
+        let (mut states, _) = find_states_in_tx(&mut *tx, key.program, &owner_ids).await?;
+        let Some(owner) = states.get(&key.owner) else {
+            return Ok(None);
+        };
+        let version = owner.version;
+        let account_owner_id = owner.standing.account_owner_id.unwrap_or(key.owner);
+        if let Some(state) = states.remove(&account_owner_id) {
+            return Ok(Some(AccountRead {
+                owner_id: key.owner,
+                version,
+                account_owner_id,
+                state: Arc::new(state),
+            }));
+        }
+        owner_ids = vec![key.owner, account_owner_id];
+    }
+    Err(StorageError::LimitExceeded {
+        transaction: READ_BALANCE,
+    })
 }
 
 /// Belongs to one read: says when it looks, and clears up when it ends or all its callers have left.

@@ -16,7 +16,9 @@ mod command;
 mod entries;
 mod hold;
 mod lots;
+mod moving;
 mod record;
+mod standing;
 mod state;
 
 #[cfg(test)]
@@ -26,6 +28,8 @@ mod history;
 #[cfg(test)]
 mod model;
 #[cfg(test)]
+mod moving_properties;
+#[cfg(test)]
 mod properties;
 
 pub use account::{Account, Lot};
@@ -33,7 +37,9 @@ pub use change::{Change, Entry, EntryAccount, LotMovement, TakenBack, Transactio
 pub use command::{Captured, Command, Earned, NewHold, Spent, TakeBack};
 pub use hold::{Hold, HoldStatus, HoldStatusError, OPEN_HOLDS_MAX, Pin};
 pub use lots::OPEN_LOTS_MAX;
+pub use moving::{Moved, move_all, move_nothing};
 pub use record::Transaction;
+pub use standing::{Barred, Standing, barred};
 pub use state::OwnerState;
 
 use std::collections::BTreeMap;

@@ -51,7 +51,7 @@ pub trait Room: Sized + Send + Sync + 'static {
 /// When and where a work is decided.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Moment {
-    /// Whose accounts it is about.
+    /// Who was named: it is about the account that they use.
     pub owner_id: OwnerId,
     /// The transaction that it will be.
     pub transaction_id: TransactionId,
@@ -111,7 +111,8 @@ pub const fn is_remembered(refusal: &Refusal) -> bool {
         | Refusal::CurrencyMismatch { .. }
         | Refusal::HoldNotOpen { .. }
         | Refusal::CaptureExceedsHold { .. }
-        | Refusal::OwnerClosed(_) => true,
+        | Refusal::OwnerClosed(_)
+        | Refusal::OwnerSuspended(_) => true,
         Refusal::NotFound { .. }
         | Refusal::Exists { .. }
         | Refusal::EtagMismatch { .. }
@@ -119,6 +120,7 @@ pub const fn is_remembered(refusal: &Refusal) -> bool {
         | Refusal::RequestIdReused(_)
         | Refusal::FieldInvalid { .. }
         | Refusal::RuleOverlaps(_)
+        | Refusal::OwnerUnsuitable { .. }
         | Refusal::VersionAhead { .. } => false,
     }
 }

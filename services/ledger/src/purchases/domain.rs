@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use fealty_types::{LotId, Money, OwnerId, Points, PurchaseId, RuleId, TransactionId, UnitCode, Version};
+use serde::{Deserialize, Serialize};
 
 use crate::posting::domain::{Earned, TakeBack, TakenBack};
 use crate::refusal::{Refusal, Resource};
@@ -36,6 +37,28 @@ pub struct Purchase {
     pub lot_ids: Vec<LotId>,
     /// What has been refunded so far, in the currency of `money`. Never above it.
     pub refunded_minor: i64,
+}
+
+/// Where a purchase stands among those of its owner, by the order of recording. Versions tell apart what one account
+/// recorded at one instant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct PurchasePosition {
+    /// When it was recorded.
+    pub record_time: DateTime<Utc>,
+    /// The version that it made.
+    pub version: Version,
+    /// Which.
+    pub purchase_id: PurchaseId,
+}
+
+impl From<&Purchase> for PurchasePosition {
+    fn from(purchase: &Purchase) -> Self {
+        Self {
+            record_time: purchase.record_time,
+            version: purchase.version,
+            purchase_id: purchase.purchase_id,
+        }
+    }
 }
 
 /// What one rule gave for a purchase. At most one rule of a unit holds at an instant, so a unit comes once.

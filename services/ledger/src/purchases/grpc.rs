@@ -13,6 +13,7 @@ use fealty_service::call::{serve, serve_response};
 use fealty_types::{OwnerId, PurchaseId};
 use tonic::{Request, Response, Status};
 
+use super::domain::PurchasePosition;
 use super::{Purchases, Recording, Refunding};
 use crate::posting::grpc::respond;
 pub(super) use present::{encode_recorded, encode_refunded};
@@ -82,11 +83,11 @@ impl PurchaseService for Purchases {
             let size = v.check("page_size", PageSize::parse(message.page_size));
             let (owner_id, size) = v.finish_with(|| Some((owner_id?, size?)))?;
             let tokens = PageTokens::try_new(LIST_PURCHASES, Some(program), &owner_id)?;
-            let page = PageRequest::<i64>::try_new(tokens, size, &message.page_token)?;
+            let page = PageRequest::<PurchasePosition>::try_new(tokens, size, &message.page_token)?;
             let read = self
                 .list(program, owner_id, page.after(), page.count_max())
                 .await?;
-            let (purchases, next_page_token) = page.cut(read, |last| last.version.get())?;
+            let (purchases, next_page_token) = page.cut(read, |last| PurchasePosition::from(last))?;
             Ok(pb::ListPurchasesResponse {
                 purchases: purchases.iter().map(present::purchase).collect(),
                 next_page_token,

@@ -69,7 +69,7 @@ impl Room for Recording {
             .collect();
         Purchase {
             purchase_id: transaction.purchase_id.expect("the plan named it"),
-            owner_id: transaction.owner_id,
+            owner_id: transaction.named_owner_id(),
             version: transaction.version,
             source: transaction.source.clone(),
             receipt_id: transaction.receipt_id.clone().expect("a purchase has a receipt"),

@@ -93,7 +93,7 @@ impl Room for Refunding {
         let refund = Refund {
             refund_id: transaction.transaction_id,
             purchase_id: work.purchase_id,
-            owner_id: transaction.owner_id,
+            owner_id: transaction.named_owner_id(),
             source: transaction.source.clone(),
             money: work.money,
             occur_time: transaction.occur_time,

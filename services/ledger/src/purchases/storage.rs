@@ -7,7 +7,7 @@ use fealty_postgres::StorageError;
 use fealty_types::{OwnerId, ProgramId, PurchaseId};
 use sqlx::PgConnection;
 
-use super::domain::{Purchase, Refund};
+use super::domain::{Purchase, PurchasePosition, Refund};
 use rows::{EarningColumns, PurchaseRow, TakenBackColumns, array_text};
 pub(super) use sums::summarize_in_tx;
 
@@ -162,12 +162,12 @@ pub(super) async fn find_many_in_tx(
     .collect()
 }
 
-/// An owner's purchases before a version, the latest recorded first.
+/// An owner's purchases before a position, the latest recorded first.
 pub(super) async fn list_in_tx(
     tx: &mut PgConnection,
     program: ProgramId,
     owner_id: OwnerId,
-    before_version: Option<i64>,
+    before: Option<PurchasePosition>,
     count_max: i64,
 ) -> Result<Vec<Purchase>, StorageError> {
     sqlx::query_as!(
@@ -175,11 +175,15 @@ pub(super) async fn list_in_tx(
         r#"SELECT purchase_id AS "purchase_id: _", owner_id AS "owner_id: _", version AS "version: _", source, receipt_id,
                   money_minor, currency_code AS "currency_code: _", occur_time, record_time, rule_ids, unit_codes,
                   earned_values, debt_repaid_values, taken_back_values, lot_ids, refunded_minor
-           FROM purchase WHERE program = $1 AND owner_id = $2 AND ($3::bigint IS NULL OR version < $3)
-           ORDER BY version DESC LIMIT $4"#,
+           FROM purchase
+           WHERE program = $1 AND owner_id = $2
+                 AND ($3::timestamptz IS NULL OR (record_time, version, purchase_id) < ($3, $4::bigint, $5::uuid))
+           ORDER BY record_time DESC, version DESC, purchase_id DESC LIMIT $6"#,
         program.as_uuid(),
         owner_id.as_uuid(),
-        before_version,
+        before.map(|before| before.record_time),
+        before.map(|before| before.version.get()),
+        before.map(|before| before.purchase_id.as_uuid()),
         count_max,
     )
     .fetch_all(tx)

@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use fealty_types::{OwnerId, Points, UnitCode, Version};
+use serde::{Deserialize, Serialize};
 
 use crate::posting::Moment;
 use crate::posting::domain::{Command, Earned, Spent, TransactionKind};
@@ -76,10 +77,19 @@ pub struct StatementOf {
     pub occurred_from_time: Option<DateTime<Utc>>,
     /// Only what happened before this time.
     pub occurred_before_time: Option<DateTime<Utc>>,
-    /// Only versions before this one.
-    pub before: Option<Version>,
+    /// Only what stands before it.
+    pub before: Option<StatementPosition>,
     /// At most so many.
     pub count_max: i64,
+}
+
+/// Where a transaction stands in a statement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StatementPosition {
+    /// Whose account: a statement that was begun goes on with the same, whichever account its owner uses by then.
+    pub owner_id: OwnerId,
+    /// The version that it made.
+    pub version: Version,
 }
 
 #[cfg(test)]

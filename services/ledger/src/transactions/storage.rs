@@ -24,7 +24,7 @@ pub(super) async fn find_in_tx(
                   version AS "version!: Version", kind, request_id AS "request_id: RequestId", source, receipt_id,
                   purchase_id AS "purchase_id: PurchaseId", money_minor, currency_code AS "currency_code: CurrencyCode",
                   entries AS "entries: Json<Vec<EntryRow>>", lot_movements AS "lot_movements: Json<Vec<MovementRow>>",
-                  actor, reason, occur_time, record_time
+                  actor, reason, occur_time, record_time, on_behalf_of AS "on_behalf_of: OwnerId"
            FROM transaction WHERE program = $1 AND transaction_id = $2 AND version IS NOT NULL"#,
         program.as_uuid(),
         id.as_uuid(),
@@ -47,9 +47,11 @@ pub(super) async fn list_in_tx(
                   version AS "version!: Version", kind, request_id AS "request_id: RequestId", source, receipt_id,
                   purchase_id AS "purchase_id: PurchaseId", money_minor, currency_code AS "currency_code: CurrencyCode",
                   entries AS "entries: Json<Vec<EntryRow>>", lot_movements AS "lot_movements: Json<Vec<MovementRow>>",
-                  actor, reason, occur_time, record_time
+                  actor, reason, occur_time, record_time, on_behalf_of AS "on_behalf_of: OwnerId"
            FROM transaction
-           WHERE program = $1 AND owner_id = $2 AND version IS NOT NULL
+           WHERE program = $1 AND version IS NOT NULL
+                 AND owner_id = coalesce($9::uuid, (SELECT coalesce(o.account_owner_id, o.owner_id) FROM owner o
+                                                    WHERE o.program = $1 AND o.owner_id = $2))
                  AND ($3::bigint IS NULL OR version < $3)
                  AND (cardinality($4::text[]) = 0 OR kind = ANY($4))
                  AND ($5::text IS NULL OR $5 = ANY(unit_codes))
@@ -58,12 +60,13 @@ pub(super) async fn list_in_tx(
            ORDER BY version DESC LIMIT $8"#,
         program.as_uuid(),
         asked.owner_id.as_uuid(),
-        asked.before.map(Version::get),
+        asked.before.map(|before| before.version.get()),
         &kinds,
         asked.unit_code.as_ref().map(UnitCode::as_str),
         asked.occurred_from_time,
         asked.occurred_before_time,
         asked.count_max,
+        asked.before.map(|before| before.owner_id.as_uuid()),
     )
     .fetch_all(tx)
     .await?
@@ -89,6 +92,7 @@ struct TransactionRow {
     reason: String,
     occur_time: DateTime<Utc>,
     record_time: DateTime<Utc>,
+    on_behalf_of: Option<OwnerId>,
 }
 
 impl TryFrom<TransactionRow> for Transaction {
@@ -99,6 +103,7 @@ impl TryFrom<TransactionRow> for Transaction {
         Ok(Self {
             transaction_id: row.transaction_id,
             owner_id: row.owner_id,
+            on_behalf_of: row.on_behalf_of,
             version: row.version,
             kind: kind.map_err(|error| StorageError::corrupt("transaction.kind", error))?,
             entries: row.entries.0.into_iter().map(Entry::from).collect(),

@@ -84,7 +84,7 @@ async fn without_members_and_without_redis_it_serves_whom_it_knows() {
     let owner_id = ledger.open_owner().await;
     let request = pb::GetBalanceRequest {
         owner_id,
-        consistency: None,
+        ..pb::GetBalanceRequest::default()
     };
     let balance = ledger
         .balances()

@@ -272,6 +272,7 @@ impl Ledger {
         let request = pb::GetBalanceRequest {
             owner_id: owner_id.to_owned(),
             consistency,
+            ..pb::GetBalanceRequest::default()
         };
         let response = self.balances().get_balance(self.call(request)).await?;
         Ok(response.into_inner().balance.expect("a balance"))

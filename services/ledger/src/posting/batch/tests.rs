@@ -4,14 +4,16 @@ use std::collections::BTreeMap;
 
 use chrono::TimeDelta;
 use fealty_postgres::StorageError;
-use fealty_types::{Points, ProgramId, RequestId};
+use fealty_types::{HoldId, Points, ProgramId, RequestId, UnitCode, Version};
 use proptest::prelude::*;
 use sha2::{Digest, Sha256};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::*;
-use crate::posting::domain::{Account, Captured, Command, Earned, HoldStatus, NewHold, Spent};
+use crate::posting::domain::{
+    Account, Captured, Command, Earned, Hold, HoldStatus, Lot, NewHold, Spent, TransactionKind,
+};
 
 /// A room whose works are commands.
 struct Plain;

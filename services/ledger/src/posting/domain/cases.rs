@@ -275,6 +275,32 @@ fn a_hold_ends_at_its_instant_whenever_that_is_written_down() {
 }
 
 #[test]
+fn what_is_credited_leaves_room_for_what_may_come_back() {
+    let mut history = History::new();
+    after(&mut history, &credit(i64::MAX, None));
+    after(&mut history, &hold(i64::MAX, 5));
+    // Into a lot of its own: each of the two is not too large.
+    let one_more = history.command(&credit(1, Some(9))).unwrap();
+    assert_eq!(history.decide(&one_more), Err(Refusal::AmountOverflow(unit(0))));
+    history.at += TimeDelta::hours(5);
+    history.sweep();
+    assert_eq!(history.state.available(&unit(0)).get(), i64::MAX);
+    check(&history).unwrap();
+}
+
+#[test]
+fn what_is_held_of_a_lot_is_not_told_to_end_with_it() {
+    let mut history = History::new();
+    after(&mut history, &credit(30, Some(5)));
+    after(&mut history, &credit(20, Some(9)));
+    after(&mut history, &hold(30, 2));
+    let account = &history.state.accounts[&unit(0)];
+    let at = |hours| history.at + TimeDelta::hours(hours);
+    assert_eq!(account.next_end(history.at), Some((at(9), Points::new(20))));
+    assert_eq!(account.next_hold_end(), Some(at(2)));
+}
+
+#[test]
 fn so_many_holds_are_open_at_once_and_no_more() {
     let mut history = History::new();
     after(&mut history, &credit(1_000, None));

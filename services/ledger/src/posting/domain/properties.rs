@@ -46,6 +46,12 @@ pub fn check(history: &History) -> Result<(), TestCaseError> {
         "{:?}",
         change.entries
     );
+    prop_assert!(
+        change
+            .lot_movements
+            .iter()
+            .all(|movement| !movement.value.is_zero())
+    );
     for entry in &change.entries {
         prop_assert!(!entry.value.is_zero());
         prop_assert_eq!(
@@ -199,6 +205,11 @@ fn run(steps: &[Step], named_lots: bool) -> Result<History, TestCaseError> {
             }
         }
         let alone = history.state.as_of(history.at).into_owned();
+        prop_assert_eq!(
+            alone.version,
+            history.state.version,
+            "what time does is no version until it is written down"
+        );
         history.sweep();
         model.sweep(history.at);
         check(&history)?;

@@ -10,8 +10,10 @@ use super::{Entry, LotMovement, TransactionKind};
 pub struct Transaction {
     /// Its id.
     pub transaction_id: TransactionId,
-    /// Whose.
+    /// Whose account.
     pub owner_id: OwnerId,
+    /// Who was named, where that is another: somebody who uses the account.
+    pub on_behalf_of: Option<OwnerId>,
     /// The owner's version that it made.
     pub version: Version,
     /// What kind of thing happened.
@@ -38,4 +40,12 @@ pub struct Transaction {
     pub occur_time: DateTime<Utc>,
     /// When the ledger learned of it.
     pub record_time: DateTime<Utc>,
+}
+
+impl Transaction {
+    /// Who was named.
+    #[must_use]
+    pub fn named_owner_id(&self) -> OwnerId {
+        self.on_behalf_of.unwrap_or(self.owner_id)
+    }
 }

@@ -1,6 +1,7 @@
 //! Locks owners and reads what they have.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 use chrono::{DateTime, Utc};
 use fealty_postgres::StorageError;
@@ -9,25 +10,33 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::holds;
-use crate::posting::domain::{Account, Lot, OwnerState};
+use crate::owners::domain::OwnerStatus;
+use crate::posting::domain::{Account, Lot, OwnerState, Standing};
 
-/// Locks the owners for a posting, in the order of their ids, so that nobody waits in a circle.
+/// Locks the owners for a posting, and those whose accounts they use and who are meant by them, all in the order of their
+/// ids, so that nobody waits in a circle. Answers whom it locked.
 ///
-/// `NO KEY` is enough to keep other postings out. What was read before the lock came may be old: read again after it.
+/// `NO KEY` is enough to keep other postings out. What was read before the lock came may be old: read again after it. An
+/// owner who was led elsewhere meanwhile is led to somebody who is not locked: then it has to be done again.
 pub(crate) async fn lock_owners_in_tx(
     tx: &mut PgConnection,
     program: ProgramId,
     owner_ids: &[OwnerId],
-) -> Result<(), StorageError> {
-    sqlx::query!(
-        r#"SELECT o.owner_id FROM owner o JOIN unnest($2::uuid[]) AS u (owner_id) ON o.owner_id = u.owner_id
+) -> Result<Vec<OwnerId>, StorageError> {
+    let locked = sqlx::query_scalar!(
+        r#"SELECT o.owner_id AS "owner_id: OwnerId"
+           FROM owner o
+           JOIN (SELECT u.owner_id FROM unnest($2::uuid[]) AS u (owner_id)
+                 UNION SELECT unnest(ARRAY[n.account_owner_id, n.merged_into_owner_id]) FROM owner n
+                       WHERE n.program = $1 AND n.owner_id = ANY($2) AND n.account_owner_id IS NOT NULL)
+                AS named (owner_id) ON o.owner_id = named.owner_id
            WHERE o.program = $1 ORDER BY o.owner_id FOR NO KEY UPDATE OF o"#,
         program.as_uuid(),
         &uuids(owner_ids),
     )
     .fetch_all(tx)
     .await?;
-    Ok(())
+    Ok(locked)
 }
 
 /// Postgres's clock, as the statement that read something began.
@@ -46,7 +55,8 @@ pub(crate) async fn find_states_in_tx(
     let rows = sqlx::query_as!(
         StateRow,
         r#"SELECT statement_timestamp() AS "now!", o.owner_id AS "owner_id: OwnerId", o.version AS "version: Version",
-                  o.last_time, a.unit_code AS "unit_code?: UnitCode", a.available AS "available?: Points",
+                  o.last_time, o.status, o.account_owner_id AS "account_owner_id: OwnerId",
+                  o.merged_into_owner_id AS "merged_into_owner_id: OwnerId", a.unit_code AS "unit_code?: UnitCode", a.available AS "available?: Points",
                   a.held AS "held?: Points", a.debt AS "debt?: Points", l.lot_id AS "lot_id?: LotId",
                   l.value_left AS "value_left?: Points", l.value_held AS "value_held?: Points",
                   l.value_credited AS "value_credited?: Points", l.expire_time AS "expire_time?",
@@ -65,10 +75,10 @@ pub(crate) async fn find_states_in_tx(
     let now = rows.first().map(|row| Now(row.now));
     let mut states: HashMap<OwnerId, OwnerState> = HashMap::with_capacity(owner_ids.len());
     for row in rows {
-        let state = states.entry(row.owner_id).or_insert_with(|| OwnerState {
-            version: row.version,
-            ..OwnerState::opened_at(row.last_time)
-        });
+        let state = match states.entry(row.owner_id) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(new) => new.insert(row.owner()?),
+        };
         row.add_to(state)?;
     }
     add_holds_in_tx(tx, program, &mut states).await?;
@@ -104,6 +114,9 @@ struct StateRow {
     owner_id: OwnerId,
     version: Version,
     last_time: DateTime<Utc>,
+    status: String,
+    account_owner_id: Option<OwnerId>,
+    merged_into_owner_id: Option<OwnerId>,
     unit_code: Option<UnitCode>,
     available: Option<Points>,
     held: Option<Points>,
@@ -117,6 +130,20 @@ struct StateRow {
 }
 
 impl StateRow {
+    /// The owner without accounts.
+    fn owner(&self) -> Result<OwnerState, StorageError> {
+        let status = self.status.parse::<OwnerStatus>();
+        Ok(OwnerState {
+            version: self.version,
+            standing: Standing {
+                status: status.map_err(|error| StorageError::corrupt("owner.status", error))?,
+                account_owner_id: self.account_owner_id,
+                merged_into_owner_id: self.merged_into_owner_id,
+            },
+            ..OwnerState::opened_at(self.last_time)
+        })
+    }
+
     fn add_to(self, state: &mut OwnerState) -> Result<(), StorageError> {
         let (Some(unit_code), Some(available), Some(held), Some(debt)) =
             (self.unit_code, self.available, self.held, self.debt)

@@ -8,18 +8,18 @@ use fealty_rpc::fields::TimeRange;
 use fealty_rpc::page::{PageRequest, PageSize};
 use fealty_rpc::page_token::PageTokens;
 use fealty_rpc::violations::{Problem, Violations};
-use fealty_types::{OwnerId, ProgramId, UnitCode, Version};
+use fealty_types::{OwnerId, ProgramId, UnitCode};
 
 use super::present;
 use crate::posting::domain::{Transaction, TransactionKind};
-use crate::transactions::domain::StatementOf;
+use crate::transactions::domain::{StatementOf, StatementPosition};
 
 const LIST_TRANSACTIONS: &str = "/fealty.ledger.v1.TransactionService/ListTransactions";
 
 /// A page that is asked for.
 pub(super) struct Page {
     pub(super) asked: StatementOf,
-    page: PageRequest<Version>,
+    page: PageRequest<StatementPosition>,
 }
 
 pub(super) fn parse(program: ProgramId, message: &pb::ListTransactionsRequest) -> Result<Page, ApiError> {
@@ -69,7 +69,10 @@ fn tokens(program: ProgramId, asked: &StatementOf) -> Result<PageTokens, ApiErro
 
 impl Page {
     pub(super) fn present(&self, read: Vec<Transaction>) -> Result<pb::ListTransactionsResponse, ApiError> {
-        let (transactions, next_page_token) = self.page.cut(read, |last| last.version)?;
+        let (transactions, next_page_token) = self.page.cut(read, |last| StatementPosition {
+            owner_id: last.owner_id,
+            version: last.version,
+        })?;
         Ok(pb::ListTransactionsResponse {
             transactions: transactions.iter().map(present).collect(),
             next_page_token,

@@ -2,7 +2,7 @@
 
 use fealty_proto::ledger::v1 as pb;
 use fealty_rpc::present::{money, timestamp};
-use fealty_types::{Points, PurchaseId, RequestId};
+use fealty_types::{OwnerId, Points, PurchaseId, RequestId};
 use prost::Message;
 
 use crate::balances;
@@ -47,6 +47,11 @@ pub fn present(transaction: &Transaction) -> pb::Transaction {
         occur_time: Some(timestamp(transaction.occur_time)),
         record_time: Some(timestamp(transaction.record_time)),
         money: transaction.money.map(money),
+        on_behalf_of_owner_id: transaction
+            .on_behalf_of
+            .as_ref()
+            .map(OwnerId::to_string)
+            .unwrap_or_default(),
     }
 }
 

@@ -1,0 +1,177 @@
+//! What a posting makes of owners, until it is written.
+
+use std::collections::{BTreeMap, HashMap};
+
+use chrono::{DateTime, Utc};
+use fealty_types::{HoldId, LotId, OwnerId, TransactionId, UnitCode, Version};
+
+use super::domain::{self, Change, Decision, Hold, Lot, OwnerState, Transaction, TransactionKind};
+use super::storage::{NewTransaction, Outcome, OwnerChange};
+use crate::balances::domain::OwnerBalance;
+
+/// Who acts when time does.
+const ACTOR_LEDGER: &str = "ledger";
+
+/// Owners as they were read, and what was decided about them since.
+pub(super) struct Books {
+    owners: HashMap<OwnerId, OwnerState>,
+    transactions: Vec<NewTransaction>,
+    touched: BTreeMap<OwnerId, Touched>,
+}
+
+/// What was done to an owner so far.
+struct Touched {
+    before: OwnerState,
+    lots: BTreeMap<LotId, (UnitCode, Lot)>,
+    holds: BTreeMap<HoldId, Hold>,
+}
+
+/// What is to be written, and what can be shown once it is.
+pub(super) struct Closed {
+    /// To record or remember, in the order of decision.
+    pub(super) transactions: Vec<NewTransaction>,
+    /// Owners that changed, by id.
+    pub(super) owners: Vec<OwnerChange>,
+    /// The newest balances of the owners that changed.
+    pub(super) balances: Vec<OwnerBalance>,
+}
+
+impl Books {
+    /// Of owners as they were read under their locks.
+    pub(super) const fn open(owners: HashMap<OwnerId, OwnerState>) -> Self {
+        Self {
+            owners,
+            transactions: Vec::new(),
+            touched: BTreeMap::new(),
+        }
+    }
+
+    /// An owner as they are by now; `None` if there is none.
+    pub(super) fn find(&self, owner_id: OwnerId) -> Option<&OwnerState> {
+        self.owners.get(&owner_id)
+    }
+
+    /// Writes off what has ended by `at`, in transactions of their own.
+    pub(super) fn sweep(&mut self, owner_id: OwnerId, at: DateTime<Utc>) {
+        while let Some(decision) = domain::sweep(&self.owners[&owner_id], at) {
+            self.record_swept(owner_id, at, decision);
+        }
+    }
+
+    fn record_swept(&mut self, owner_id: OwnerId, at: DateTime<Utc>, decision: Decision) {
+        let mut transaction = Transaction {
+            occur_time: swept_time(&decision.change, &decision.holds).unwrap_or(at),
+            ..Transaction::by_ledger(owner_id, at)
+        };
+        self.apply(&mut transaction, decision);
+        self.push_by_ledger(transaction);
+    }
+
+    /// Takes a decision over into the owner's state, and into its transaction.
+    pub(super) fn apply(&mut self, transaction: &mut Transaction, decision: Decision) {
+        let Decision {
+            change,
+            mut state,
+            lots,
+            holds,
+        } = decision;
+        state.last_time = transaction.record_time;
+        transaction.version = change.version;
+        transaction.kind = change.kind;
+        transaction.entries = change.entries;
+        transaction.lot_movements = change.lot_movements;
+        let before = self.owners.insert(transaction.owner_id, state);
+        let before = before.expect("a decision is about an owner that was read");
+        let touched = self.touched.entry(transaction.owner_id);
+        let touched = touched.or_insert_with(|| Touched {
+            before,
+            lots: BTreeMap::new(),
+            holds: BTreeMap::new(),
+        });
+        touched
+            .holds
+            .extend(holds.into_iter().map(|hold| (hold.hold_id, hold)));
+        touched
+            .lots
+            .extend(lots.into_iter().map(|(unit, lot)| (lot.lot_id, (unit, lot))));
+    }
+
+    /// Keeps what was decided for the writes.
+    pub(super) fn push(&mut self, new: NewTransaction) {
+        self.transactions.push(new);
+    }
+
+    /// Keeps what no request is remembered by.
+    pub(super) fn push_by_ledger(&mut self, transaction: Transaction) {
+        self.push(NewTransaction {
+            transaction,
+            outcome: Outcome::Posted,
+            command_hash: None,
+            answer: None,
+        });
+    }
+
+    /// All of it.
+    pub(super) fn close(self) -> Closed {
+        let mut owners = Vec::with_capacity(self.touched.len());
+        let mut balances = Vec::with_capacity(self.touched.len());
+        for (owner_id, Touched { before, lots, holds }) in self.touched {
+            let after = &self.owners[&owner_id];
+            balances.push(OwnerBalance::of(owner_id, after, after.last_time));
+            let changed = after
+                .accounts
+                .iter()
+                .filter(|(unit, account)| before.accounts.get(*unit) != Some(account));
+            owners.push(OwnerChange {
+                owner_id,
+                version_before: before.version,
+                version: after.version,
+                last_time: after.last_time,
+                accounts: changed
+                    .map(|(unit, account)| (unit.clone(), account.clone()))
+                    .collect(),
+                lots: lots.into_values().collect(),
+                holds: holds.into_values().collect(),
+            });
+        }
+        Closed {
+            transactions: self.transactions,
+            owners,
+            balances,
+        }
+    }
+}
+
+impl Transaction {
+    /// What nobody sent a request for: it says itself what happened.
+    pub(super) fn by_ledger(owner_id: OwnerId, at: DateTime<Utc>) -> Self {
+        Self {
+            transaction_id: TransactionId::generate_at(at),
+            owner_id,
+            on_behalf_of: None,
+            version: Version::ZERO,
+            kind: TransactionKind::Expire,
+            entries: Vec::new(),
+            lot_movements: Vec::new(),
+            source: String::new(),
+            receipt_id: None,
+            purchase_id: None,
+            money: None,
+            actor: ACTOR_LEDGER.to_owned(),
+            reason: String::new(),
+            request_id: None,
+            occur_time: at,
+            record_time: at,
+        }
+    }
+}
+
+/// When what time did by itself happened. The ends of lots may differ: each movement names its own, and the transaction
+/// the last.
+fn swept_time(change: &Change, holds: &[Hold]) -> Option<DateTime<Utc>> {
+    if change.kind == TransactionKind::Release {
+        return holds.first().map(|hold| hold.expire_time);
+    }
+    let movements = change.lot_movements.iter();
+    movements.filter_map(|movement| movement.expire_time).max()
+}

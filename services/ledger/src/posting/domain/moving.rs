@@ -1,0 +1,101 @@
+//! What moves from one owner to another when a household is joined or owners are merged: everything.
+//!
+//! Each of the two has a change of their own. Between them the points lie in the program's account
+//! [`EntryAccount::ProgramMoved`]: what the one change puts there, the other takes, so that it is empty after both.
+
+use fealty_types::{Points, UnitCode};
+
+use super::{Account, Decision, Draft, EntryAccount, Lot, NewLotId, OwnerState, TransactionKind, overflow};
+use crate::refusal::Refusal;
+
+/// What a move did to both owners.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Moved {
+    /// To whom had it.
+    pub from: Decision,
+    /// To whom has it now.
+    pub into: Decision,
+}
+
+/// Moves all that an owner has and owes to another. Lots keep their ends, their age and their ids, unless the other has
+/// one of the same end already: then they become one. What both had and owed together pays itself off.
+///
+/// What has ended must have been swept before, on both sides, and nothing of the owner's may be held
+/// ([`OwnerState::has_open_holds`]).
+pub fn move_all(from: &OwnerState, into: &OwnerState) -> Result<Moved, Refusal> {
+    let (mut giver, mut taker) = (from.clone(), into.clone());
+    let (mut given, mut taken) = (Draft::default(), Draft::default());
+    for (unit, account) in &mut giver.accounts {
+        let account = given.give(unit, account);
+        if !account.lots.is_empty() || account.debt.is_positive() {
+            taken.take_over(unit, account, taker.account_mut(unit))?;
+        }
+    }
+    Ok(Moved {
+        from: given.finish(TransactionKind::Move, giver),
+        into: taken.finish(TransactionKind::Move, taker),
+    })
+}
+
+/// The change of an owner who uses another account from now on, with nothing to take along.
+#[must_use]
+pub fn move_nothing(state: &OwnerState) -> Decision {
+    Draft::default().finish(TransactionKind::Move, state.clone())
+}
+
+impl OwnerState {
+    /// Whether something is set aside for a hold.
+    #[must_use]
+    pub fn has_open_holds(&self) -> bool {
+        self.holds().next().is_some()
+    }
+}
+
+impl Draft {
+    /// Empties an account, and answers what was in it.
+    fn give(&mut self, unit: &UnitCode, account: &mut Account) -> Account {
+        let given = std::mem::take(account);
+        self.post_move(unit, &given, -1);
+        self.lot_changes.extend(given.lots.iter().map(|lot| {
+            let empty = Lot {
+                value_left: Points::ZERO,
+                ..lot.clone()
+            };
+            empty.moved(unit, Points::new(-lot.value_left.get()))
+        }));
+        given
+    }
+
+    /// Puts what was in another's account into this one, and pays off debt.
+    fn take_over(&mut self, unit: &UnitCode, given: Account, account: &mut Account) -> Result<(), Refusal> {
+        self.post_move(unit, &given, 1);
+        account.debt = account
+            .debt
+            .checked_add(given.debt)
+            .ok_or_else(|| overflow(unit))?;
+        for lot in given.lots {
+            let mut same_id = || lot.lot_id;
+            let age = (lot.create_time, &mut same_id as NewLotId<'_>);
+            let taken = account.credit(unit, lot.value_left, lot.expire_time, age);
+            let taken = taken.ok_or_else(|| overflow(unit))?;
+            self.lot_changes.extend(taken.lots);
+            self.holds.extend(taken.holds);
+        }
+        let repaid = account.repay(account.available);
+        self.lot_changes.extend(account.take(unit, repaid, &[]));
+        self.book
+            .post(unit, EntryAccount::OwnerAvailable, -i128::from(repaid.get()));
+        self.book.post(unit, EntryAccount::OwnerDebt, repaid.get().into());
+        Ok(())
+    }
+
+    /// One side of a move: into the owner's accounts, or (with a sign of -1) out of them.
+    fn post_move(&mut self, unit: &UnitCode, moved: &Account, sign: i128) {
+        let (available, debt) = (i128::from(moved.available.get()), i128::from(moved.debt.get()));
+        self.book
+            .post(unit, EntryAccount::OwnerAvailable, sign * available);
+        self.book.post(unit, EntryAccount::OwnerDebt, -sign * debt);
+        self.book
+            .post(unit, EntryAccount::ProgramMoved, -sign * (available - debt));
+    }
+}
