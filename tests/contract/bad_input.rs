@@ -4,6 +4,7 @@
 mod administration;
 mod anybody;
 mod case;
+mod holds;
 mod people;
 mod postings;
 mod terms;
@@ -51,6 +52,7 @@ async fn every_method_names_every_bad_field_and_knows_nothing_of_other_programs(
             people::cases,
             terms::cases,
             postings::cases,
+            holds::cases,
         ]
         .into_iter()
         .flat_map(|cases| cases(&world))

@@ -4,13 +4,16 @@ use std::time::Duration;
 
 use fealty::services::{PerService, ServiceName};
 use fealty_proto::access::v1::Scope;
-use fealty_proto::ledger::v1::{CreateUnitRequest, ListEarningRulesRequest, ShortfallPolicy, Unit};
+use fealty_proto::ledger::v1::{
+    CreateUnitRequest, HoldPointsRequest, ListEarningRulesRequest, ShortfallPolicy, Unit,
+};
 use fealty_proto::members::v1::identifier::Value;
 use fealty_proto::members::v1::{CreateStaffMemberRequest, RevokeApiKeyRequest, StaffMember};
+use fealty_proto::types::v1::Amount;
 use fealty_tests::bounded::eventually;
 use fealty_tests::database::Database;
 use fealty_tests::raw::{Raw, Refusal};
-use fealty_tests::shop::{Shop, create_key, purchase, request_id, scopes_of_program};
+use fealty_tests::shop::{Shop, UNIT, create_key, purchase, request_id, scopes_of_program};
 use fealty_tests::suite::Suite;
 
 use super::case::Caller;
@@ -51,6 +54,8 @@ pub struct Somebody {
     pub purchase_id: String,
     /// The transaction that recorded it.
     pub transaction_id: String,
+    /// Points of theirs that are set aside.
+    pub hold_id: String,
     /// A rule of their shop.
     pub rule_id: String,
     /// A unit of their shop alone.
@@ -152,6 +157,16 @@ async fn somebody(shop: &Shop, name: &str) -> Somebody {
         .into_message()
         .purchase
         .expect("it is answered");
+    let request = HoldPointsRequest {
+        request_id: request_id(),
+        owner_id: member.member_id.clone(),
+        amount: Some(Amount {
+            unit_code: UNIT.to_owned(),
+            value: 1,
+        }),
+        ..HoldPointsRequest::default()
+    };
+    let held = shop.ledger.hold_points(request).await.expect("a hold");
     let rules = shop
         .ledger
         .list_earning_rules(ListEarningRulesRequest::default())
@@ -187,6 +202,7 @@ async fn somebody(shop: &Shop, name: &str) -> Somebody {
         member_id: member.member_id,
         purchase_id: bought.purchase_id,
         transaction_id: bought.transaction_id,
+        hold_id: held.into_message().hold.expect("it is answered").hold_id,
         rule_id: rules[0].rule_id.clone(),
         unit_code,
         api_key_id,
