@@ -7,7 +7,7 @@ use fealty_rpc::present::timestamp;
 use futures::future::join_all;
 use tonic::Code;
 
-use crate::harness::{World, asking, by_hand, invalid, new_id, plain, refused, reply};
+use crate::harness::{World, asking, by_hand, hexadecimal, invalid, new_id, plain, refused, reply};
 
 async fn answer(world: &World, answer_id: &str) -> pb::Answer {
     let request = pb::GetAnswerRequest {
@@ -201,7 +201,7 @@ async fn what_somebody_wrote_is_nowhere_in_the_database() {
         world.submit(&token, 2, text).await.unwrap();
         tokens.push(token);
     }
-    let hexadecimal: String = text.bytes().map(|byte| format!("{byte:02x}")).collect();
+    let hexadecimal = hexadecimal(text.as_bytes());
     for (table, rows) in world.contents().await {
         let rows = rows.unwrap_or_default();
         assert!(

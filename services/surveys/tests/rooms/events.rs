@@ -15,7 +15,7 @@ const SILENCE: Duration = Duration::from_millis(1_500);
 
 /// Everything that the feed has told the shop until now.
 pub async fn told(world: &World) -> Vec<pb::Event> {
-    let client = EventsClient::try_new(&client_config(&world.serving, &world.shop.key)).unwrap();
+    let client = EventsClient::try_new(&client_config(&world.serving, &world.shop.key)).expect("a client");
     let mut stream = client.watch(pb::WatchEventsRequest::default());
     let mut told = Vec::new();
     while let Ok(answer) = timeout(SILENCE, stream.next()).await {

@@ -1,7 +1,7 @@
 //! A running surveys service with a database of its own, programs and keys planted into its copy of the access records,
 //! and what tests ask it.
 
-use std::fmt::Debug;
+use std::fmt::{Debug, Write as _};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -84,6 +84,14 @@ impl Drop for World {
 /// A time on a Sunday in spring, at which nothing particular happens.
 pub fn noon() -> DateTime<Utc> {
     "2026-03-15T12:00:00Z".parse().expect("a time")
+}
+
+/// Bytes as Postgres shows them.
+pub fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }
 
 pub fn new_id() -> String {

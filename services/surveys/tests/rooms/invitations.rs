@@ -7,7 +7,7 @@ use fealty_proto::types::v1::ErrorReason;
 use fealty_rpc::present::timestamp;
 use tonic::Code;
 
-use crate::harness::{SERVICE_KEY, World, by_hand, invalid, new_id, plain, refused};
+use crate::harness::{SERVICE_KEY, World, by_hand, hexadecimal, invalid, new_id, plain, refused};
 use crate::members::Says;
 
 #[tokio::test]
@@ -250,7 +250,7 @@ async fn no_token_is_in_the_database() {
             .unwrap()
     };
     assert_eq!(bytes.len(), 32, "256 bits");
-    let hexadecimal: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    let hexadecimal = hexadecimal(&bytes);
     for (table, rows) in world.contents().await {
         let rows = rows.unwrap_or_default();
         assert!(!rows.contains(&token) && !rows.contains(&hexadecimal), "{table}");

@@ -6,7 +6,7 @@ use fealty_proto::surveys::v1 as pb;
 use fealty_proto::types::v1::ErrorReason;
 use tonic::Code;
 
-use crate::harness::{World, asking, by_hand, database, new_id, plain, refused, reply};
+use crate::harness::{World, by_hand, database, new_id, plain, refused, reply};
 
 #[tokio::test]
 async fn every_table_with_a_program_is_fenced() {
@@ -22,24 +22,11 @@ fn not_there<T: std::fmt::Debug>(result: Result<T, CallError>) {
 }
 
 #[tokio::test]
-async fn another_programs_surveys_invitations_and_answers_are_not_there() {
+async fn another_programs_surveys_and_scores_are_not_there() {
     let world = World::start().await;
-    let survey = world
-        .open_survey(by_hand(), asking(&[(pb::ScoreGroup::All, false)]))
-        .await;
-    let survey_id = survey.survey_id.clone();
-    let (answered, token) = world.invited(&survey_id, &new_id()).await;
-    let answer_id = world.submit(&token, 9, "Good").await.unwrap().message.answer_id;
-    let (_, open_token) = world.invited(&survey_id, &new_id()).await;
-    let before = world.contents().await;
-
+    let survey_id = world.open_survey(by_hand(), plain()).await.survey_id;
     let stranger = world.another_shop().await.client;
-    let before = {
-        // The stranger's own key is new, and nothing else.
-        let planted = world.contents().await;
-        assert_ne!(planted, before);
-        planted
-    };
+    let before = world.contents().await;
     let get_survey = pb::GetSurveyRequest {
         survey_id: survey_id.clone(),
     };
@@ -59,6 +46,32 @@ async fn another_programs_surveys_invitations_and_answers_are_not_there() {
         survey_id: survey_id.clone(),
     };
     not_there(stranger.close_survey(close).await);
+    let get_score = pb::GetScoreRequest {
+        survey_id: survey_id.clone(),
+        ..pb::GetScoreRequest::default()
+    };
+    not_there(stranger.get_score(get_score).await);
+    let trend = pb::GetScoreTrendRequest {
+        survey_id,
+        from_month: "2026-01".to_owned(),
+        to_month: "2026-02".to_owned(),
+        time_zone: String::new(),
+    };
+    not_there(stranger.get_score_trend(trend).await);
+    let listed = stranger.list_surveys(pb::ListSurveysRequest::default()).await;
+    assert_eq!(listed.unwrap().message.surveys, []);
+    assert_eq!(world.contents().await, before);
+}
+
+#[tokio::test]
+async fn another_programs_invitations_and_answers_are_not_there() {
+    let world = World::start().await;
+    let survey_id = world.open_survey(by_hand(), plain()).await.survey_id;
+    let (answered, token) = world.invited(&survey_id, &new_id()).await;
+    let answer = world.submit(&token, 9, "").await.unwrap().message;
+    let (_, open_token) = world.invited(&survey_id, &new_id()).await;
+    let stranger = world.another_shop().await.client;
+    let before = world.contents().await;
     let invite = pb::InviteMemberRequest {
         request_id: new_id(),
         survey_id: survey_id.clone(),
@@ -79,33 +92,21 @@ async fn another_programs_surveys_invitations_and_answers_are_not_there() {
         ..pb::ListInvitationsRequest::default()
     };
     not_there(stranger.list_invitations(list_invitations).await);
-    not_there(stranger.get_answer(pb::GetAnswerRequest { answer_id }).await);
+    let get_answer = pb::GetAnswerRequest {
+        answer_id: answer.answer_id,
+    };
+    not_there(stranger.get_answer(get_answer).await);
     let list_answers = pb::ListAnswersRequest {
-        survey_id: survey_id.clone(),
+        survey_id,
         ..pb::ListAnswersRequest::default()
     };
     not_there(stranger.list_answers(list_answers).await);
-    let get_score = pb::GetScoreRequest {
-        survey_id: survey_id.clone(),
-        ..pb::GetScoreRequest::default()
-    };
-    not_there(stranger.get_score(get_score).await);
-    let trend = pb::GetScoreTrendRequest {
-        survey_id,
-        from_month: "2026-01".to_owned(),
-        to_month: "2026-02".to_owned(),
-        time_zone: String::new(),
-    };
-    not_there(stranger.get_score_trend(trend).await);
     // Not even with a token that is good in its own program.
     let questionnaire = pb::GetQuestionnaireRequest {
         token: open_token.clone(),
     };
     not_there(stranger.get_questionnaire(questionnaire).await);
     not_there(stranger.submit_answer(reply(&open_token, 9, "")).await);
-    let listed = stranger.list_surveys(pb::ListSurveysRequest::default()).await;
-    assert_eq!(listed.unwrap().message.surveys, []);
-
     assert_eq!(world.contents().await, before);
     assert!(world.submit(&open_token, 9, "").await.is_ok());
 }

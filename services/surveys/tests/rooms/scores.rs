@@ -22,13 +22,13 @@ async fn plant_answers(world: &World, survey_id: &str, score: i32, count: i32, t
          SELECT program, answer_id, invitation_id, survey_id, survey_version, member_id, $3::smallint, $5 FROM invited",
     )
     .bind(world.shop.program.as_uuid())
-    .bind(survey_id.parse::<uuid::Uuid>().unwrap())
+    .bind(survey_id.parse::<uuid::Uuid>().expect("an id"))
     .bind(score)
     .bind(count)
     .bind(time)
     .execute(&world.database.owner)
     .await
-    .unwrap();
+    .expect("planted");
 }
 
 fn get(survey_id: &str) -> pb::GetScoreRequest {
