@@ -1,6 +1,7 @@
 //! `fealty.events.v1.EventService`.
 
 use std::collections::HashSet;
+use std::time::Duration;
 
 use fealty_postgres::events::{EventFilter, EventPosition};
 use fealty_proto::events::v1::event_service_server::EventService;
@@ -13,7 +14,7 @@ use fealty_rpc::violations::Violations;
 use fealty_types::OwnerId;
 use futures::StreamExt as _;
 use futures::stream::{BoxStream, unfold};
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status};
 use uuid::Uuid;
@@ -25,6 +26,9 @@ use crate::status::storage_status;
 
 /// Most kinds that a stream is filtered by: as the proto says.
 const EVENT_TYPES_MAX: usize = 32;
+
+/// How long a stream waits for the tailer before it is refused: it looks once a second.
+const TAILER_WAIT_MAX: Duration = Duration::from_secs(2);
 
 /// The rpcs of the feed.
 #[derive(Debug)]
@@ -60,14 +64,15 @@ impl<R: EventRows> EventGrpc<R> {
         if self.closing.is_cancelled() {
             return Err(ApiError::dependency_unavailable("event feed"));
         }
-        let tail = self.feed.watch();
+        let mut tail = self.feed.watch();
         let timeline = self
             .feed
             .timeline()
             .await
             .map_err(|error| storage_status(&error))?;
-        // The tailer has not come to this history yet: in a moment it will have.
-        if tail.borrow().timeline() != Some(timeline) {
+        // The tailer may still be on its way to this history: right after the start, or after a failover.
+        let arrival = tail.wait_for(|tail| tail.timeline() == Some(timeline));
+        if timeout(TAILER_WAIT_MAX, arrival).await.is_err() {
             return Err(ApiError::dependency_unavailable("event feed"));
         }
         let place = match (message.resume_token.as_str(), message.from_now) {
