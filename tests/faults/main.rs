@@ -2,6 +2,7 @@
 
 mod killed;
 mod load;
+mod replicas;
 mod terminated;
 
 /// The suite's binary, as cargo has just built it.
