@@ -7,6 +7,7 @@ mod case;
 mod holds;
 mod people;
 mod postings;
+mod sharing;
 mod terms;
 mod world;
 
@@ -52,6 +53,7 @@ async fn every_method_names_every_bad_field_and_knows_nothing_of_other_programs(
             people::cases,
             terms::cases,
             postings::cases,
+            sharing::cases,
             holds::cases,
         ]
         .into_iter()

@@ -26,6 +26,8 @@ async fn a_python_client_enrols_buys_refunds_and_reads_the_balance() {
             .arg(root().join("proto"))
             .args(["--members", authority(addresses.of(ServiceName::Members))])
             .args(["--ledger", authority(addresses.of(ServiceName::Ledger))])
+            .args(["--rewards", authority(addresses.of(ServiceName::Rewards))])
+            .args(["--surveys", authority(addresses.of(ServiceName::Surveys))])
             .args(["--key", &shop.key]);
         let ended = Process::start("journey.py", command, None).wait(JOURNEY_BOUND);
         ended.assert_success();

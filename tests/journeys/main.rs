@@ -3,6 +3,7 @@
 mod import;
 mod purchase;
 mod trace;
+mod whole;
 
 use std::sync::LazyLock;
 

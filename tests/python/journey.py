@@ -2,7 +2,8 @@
 
 Run by tests/journeys, which starts the suite and passes the addresses and a key:
 
-    python3 journey.py --protos proto --members 127.0.0.1:7101 --ledger 127.0.0.1:7102 --key fealty_...
+    python3 journey.py --protos proto --members 127.0.0.1:7101 --ledger 127.0.0.1:7102 \\
+        --rewards 127.0.0.1:7103 --surveys 127.0.0.1:7104 --key fealty_...
 
 Prints one JSON line per step and exits non-zero at the first thing that is not as documented.
 """
@@ -12,6 +13,7 @@ import json
 import pathlib
 import sys
 import tempfile
+import time
 import uuid
 
 import grpc
@@ -23,6 +25,8 @@ def arguments():
     parser.add_argument("--protos", required=True)
     parser.add_argument("--members", required=True)
     parser.add_argument("--ledger", required=True)
+    parser.add_argument("--rewards", required=True)
+    parser.add_argument("--surveys", required=True)
     parser.add_argument("--key", required=True)
     return parser.parse_args()
 
@@ -49,7 +53,7 @@ def expect(what, actual, expected):
 
 
 class Journey:
-    """One member from enrolment to a refund."""
+    """One member from enrolment to a score."""
 
     def __init__(self, args):
         from fealty.ledger.v1 import balance_service_pb2_grpc as balance_grpc
@@ -58,6 +62,14 @@ class Journey:
         from fealty.ledger.v1 import unit_service_pb2_grpc as unit_grpc
         from fealty.members.v1 import member_service_pb2_grpc as member_grpc
         from fealty.members.v1 import policy_service_pb2_grpc as policy_grpc
+
+        from fealty.rewards.v1 import redemption_service_pb2_grpc as redemption_grpc
+        from fealty.rewards.v1 import reward_service_pb2_grpc as reward_grpc
+        from fealty.rewards.v1 import voucher_service_pb2_grpc as voucher_grpc
+        from fealty.surveys.v1 import answer_service_pb2_grpc as answer_grpc
+        from fealty.surveys.v1 import invitation_service_pb2_grpc as invitation_grpc
+        from fealty.surveys.v1 import score_service_pb2_grpc as score_grpc
+        from fealty.surveys.v1 import survey_service_pb2_grpc as survey_grpc
 
         self.metadata = (("authorization", f"Bearer {args.key}"),)
         members = grpc.insecure_channel(args.members)
@@ -68,6 +80,15 @@ class Journey:
         self.rules = rule_grpc.EarningRuleServiceStub(ledger)
         self.purchases = purchase_grpc.PurchaseServiceStub(ledger)
         self.balances = balance_grpc.BalanceServiceStub(ledger)
+        rewards = grpc.insecure_channel(args.rewards)
+        surveys = grpc.insecure_channel(args.surveys)
+        self.rewards = reward_grpc.RewardServiceStub(rewards)
+        self.redemptions = redemption_grpc.RedemptionServiceStub(rewards)
+        self.vouchers = voucher_grpc.VoucherServiceStub(rewards)
+        self.surveys = survey_grpc.SurveyServiceStub(surveys)
+        self.invitations = invitation_grpc.InvitationServiceStub(surveys)
+        self.answers = answer_grpc.AnswerServiceStub(surveys)
+        self.scores = score_grpc.ScoreServiceStub(surveys)
 
     def call(self, method, request):
         return method(request, metadata=self.metadata, timeout=20)
@@ -124,6 +145,53 @@ class Journey:
             ),
         )
         step("programme", policy_version=self.policy_version)
+
+    def offer_reward(self):
+        from fealty.rewards.v1 import reward_service_pb2 as reward
+        from fealty.type.v1 import money_pb2 as money
+
+        created = self.call(
+            self.rewards.CreateReward,
+            reward.CreateRewardRequest(
+                request_id=str(uuid.uuid4()),
+                reward=reward.Reward(
+                    display_name="A coffee",
+                    price=money.Amount(unit_code="bonus", value=20),
+                    status=reward.REWARD_STATUS_ACTIVE,
+                    code_source=reward.CODE_SOURCE_GENERATED,
+                    voucher_life_days=30,
+                ),
+                stock_count=1,
+            ),
+        )
+        self.reward_id = created.reward.reward_id
+        step("reward", reward_id=self.reward_id)
+
+    def open_survey(self):
+        from fealty.surveys.v1 import survey_service_pb2 as survey
+
+        created = self.call(
+            self.surveys.CreateSurvey,
+            survey.CreateSurveyRequest(
+                request_id=str(uuid.uuid4()),
+                survey=survey.Survey(
+                    display_name="After payment",
+                    topic="after_payment",
+                    purchase_trigger=survey.PurchaseTrigger(),
+                    invitation_life_days=14,
+                ),
+            ),
+        )
+        self.survey_id = created.survey.survey_id
+        self.call(
+            self.surveys.PublishSurveyVersion,
+            survey.PublishSurveyVersionRequest(
+                request_id=str(uuid.uuid4()),
+                survey_id=self.survey_id,
+                version=survey.SurveyVersion(score_question="Would you recommend us?"),
+            ),
+        )
+        step("survey", survey_id=self.survey_id)
 
     def enrol(self):
         from fealty.members.v1 import identifier_pb2 as identifier
@@ -218,6 +286,70 @@ class Journey:
             expect(f"the balance, {name}", read.balance.balances[0].available, 30)
         step("balance", available=30, version=self.version)
 
+    def redeem(self):
+        from fealty.rewards.v1 import redemption_service_pb2 as redemption
+
+        request = redemption.RedeemRewardRequest(
+            request_id=str(uuid.uuid4()), member_id=self.member_id, reward_id=self.reward_id
+        )
+        first = self.call(self.redemptions.RedeemReward, request)
+        again = self.call(self.redemptions.RedeemReward, request)
+        expect("a retried redemption", again.redemption.redemption_id, first.redemption.redemption_id)
+        expect("its status", first.redemption.status, redemption.REDEMPTION_STATUS_REDEEMED)
+        self.code = first.voucher.code
+        step("redeemed", code=self.code)
+
+        request.request_id = str(uuid.uuid4())
+        code, reason = self.refused(self.redemptions.RedeemReward, request)
+        expect("one more than there are points", code, grpc.StatusCode.FAILED_PRECONDITION)
+        step("refused", reason=reason)
+
+    def use_voucher(self):
+        from fealty.rewards.v1 import voucher_service_pb2 as voucher
+
+        def request(receipt):
+            return voucher.UseVoucherRequest(
+                request_id=str(uuid.uuid4()), code=self.code, source="till-4", receipt_id=receipt
+            )
+
+        used = self.call(self.vouchers.UseVoucher, request("000019"))
+        expect("its status", used.voucher.status, voucher.VOUCHER_STATUS_USED)
+        code, reason = self.refused(self.vouchers.UseVoucher, request("000020"))
+        expect("a second use", (code, reason), (grpc.StatusCode.FAILED_PRECONDITION, "VOUCHER_USED"))
+        step("voucher used")
+
+    def answer(self):
+        from fealty.surveys.v1 import answer_service_pb2 as answer
+        from fealty.surveys.v1 import invitation_service_pb2 as invitation
+
+        until = time.monotonic() + 30
+        due = []
+        while not due and time.monotonic() < until:
+            listed = self.call(
+                self.invitations.ListInvitations, invitation.ListInvitationsRequest(survey_id=self.survey_id)
+            )
+            due = [one for one in listed.invitations if one.status == invitation.INVITATION_STATUS_DUE]
+            time.sleep(0.1)
+        expect("invitations by the purchase", [one.member_id for one in due], [self.member_id])
+        issued = self.call(
+            self.invitations.IssueInvitationToken,
+            invitation.IssueInvitationTokenRequest(invitation_id=due[0].invitation_id),
+        )
+        asked = self.call(self.answers.GetQuestionnaire, answer.GetQuestionnaireRequest(token=issued.token))
+        expect("the question", asked.version.score_question, "Would you recommend us?")
+        self.call(
+            self.answers.SubmitAnswer,
+            answer.SubmitAnswerRequest(request_id=str(uuid.uuid4()), token=issued.token, score=9),
+        )
+        step("answered", invitation_id=due[0].invitation_id)
+
+    def read_score(self):
+        from fealty.surveys.v1 import score_service_pb2 as score
+
+        read = self.call(self.scores.GetScore, score.GetScoreRequest(survey_id=self.survey_id))
+        expect("the score of one promoter", (read.score.promoter_count, read.score.score), (1, "100.0000"))
+        step("score", score=read.score.score, low=read.score.interval.low, high=read.score.interval.high)
+
 
 def main():
     args = arguments()
@@ -225,11 +357,17 @@ def main():
         generate_stubs(args.protos, out)
         journey = Journey(args)
         journey.set_up_programme()
+        journey.offer_reward()
+        journey.open_survey()
         journey.enrol()
         journey.look_up()
         journey.buy()
         journey.refund()
         journey.read_balance()
+        journey.redeem()
+        journey.use_voucher()
+        journey.answer()
+        journey.read_score()
     step("done")
 
 

@@ -148,6 +148,7 @@ fn peers_of(service: ServiceName) -> &'static [ServiceName] {
     match service {
         ServiceName::Members => &[ServiceName::Ledger],
         ServiceName::Ledger => &[ServiceName::Members],
+        ServiceName::Rewards | ServiceName::Surveys => &[ServiceName::Members, ServiceName::Ledger],
     }
 }
 
@@ -198,6 +199,11 @@ fn settings(
             settings.push((variable("VAULT__MASTER_KEY"), text(&kept["vault_master_key"])));
         }
         ServiceName::Ledger => settings.push((variable("CACHE__URL"), redis_url(suite.data_dir(), &state))),
+        ServiceName::Rewards => {}
+        ServiceName::Surveys => settings.push((
+            variable("VAULT__MASTER_KEY"),
+            text(&kept["surveys_vault_master_key"]),
+        )),
     }
     settings
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use fealty::services::ServiceName;
-use fealty_client::{ClientConfig, LedgerClient, MembersClient};
+use fealty_client::{ClientConfig, LedgerClient, MembersClient, RewardsClient, SurveysClient};
 use fealty_proto::access::v1::Scope;
 use fealty_proto::ledger::v1::earning_rule::Formula;
 use fealty_proto::ledger::v1::{
@@ -40,6 +40,10 @@ pub struct Shop {
     pub members: MembersClient,
     /// The ledger by the shop's key.
     pub ledger: LedgerClient,
+    /// The rewards service by the shop's key.
+    pub rewards: RewardsClient,
+    /// The surveys service by the shop's key.
+    pub surveys: SurveysClient,
     /// The members service by a key of the whole suite, in the shop's program.
     pub operator: MembersClient,
     /// The shop's program.
@@ -101,6 +105,10 @@ impl Shop {
                 .expect("a client"),
             ledger: LedgerClient::try_new(&config(addresses.of(ServiceName::Ledger), &key))
                 .expect("a client"),
+            rewards: RewardsClient::try_new(&config(addresses.of(ServiceName::Rewards), &key))
+                .expect("a client"),
+            surveys: SurveysClient::try_new(&config(addresses.of(ServiceName::Surveys), &key))
+                .expect("a client"),
             operator,
             program_id,
             key,
@@ -143,6 +151,7 @@ impl Shop {
             consistency: requirement.map(|requirement| Consistency {
                 requirement: Some(requirement),
             }),
+            ..GetBalanceRequest::default()
         };
         let read = self.ledger.get_balance(request).await.expect("a balance");
         unit_of(&read.into_message().balance.expect("it is answered"))

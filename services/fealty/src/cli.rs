@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::commands::{call, check_config, health, import, keys, migrate, service, up};
+use crate::commands::{call, check_config, demo, health, import, keys, migrate, service, up};
 
 const EXIT_CODES: &str = "Exit codes:
   0  done
@@ -10,7 +10,7 @@ const EXIT_CODES: &str = "Exit codes:
   2  the command line is wrong
   3  nothing failed, but something did not finish within the drain's bound";
 
-/// Fealty, a loyalty suite: members, ledger, and the tools to run them.
+/// Fealty, a loyalty suite: members, ledger, rewards, surveys, and the tools to run them.
 #[derive(Debug, Parser)]
 #[command(name = "fealty", version, after_help = EXIT_CODES, max_term_width = 120)]
 pub struct Cli {
@@ -28,13 +28,22 @@ pub enum Command {
     /// folder; given ones are used as they are. Ctrl-C ends everything; the next start goes on with the same data and
     /// the same key. The folder's up.json holds secrets, that key among them, and is readable by its owner only.
     Up(Box<up::Args>),
+    /// Play an invented shop's year on this machine, and show what its loyalty manager would look at.
+    ///
+    /// The suite is started as `up` does and stays afterwards, with a key and three calls to paste. The data goes with the
+    /// end unless a folder is named.
+    Demo(Box<demo::Args>),
     /// Run the members service.
     Members(service::Args),
     /// Run the ledger service.
     Ledger(service::Args),
+    /// Run the rewards service.
+    Rewards(service::Args),
+    /// Run the surveys service.
+    Surveys(service::Args),
     /// Make roles and databases where an administrator's URL is given, and bring the schemas up to date.
     ///
-    /// With an administrator's URL the roles and databases of both services are made where they are missing, with the
+    /// With an administrator's URL the roles and databases of all services are made where they are missing, with the
     /// passwords that the config's URLs carry. Then each schema is brought up to date by the role that owns it. Running
     /// it again changes nothing; a schema that is newer than this program is refused.
     Migrate(migrate::Args),

@@ -2,11 +2,14 @@
 
 pub mod call;
 pub mod check_config;
+pub mod demo;
 pub mod health;
 pub mod import;
 pub mod keys;
 pub mod ledger;
 pub mod members;
 pub mod migrate;
+pub mod rewards;
 pub mod service;
+pub mod surveys;
 pub mod up;

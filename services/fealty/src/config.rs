@@ -4,7 +4,9 @@ use std::path::Path;
 
 use fealty_ledger::LedgerConfig;
 use fealty_members::MembersConfig;
+use fealty_rewards::RewardsConfig;
 use fealty_runtime::config::{ConfigError, DrainConfig, Secret, load_checked};
+use fealty_surveys::SurveysConfig;
 use fealty_telemetry::TelemetryConfig;
 use serde::Deserialize;
 
@@ -26,6 +28,10 @@ pub struct Config {
     pub members: MembersConfig,
     /// The ledger service.
     pub ledger: LedgerConfig,
+    /// The rewards service.
+    pub rewards: RewardsConfig,
+    /// The surveys service.
+    pub surveys: SurveysConfig,
     /// What `fealty migrate` needs, and no service does.
     pub migrate: MigrateConfig,
     /// How a process ends.
@@ -45,6 +51,10 @@ pub struct MigrateConfig {
     pub members_owner_url: Secret<String>,
     /// The ledger's database by the role that owns it.
     pub ledger_owner_url: Secret<String>,
+    /// The rewards database by the role that owns it.
+    pub rewards_owner_url: Secret<String>,
+    /// The surveys database by the role that owns it.
+    pub surveys_owner_url: Secret<String>,
 }
 
 impl Default for MigrateConfig {
@@ -54,6 +64,8 @@ impl Default for MigrateConfig {
             admin_url: None,
             members_owner_url: url("postgres://fealty_members_owner@127.0.0.1:5432/fealty_members"),
             ledger_owner_url: url("postgres://fealty_ledger_owner@127.0.0.1:5432/fealty_ledger"),
+            rewards_owner_url: url("postgres://fealty_rewards_owner@127.0.0.1:5432/fealty_rewards"),
+            surveys_owner_url: url("postgres://fealty_surveys_owner@127.0.0.1:5432/fealty_surveys"),
         }
     }
 }
@@ -84,6 +96,16 @@ impl Config {
                 &self.ledger.database_url,
                 &self.ledger.jobs_database_url,
             ),
+            ServiceName::Rewards => (
+                &self.migrate.rewards_owner_url,
+                &self.rewards.database_url,
+                &self.rewards.jobs_database_url,
+            ),
+            ServiceName::Surveys => (
+                &self.migrate.surveys_owner_url,
+                &self.surveys.database_url,
+                &self.surveys.jobs_database_url,
+            ),
         };
         DatabaseUrls { owner, service, jobs }
     }
@@ -106,6 +128,8 @@ impl Config {
             let violations = match name {
                 ServiceName::Members => self.members.violations(),
                 ServiceName::Ledger => self.ledger.violations(),
+                ServiceName::Rewards => self.rewards.violations(),
+                ServiceName::Surveys => self.surveys.violations(),
             };
             (name.as_str(), violations)
         };
@@ -194,6 +218,7 @@ mod tests {
             "members.pool.size",
             "members.vault.master_key",
             "ledger.cache.pause_ms",
+            "surveys.vault.master_key",
             "drain.drain_timeout_ms",
             "telemetry.trace_sample_ratio",
         ] {

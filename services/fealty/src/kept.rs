@@ -27,8 +27,15 @@ const FILE_MODE: u32 = 0o600;
 pub struct Kept {
     /// Encrypts the keys that the members' personal data is encrypted with.
     pub vault_master_key: String,
+    /// Encrypts the keys that the words of survey answers are encrypted with.
+    #[serde(default = "new_master_key")]
+    pub surveys_vault_master_key: String,
     members: Passwords,
     ledger: Passwords,
+    #[serde(default = "Passwords::generate")]
+    rewards: Passwords,
+    #[serde(default = "Passwords::generate")]
+    surveys: Passwords,
     /// The keys, once they have been planted.
     pub keys: Keys,
     /// Where the last start put everything.
@@ -48,6 +55,10 @@ pub struct Passwords {
 pub struct Keys {
     members_service: String,
     ledger_service: String,
+    #[serde(default)]
+    rewards_service: String,
+    #[serde(default)]
+    surveys_service: String,
     /// The first program's, with all scopes that a program's key can have.
     pub program: String,
 }
@@ -57,6 +68,10 @@ pub struct Keys {
 pub struct Addresses {
     members: String,
     ledger: String,
+    #[serde(default)]
+    rewards: String,
+    #[serde(default)]
+    surveys: String,
     /// The members database, by the role of its jobs.
     pub members_jobs_database_url: String,
 }
@@ -68,6 +83,8 @@ impl Keys {
         match service {
             ServiceName::Members => &self.members_service,
             ServiceName::Ledger => &self.ledger_service,
+            ServiceName::Rewards => &self.rewards_service,
+            ServiceName::Surveys => &self.surveys_service,
         }
     }
 
@@ -76,6 +93,8 @@ impl Keys {
         match service {
             ServiceName::Members => &mut self.members_service,
             ServiceName::Ledger => &mut self.ledger_service,
+            ServiceName::Rewards => &mut self.rewards_service,
+            ServiceName::Surveys => &mut self.surveys_service,
         }
     }
 }
@@ -84,10 +103,12 @@ impl Addresses {
     /// Where the services are.
     #[must_use]
     pub fn new(urls: PerService<String>, members_jobs_database_url: &str) -> Self {
-        let [members, ledger] = urls.into_array();
+        let [members, ledger, rewards, surveys] = urls.into_array();
         Self {
             members,
             ledger,
+            rewards,
+            surveys,
             members_jobs_database_url: members_jobs_database_url.to_owned(),
         }
     }
@@ -98,6 +119,8 @@ impl Addresses {
         match service {
             ServiceName::Members => &self.members,
             ServiceName::Ledger => &self.ledger,
+            ServiceName::Rewards => &self.rewards,
+            ServiceName::Surveys => &self.surveys,
         }
     }
 }
@@ -107,9 +130,12 @@ impl Kept {
     #[must_use]
     pub fn generate() -> Self {
         Self {
-            vault_master_key: MasterKey::generate_text().to_string(),
+            vault_master_key: new_master_key(),
+            surveys_vault_master_key: new_master_key(),
             members: Passwords::generate(),
             ledger: Passwords::generate(),
+            rewards: Passwords::generate(),
+            surveys: Passwords::generate(),
             keys: Keys::default(),
             addresses: Addresses::default(),
         }
@@ -121,6 +147,8 @@ impl Kept {
         match service {
             ServiceName::Members => &self.members,
             ServiceName::Ledger => &self.ledger,
+            ServiceName::Rewards => &self.rewards,
+            ServiceName::Surveys => &self.surveys,
         }
     }
 
@@ -218,6 +246,10 @@ impl FileOwner {
             _ => Self::Us,
         }
     }
+}
+
+fn new_master_key() -> String {
+    MasterKey::generate_text().to_string()
 }
 
 /// 128 random bits, in hexadecimal: they stand in URLs without quoting.

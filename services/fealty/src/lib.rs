@@ -5,7 +5,8 @@
 //! | command | what it does |
 //! |---|---|
 //! | `up` | the whole suite in one process over real gRPC, with Postgres and Redis of its own |
-//! | `members`, `ledger` | one service |
+//! | `demo` | the same with an invented shop's year in it |
+//! | `members`, `ledger`, `rewards`, `surveys` | one service |
 //! | `migrate`, `check-config` | what comes before a service starts |
 //! | `health` | how a service is, for probes |
 //! | `keys` | the door of those who have no key yet |
@@ -18,6 +19,7 @@
 pub mod cli;
 pub mod commands;
 pub mod config;
+pub mod demo;
 pub mod import;
 pub mod kept;
 pub mod services;
@@ -34,8 +36,11 @@ use cli::{Cli, Command};
 pub fn run() -> ExitCode {
     match Cli::parse().command {
         Command::Up(args) => commands::up::run(*args),
+        Command::Demo(args) => commands::demo::run(*args),
         Command::Members(args) => commands::members::run(args),
         Command::Ledger(args) => commands::ledger::run(args),
+        Command::Rewards(args) => commands::rewards::run(args),
+        Command::Surveys(args) => commands::surveys::run(args),
         Command::Migrate(args) => commands::migrate::run(args),
         Command::CheckConfig(args) => commands::check_config::run(&args),
         Command::Health(args) => commands::health::run(&args),

@@ -12,11 +12,15 @@ pub enum ServiceName {
     Members,
     /// The ledger service.
     Ledger,
+    /// The rewards service.
+    Rewards,
+    /// The surveys service.
+    Surveys,
 }
 
 impl ServiceName {
     /// All of them, in the order in which they are started.
-    pub const ALL: [Self; 2] = [Self::Members, Self::Ledger];
+    pub const ALL: [Self; 4] = [Self::Members, Self::Ledger, Self::Rewards, Self::Surveys];
 
     /// As it is called on the command line, in the config and in what is printed.
     #[must_use]
@@ -24,6 +28,8 @@ impl ServiceName {
         match self {
             Self::Members => "members",
             Self::Ledger => "ledger",
+            Self::Rewards => "rewards",
+            Self::Surveys => "surveys",
         }
     }
 
@@ -33,6 +39,8 @@ impl ServiceName {
         match self {
             Self::Members => fealty_members::SERVICE_DATABASE,
             Self::Ledger => fealty_ledger::SERVICE_DATABASE,
+            Self::Rewards => fealty_rewards::SERVICE_DATABASE,
+            Self::Surveys => fealty_surveys::SERVICE_DATABASE,
         }
     }
 
@@ -42,6 +50,8 @@ impl ServiceName {
         match self {
             Self::Members => &fealty_members::MIGRATOR,
             Self::Ledger => &fealty_ledger::MIGRATOR,
+            Self::Rewards => &fealty_rewards::MIGRATOR,
+            Self::Surveys => &fealty_surveys::MIGRATOR,
         }
     }
 

@@ -135,6 +135,8 @@ impl World {
             let path = match service {
                 ServiceName::Members => "/fealty.members.v1.ProgramService/GetProgram",
                 ServiceName::Ledger => "/fealty.ledger.v1.UnitService/ListUnits",
+                ServiceName::Rewards => "/fealty.rewards.v1.RewardService/ListRewards",
+                ServiceName::Surveys => "/fealty.surveys.v1.SurveyService/ListSurveys",
             };
             eventually("the key is revoked", REVOKED_BOUND, async || {
                 let headers = [("authorization", authorization.as_str())];

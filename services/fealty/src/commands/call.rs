@@ -22,6 +22,7 @@ use uuid::Uuid;
 use self::codec::AnyCodec;
 use crate::services::ServiceName;
 use crate::tool;
+use fealty_proto::events::v1::event_service_server::SERVICE_NAME as EVENT_SERVICE;
 
 /// How long a call may take unless told otherwise: long enough for a person's patience.
 const TIMEOUT_DEFAULT_S: u64 = 10;
@@ -62,6 +63,25 @@ pub struct Args {
         default_value = "http://127.0.0.1:7102"
     )]
     pub ledger: String,
+    /// The rewards service.
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "FEALTY_REWARDS_URL",
+        default_value = "http://127.0.0.1:7103"
+    )]
+    pub rewards: String,
+    /// The surveys service.
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "FEALTY_SURVEYS_URL",
+        default_value = "http://127.0.0.1:7104"
+    )]
+    pub surveys: String,
+    /// Whose events: each service serves its own by the same method, EventService/WatchEvents.
+    #[arg(long, value_name = "NAME", value_enum, default_value_t = ServiceName::Ledger)]
+    pub events_of: ServiceName,
     /// PEM file of the authority that signed the service's certificate, for https.
     #[arg(long, value_name = "FILE")]
     pub certificate_authority: Option<PathBuf>,
@@ -74,14 +94,17 @@ impl Args {
     /// The service that has the methods of this proto service.
     fn url_of(&self, service: &str) -> &str {
         let of = |name: &ServiceName| service.starts_with(&name.package());
-        // What is in nobody's package is the access feed, which members serves.
-        match ServiceName::ALL
-            .into_iter()
-            .find(of)
-            .unwrap_or(ServiceName::Members)
-        {
+        let shared = if service == EVENT_SERVICE {
+            self.events_of
+        } else {
+            // The other one that is in nobody's package is the feed of access records, which members serves.
+            ServiceName::Members
+        };
+        match ServiceName::ALL.into_iter().find(of).unwrap_or(shared) {
             ServiceName::Members => &self.members,
             ServiceName::Ledger => &self.ledger,
+            ServiceName::Rewards => &self.rewards,
+            ServiceName::Surveys => &self.surveys,
         }
     }
 }

@@ -18,7 +18,7 @@ const ANSWER_BYTES_MAX: u64 = 16_384;
 /// Whom to ask.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// A service's admin address and path, such as http://127.0.0.1:9102/readyz.
+    /// A service's admin address and path, such as `http://127.0.0.1:9102/readyz`.
     #[arg(value_name = "URL")]
     pub url: String,
 }

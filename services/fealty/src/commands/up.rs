@@ -8,19 +8,23 @@
 mod databases;
 mod plant;
 mod ports;
-mod ready;
+pub(super) mod ready;
 mod suite;
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::Context as _;
 use clap::builder::FalseyValueParser;
+use fealty_ledger::Times;
 use fealty_local::{DataDir, Durability, Install, LocalServers, Options, Report, default_data_dir};
+use fealty_members::programs::domain::Program;
 use fealty_runtime::config::DrainConfig;
 use fealty_runtime::{Outcome, Process, Tasks, launch};
 use fealty_telemetry::{Telemetry, TelemetryConfig};
+use fealty_types::SystemClock;
 use tokio::runtime::Handle;
 use tokio::task::spawn_blocking;
 
@@ -42,10 +46,10 @@ pub struct Args {
     /// Folder of all data and of the secrets that must be kept. Default: /var/lib/fealty for root, else
     /// ~/.local/share/fealty (or below `XDG_DATA_HOME`).
     #[arg(long, value_name = "DIR")]
-    data_dir: Option<PathBuf>,
+    pub(super) data_dir: Option<PathBuf>,
     /// Keep nothing: a folder of its own that goes with the end.
     #[arg(long, conflicts_with_all = ["data_dir", "postgres_url"])]
-    ephemeral: bool,
+    pub(super) ephemeral: bool,
     /// Install Postgres and Redis without asking, where they are missing.
     #[arg(long, env = "FEALTY_INSTALL", value_parser = FalseyValueParser::new())]
     install: bool,
@@ -68,20 +72,46 @@ pub struct Args {
 /// Runs everything until asked to end.
 #[must_use]
 pub fn run(args: Args) -> ExitCode {
-    launch(async || {
+    run_with(
+        "fealty-up",
+        args,
+        Times::real(SystemClock::shared()),
+        async |started, _| ready::print(&started),
+    )
+}
+
+/// Runs everything by these clocks, and what is to be done once everything stands, until asked to end.
+pub(super) fn run_with<F>(
+    name: &'static str,
+    args: Args,
+    times: Times,
+    once_ready: impl FnOnce(Started, Tasks) -> F + Send + 'static,
+) -> ExitCode
+where
+    F: Future<Output = anyhow::Result<()>> + 'static,
+{
+    launch(async move || {
         let telemetry = TelemetryConfig {
             log_filter: args.log.clone(),
             otlp_endpoint: args.otlp_endpoint.clone(),
             ..TelemetryConfig::default()
         };
-        match Telemetry::try_init(&telemetry, service::identity("fealty-up")) {
-            Ok(telemetry) => run_process(args, telemetry).await,
+        match Telemetry::try_init(&telemetry, service::identity(name)) {
+            Ok(telemetry) => run_process(args, times, telemetry, once_ready).await,
             Err(error) => Outcome::failed("telemetry", &error),
         }
     })
 }
 
-async fn run_process(args: Args, telemetry: Telemetry) -> Outcome {
+async fn run_process<F>(
+    args: Args,
+    times: Times,
+    telemetry: Telemetry,
+    once_ready: impl FnOnce(Started, Tasks) -> F + Send + 'static,
+) -> Outcome
+where
+    F: Future<Output = anyhow::Result<()>> + 'static,
+{
     let drain = DrainConfig {
         // No load balancer looks at us.
         not_serving_pause_ms: 0,
@@ -91,7 +121,7 @@ async fn run_process(args: Args, telemetry: Telemetry) -> Outcome {
     let held = servers.clone();
     let outcome = Process::new(&drain)
         .with_telemetry(telemetry)
-        .run(move |tasks| start_unless_ending(args, held, tasks))
+        .run(move |tasks| start_unless_ending(args, times, held, tasks, once_ready))
         .await;
     // Only now: services that drain still need them.
     match servers.take() {
@@ -104,16 +134,42 @@ async fn run_process(args: Args, telemetry: Telemetry) -> Outcome {
 }
 
 /// On a thread of its own: the compiler cannot tell that migrations are `Send`, and on one thread they need not be.
-async fn start_unless_ending(args: Args, held: Servers, tasks: Tasks) -> anyhow::Result<()> {
+async fn start_unless_ending<F>(
+    args: Args,
+    times: Times,
+    held: Servers,
+    tasks: Tasks,
+    once_ready: impl FnOnce(Started, Tasks) -> F + Send + 'static,
+) -> anyhow::Result<()>
+where
+    F: Future<Output = anyhow::Result<()>> + 'static,
+{
     let runtime = Handle::current();
     let starting = spawn_blocking(move || {
-        let started = tasks.unless_ending(start(&args, &held, &tasks));
+        let started = tasks.unless_ending(async {
+            let started = start(&args, times, &held, &tasks).await?;
+            once_ready(started, tasks.clone()).await
+        });
         runtime.block_on(started).unwrap_or(Ok(()))
     });
     starting.await.context("the start broke off")?
 }
 
-async fn start(args: &Args, held: &Servers, tasks: &Tasks) -> anyhow::Result<()> {
+/// Everything stands.
+pub(super) struct Started {
+    /// Secrets and addresses.
+    pub kept: Kept,
+    /// The program of the printed key.
+    pub program: Program,
+    /// Where health and metrics are.
+    pub admins: PerService<SocketAddr>,
+    /// Where the data lies.
+    pub folder: PathBuf,
+    /// The data goes with the end.
+    pub is_ephemeral: bool,
+}
+
+async fn start(args: &Args, times: Times, held: &Servers, tasks: &Tasks) -> anyhow::Result<Started> {
     let sockets = args.ports.bind().await?;
     let options = options(args);
     let owner = match &options.data_dir {
@@ -142,11 +198,18 @@ async fn start(args: &Args, held: &Servers, tasks: &Tasks) -> anyhow::Result<()>
         urls: &urls,
         redis_url: &redis_url,
         kept: &kept,
+        times: &times,
     };
     let suite = suite::start(sockets.map(|bound| bound.listeners), &ground, tasks)?;
     suite.wait_until_ready(tasks).await?;
     plant::try_key(&kept, program.program_id).await?;
-    ready::print(&kept, &program, &admins, (&folder, args.ephemeral))
+    Ok(Started {
+        kept,
+        program,
+        admins,
+        folder,
+        is_ephemeral: args.ephemeral,
+    })
 }
 
 fn options(args: &Args) -> Options {

@@ -48,6 +48,24 @@ fn service_key(service: ServiceName) -> (&'static str, Vec<Scope>) {
     match service {
         ServiceName::Members => ("members calls the ledger", vec![Scope::OwnersWrite]),
         ServiceName::Ledger => ("the ledger follows members", vec![Scope::AccessFeed]),
+        ServiceName::Rewards => (
+            "rewards asks members and the ledger",
+            vec![
+                Scope::AccessFeed,
+                Scope::MembersRead,
+                Scope::LedgerRead,
+                Scope::LedgerWrite,
+            ],
+        ),
+        ServiceName::Surveys => (
+            "surveys asks members and follows the ledger",
+            vec![
+                Scope::AccessFeed,
+                Scope::EventsRead,
+                Scope::MembersRead,
+                Scope::ContactsWrite,
+            ],
+        ),
     }
 }
 

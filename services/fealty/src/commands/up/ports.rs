@@ -6,7 +6,9 @@ use std::net::{Ipv4Addr, SocketAddr};
 use anyhow::{Context as _, anyhow};
 use fealty_ledger::config::{LEDGER_ADMIN_PORT, LEDGER_PORT};
 use fealty_members::config::{MEMBERS_ADMIN_PORT, MEMBERS_PORT};
+use fealty_rewards::config::{REWARDS_ADMIN_PORT, REWARDS_PORT};
 use fealty_runtime::{Listeners, bind};
+use fealty_surveys::config::{SURVEYS_ADMIN_PORT, SURVEYS_PORT};
 use tokio::net::TcpListener;
 
 use crate::services::{PerService, ServiceName};
@@ -26,6 +28,18 @@ pub(super) struct Ports {
     /// Port for health and metrics of the ledger.
     #[arg(long = "ledger-admin-port", value_name = "PORT", default_value_t = LEDGER_ADMIN_PORT)]
     ledger_admin: u16,
+    /// Port for calls of rewards.
+    #[arg(long = "rewards-port", value_name = "PORT", default_value_t = REWARDS_PORT)]
+    rewards: u16,
+    /// Port for health and metrics of rewards.
+    #[arg(long = "rewards-admin-port", value_name = "PORT", default_value_t = REWARDS_ADMIN_PORT)]
+    rewards_admin: u16,
+    /// Port for calls of surveys.
+    #[arg(long = "surveys-port", value_name = "PORT", default_value_t = SURVEYS_PORT)]
+    surveys: u16,
+    /// Port for health and metrics of surveys.
+    #[arg(long = "surveys-admin-port", value_name = "PORT", default_value_t = SURVEYS_ADMIN_PORT)]
+    surveys_admin: u16,
 }
 
 /// The bound sockets of one service.
@@ -49,6 +63,8 @@ impl Ports {
         match service {
             ServiceName::Members => (self.members, self.members_admin),
             ServiceName::Ledger => (self.ledger, self.ledger_admin),
+            ServiceName::Rewards => (self.rewards, self.rewards_admin),
+            ServiceName::Surveys => (self.surveys, self.surveys_admin),
         }
     }
 }

@@ -2,24 +2,22 @@
 
 use std::env::current_exe;
 use std::fmt::Write as _;
-use std::net::SocketAddr;
-use std::path::Path;
 
-use fealty_members::programs::domain::Program;
-
-use crate::kept::Kept;
-use crate::services::{PerService, ServiceName};
+use super::Started;
+use crate::services::ServiceName;
 use crate::tool;
 
 /// Prints where everything is, the key, and a first call in two ways: by this binary, which every machine has, and by a
 /// client of others.
-pub(super) fn print(
-    kept: &Kept,
-    program: &Program,
-    admins: &PerService<SocketAddr>,
-    (folder, ephemeral): (&Path, bool),
-) -> anyhow::Result<()> {
-    let fate = if ephemeral {
+pub(in crate::commands) fn print(started: &Started) -> anyhow::Result<()> {
+    let Started {
+        kept,
+        program,
+        admins,
+        folder,
+        is_ephemeral,
+    } = started;
+    let fate = if *is_ephemeral {
         "goes with the end".to_owned()
     } else {
         "kept; its secrets are in up.json".to_owned()
@@ -61,7 +59,7 @@ Ctrl-C ends it.",
 }
 
 /// How this binary is called from a shell.
-pub(super) fn program_name() -> String {
+pub(in crate::commands) fn program_name() -> String {
     current_exe().map_or_else(|_| "fealty".to_owned(), |path| quoted(&path.to_string_lossy()))
 }
 

@@ -7,9 +7,10 @@ use fealty_ledger::{LedgerConfig, Times};
 use fealty_members::MembersConfig;
 use fealty_postgres::ServiceUrls;
 use fealty_redis::BalanceCacheConfig;
+use fealty_rewards::RewardsConfig;
 use fealty_runtime::config::Secret;
 use fealty_runtime::{Health, Listeners, Tasks};
-use fealty_types::SystemClock;
+use fealty_surveys::SurveysConfig;
 use tokio::time::timeout;
 
 use crate::kept::Kept;
@@ -29,6 +30,8 @@ pub(super) struct Ground<'a> {
     pub redis_url: &'a str,
     /// Secrets and addresses.
     pub kept: &'a Kept,
+    /// What tells the time.
+    pub times: &'a Times,
 }
 
 /// Starts the services on their sockets.
@@ -37,11 +40,13 @@ pub(super) fn start(
     ground: &Ground<'_>,
     tasks: &Tasks,
 ) -> anyhow::Result<Suite> {
-    let clock = SystemClock::shared();
-    let [members, ledger] = listeners.into_array();
+    let clock = ground.times.clock.clone();
+    let [members, ledger, rewards, surveys] = listeners.into_array();
     let members = fealty_members::serve_on(&ground.members(), members, clock.clone(), tasks)?.health;
-    let ledger = fealty_ledger::serve_on(&ground.ledger(), ledger, Times::real(clock), tasks)?.health;
-    let mut healths = [members, ledger].into_iter();
+    let ledger = fealty_ledger::serve_on(&ground.ledger(), ledger, ground.times.clone(), tasks)?.health;
+    let rewards = fealty_rewards::serve_on(&ground.rewards(), rewards, clock.clone(), tasks)?.health;
+    let surveys = fealty_surveys::serve_on(&ground.surveys(), surveys, clock, tasks)?.health;
+    let mut healths = [members, ledger, rewards, surveys].into_iter();
     let healths = PerService::from_fn(|_| healths.next().expect("one for each service"));
     Ok(Suite(healths))
 }
@@ -84,6 +89,33 @@ impl Ground<'_> {
         };
         config.members.endpoint = self.address(ServiceName::Members);
         config.members.service_key = self.key(ServiceName::Ledger);
+        config
+    }
+
+    fn rewards(&self) -> RewardsConfig {
+        let mut config = RewardsConfig {
+            database_url: self.service_url(ServiceName::Rewards),
+            jobs_database_url: self.jobs_url(ServiceName::Rewards),
+            ..RewardsConfig::default()
+        };
+        config.members.endpoint = self.address(ServiceName::Members);
+        config.members.service_key = self.key(ServiceName::Rewards);
+        config.ledger.endpoint = self.address(ServiceName::Ledger);
+        config.ledger.service_key = self.key(ServiceName::Rewards);
+        config
+    }
+
+    fn surveys(&self) -> SurveysConfig {
+        let mut config = SurveysConfig {
+            database_url: self.service_url(ServiceName::Surveys),
+            jobs_database_url: self.jobs_url(ServiceName::Surveys),
+            ..SurveysConfig::default()
+        };
+        config.vault.master_key = Secret::new(self.kept.surveys_vault_master_key.clone());
+        config.members.endpoint = self.address(ServiceName::Members);
+        config.members.service_key = self.key(ServiceName::Surveys);
+        config.ledger.endpoint = self.address(ServiceName::Ledger);
+        config.ledger.service_key = self.key(ServiceName::Surveys);
         config
     }
 }
