@@ -23,6 +23,7 @@
 //! | [`posting`] | the write path: the state machine of an owner's accounts, and its commit |
 //! | [`transactions`] | points given and taken by hand, and the record of everything that happened |
 //! | [`holds`] | points that are set aside until somebody spends them or gives them back |
+//! | [`events`] | the record again, as a feed for whoever follows |
 //! | [`balances`] | what owners hold, as fresh as the caller needs it |
 //! | [`rules`] | what purchases earn |
 //! | [`purchases`] | purchases and refunds, and what each rule gave for them |
@@ -32,6 +33,7 @@
 
 pub mod balances;
 pub mod config;
+pub mod events;
 pub mod holds;
 pub mod jobs;
 pub mod owners;

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use fealty_proto::events::v1::event_service_server::{EventServiceServer, SERVICE_NAME as EVENTS};
 use fealty_proto::ledger::v1::balance_service_server::{BalanceServiceServer, SERVICE_NAME as BALANCES};
 use fealty_proto::ledger::v1::earning_rule_service_server::{
     EarningRuleServiceServer, SERVICE_NAME as RULES,
@@ -18,14 +19,16 @@ use fealty_rpc::limited;
 use fealty_rpc::server::{Server, ServerBuilder, ServerError};
 use fealty_runtime::{Health, Listeners, Tasks};
 use fealty_service::access::AccessFollower;
+use fealty_service::events::{EventFeed, EventGrpc, FeedWaker};
 use fealty_service::ground::{Ground, ServeError, Serving};
 use fealty_service::jobs::keep_forgetting_requests;
 use fealty_types::SharedClock;
-use futures::future::join4;
+use futures::future::join5;
 
 use crate::MIGRATOR;
 use crate::balances::Balances;
 use crate::config::LedgerConfig;
+use crate::events::TransactionEvents;
 use crate::holds::Holds;
 use crate::jobs;
 use crate::owners::Owners;
@@ -68,6 +71,8 @@ struct Rooms {
     cache: Arc<BalanceCache>,
     balances: Balances,
     access: AccessFollower,
+    feed: EventFeed<TransactionEvents>,
+    feed_waker: FeedWaker,
 }
 
 /// Starts the service as tasks of the process.
@@ -92,28 +97,45 @@ pub fn serve_on(
     let cache =
         BalanceCache::try_new(&config.cache, TIMELINE_UNKNOWN).map_err(ServeError::settings("cache"))?;
     let cache = Arc::new(cache);
+    let feed_waker = FeedWaker::default();
     let rooms = Rooms {
         balances: Balances::new(ground.service.clone(), Arc::clone(&cache), ground.clock.clone()),
         access: AccessFollower::try_new(&ground, &config.members)?,
+        feed: EventFeed::new(TransactionEvents, &ground, feed_waker.clone()),
+        feed_waker,
         ground,
         posting_time: times.posting,
         cache,
     };
-    let health = rooms
-        .ground
-        .health([BALANCES, HOLDS, OWNERS, PURCHASES, RULES, TRANSACTIONS, UNITS]);
-    let server = server_of(config, &rooms, &health)?;
+    let health = rooms.ground.health([
+        BALANCES,
+        EVENTS,
+        HOLDS,
+        OWNERS,
+        PURCHASES,
+        RULES,
+        TRANSACTIONS,
+        UNITS,
+    ]);
+    let events = EventServiceServer::new(rooms.feed.grpc(tasks.soft_shutdown()));
+    let server = server_of(config, &rooms, &health, events)?;
     let serving = rooms.ground.serve(listeners, server, health, tasks)?;
     spawn_jobs(rooms, tasks);
     Ok(serving)
 }
 
-fn server_of(config: &LedgerConfig, rooms: &Rooms, health: &Health) -> Result<Server, ServerError> {
+fn server_of(
+    config: &LedgerConfig,
+    rooms: &Rooms,
+    health: &Health,
+    events: EventServiceServer<EventGrpc<TransactionEvents>>,
+) -> Result<Server, ServerError> {
     let clock = || rooms.ground.clock.clone();
     let service = || rooms.ground.service.clone();
     let balances = rooms.balances.clone();
-    let posting = Posting::new(service(), rooms.posting_time.clone(), balances.clone());
-    let owners = Owners::new(service(), clock());
+    let waker = rooms.feed_waker.clone();
+    let posting = Posting::new(service(), rooms.posting_time.clone(), balances.clone(), waker);
+    let owners = Owners::new(service(), posting.clone(), clock());
     let transactions = Transactions::new(service(), posting.clone(), clock());
     let units = Units::new(service(), clock());
     let rules = Rules::new(service(), clock());
@@ -123,6 +145,7 @@ fn server_of(config: &LedgerConfig, rooms: &Rooms, health: &Health) -> Result<Se
     let limits = &config.server;
     ServerBuilder::new(limits.clone(), Arc::new(rooms.access.authenticator()))
         .add_service(limited!(limits, BalanceServiceServer::new(balances)))
+        .add_service(limited!(limits, events))
         .add_service(limited!(limits, HoldServiceServer::new(holds)))
         .add_service(limited!(limits, OwnerServiceServer::new(owners)))
         .add_service(limited!(limits, PurchaseServiceServer::new(purchases)))
@@ -140,6 +163,7 @@ fn spawn_jobs(rooms: Rooms, tasks: &Tasks) {
         cache,
         balances,
         access,
+        feed,
         ..
     } = rooms;
     let jobs = ground.clone();
@@ -149,7 +173,8 @@ fn spawn_jobs(rooms: Rooms, tasks: &Tasks) {
         })
         .await?;
         // Boxed: together they are some kilobytes of state.
-        join4(
+        join5(
+            Box::pin(feed.keep_tailing()),
             Box::pin(access.keep_following()),
             Box::pin(keep_forgetting_requests(jobs.clone())),
             Box::pin(jobs::keep_watching_timeline(jobs.service, cache)),

@@ -3,6 +3,8 @@
 //! Inserts select from the program's one row, so that they stay on its shard; everything is sorted, so that two batches
 //! take their index locks in one order; the counts are checked, because a row that was not written is a lost posting.
 
+use std::collections::HashMap;
+
 use chrono::{DateTime, Utc};
 use fealty_postgres::StorageError;
 use fealty_types::{OwnerId, ProgramId, RequestId, UnitCode, Version};
@@ -64,38 +66,51 @@ pub(crate) async fn write_in_tx(
     owners: &[OwnerChange],
     transactions: &[NewTransaction],
 ) -> Result<(), StorageError> {
+    let mut feed_xids = HashMap::new();
     if !owners.is_empty() {
-        update_owners_in_tx(tx, program, owners).await?;
+        feed_xids = update_owners_in_tx(tx, program, owners).await?;
         upsert_accounts_in_tx(tx, program, owners).await?;
         upsert_lots_in_tx(tx, program, owners).await?;
         upsert_holds_in_tx(tx, program, owners).await?;
     }
-    insert_transactions_in_tx(tx, program, transactions).await
+    insert_transactions_in_tx(tx, program, transactions, &feed_xids).await
 }
 
+/// Moves the owners on, and answers where each one's new transactions stand in the event feed: at this database
+/// transaction's id, but never before the owner's last (`fealty_postgres::events` says why).
 async fn update_owners_in_tx(
     tx: &mut PgConnection,
     program: ProgramId,
     owners: &[OwnerChange],
-) -> Result<(), StorageError> {
+) -> Result<HashMap<Uuid, i64>, StorageError> {
     let owner_ids: Vec<Uuid> = owners.iter().map(|owner| owner.owner_id.as_uuid()).collect();
     let before: Vec<i64> = owners.iter().map(|owner| owner.version_before.get()).collect();
     let versions: Vec<i64> = owners.iter().map(|owner| owner.version.get()).collect();
     let times: Vec<DateTime<Utc>> = owners.iter().map(|owner| owner.last_time).collect();
     let updated = sqlx::query!(
-        r#"UPDATE owner o SET version = u.version, last_time = u.last_time
+        r#"UPDATE owner o SET version = u.version, last_time = u.last_time,
+                            feed_xid = GREATEST(o.feed_xid, pg_current_xact_id())
            FROM unnest($2::uuid[], $3::bigint[], $4::bigint[], $5::timestamptz[])
                 AS u (owner_id, version_before, version, last_time)
-           WHERE o.program = $1 AND o.owner_id = u.owner_id AND o.version = u.version_before"#,
+           WHERE o.program = $1 AND o.owner_id = u.owner_id AND o.version = u.version_before
+           RETURNING o.owner_id, o.feed_xid::text::bigint AS "feed_xid!""#,
         program.as_uuid(),
         &owner_ids,
         &before,
         &versions,
         &times,
     )
-    .execute(tx)
+    .fetch_all(tx)
     .await?;
-    all_written("owner", owners.len(), updated.rows_affected())
+    all_written(
+        "owner",
+        owners.len(),
+        u64::try_from(updated.len()).unwrap_or(u64::MAX),
+    )?;
+    Ok(updated
+        .into_iter()
+        .map(|row| (row.owner_id, row.feed_xid))
+        .collect())
 }
 
 async fn upsert_accounts_in_tx(
@@ -188,24 +203,25 @@ async fn insert_transactions_in_tx(
     tx: &mut PgConnection,
     program: ProgramId,
     new: &[NewTransaction],
+    feed_xids: &HashMap<Uuid, i64>,
 ) -> Result<(), StorageError> {
-    let columns = Columns::of(new);
+    let columns = Columns::of(new, feed_xids);
     let written = sqlx::query!(
         r#"INSERT INTO transaction AS t
                   (program, transaction_id, owner_id, version, kind, request_id, command_hash, source, receipt_id,
                    purchase_id, money_minor, currency_code, entries, lot_movements, unit_codes, actor, reason,
-                   occur_time, record_time, answer, unchanged)
+                   occur_time, record_time, answer, unchanged, on_behalf_of, feed_xid)
            SELECT p.program, u.transaction_id, u.owner_id, u.version, u.kind, u.request_id, u.command_hash, u.source,
                   u.receipt_id, u.purchase_id, u.money_minor, u.currency_code, u.entries, u.lot_movements,
                   string_to_array(u.unit_codes, ' '), u.actor, u.reason, u.occur_time, u.record_time, u.answer,
-                  u.unchanged
+                  u.unchanged, u.on_behalf_of, u.feed_xid::text::xid8
            FROM program p, unnest($2::uuid[], $3::uuid[], $4::bigint[], $5::text[], $6::uuid[], $7::bytea[],
                                   $8::text[], $9::text[], $10::uuid[], $11::bigint[], $12::text[], $13::jsonb[],
                                   $14::jsonb[], $15::text[], $16::text[], $17::text[], $18::timestamptz[],
-                                  $19::timestamptz[], $20::bytea[], $21::boolean[])
+                                  $19::timestamptz[], $20::bytea[], $21::boolean[], $22::uuid[], $23::bigint[])
                 AS u (transaction_id, owner_id, version, kind, request_id, command_hash, source, receipt_id,
                       purchase_id, money_minor, currency_code, entries, lot_movements, unit_codes, actor, reason,
-                      occur_time, record_time, answer, unchanged)
+                      occur_time, record_time, answer, unchanged, on_behalf_of, feed_xid)
            WHERE p.program = $1 ORDER BY u.transaction_id"#,
         program.as_uuid(),
         &columns.transaction_ids,
@@ -228,6 +244,8 @@ async fn insert_transactions_in_tx(
         &columns.record_times,
         &columns.answers as &[Option<Vec<u8>>],
         &columns.unchanged,
+        &columns.on_behalf_of as &[Option<Uuid>],
+        &columns.feed_xids as &[Option<i64>],
     )
     .execute(tx)
     .await?;
@@ -258,13 +276,21 @@ struct Columns {
     record_times: Vec<DateTime<Utc>>,
     answers: Vec<Option<Vec<u8>>>,
     unchanged: Vec<bool>,
+    on_behalf_of: Vec<Option<Uuid>>,
+    feed_xids: Vec<Option<i64>>,
 }
 
 impl Columns {
-    fn of(new: &[NewTransaction]) -> Self {
+    fn of(new: &[NewTransaction], feed_xids: &HashMap<Uuid, i64>) -> Self {
         let mut columns = Self::default();
         for row in new {
             columns.push(row);
+            let owner_id = row.transaction.owner_id.as_uuid();
+            // What has no version is no event.
+            let feed_xid = feed_xids
+                .get(&owner_id)
+                .filter(|_| row.outcome == Outcome::Posted);
+            columns.feed_xids.push(feed_xid.copied());
         }
         columns
     }
@@ -276,6 +302,7 @@ impl Columns {
         let is_posted = new.outcome == Outcome::Posted;
         self.versions.push(is_posted.then_some(it.version.get()));
         self.unchanged.push(new.outcome == Outcome::Unchanged);
+        self.on_behalf_of.push(it.on_behalf_of.map(Uuid::from));
         self.kinds.push(it.kind.to_string());
         self.request_ids
             .push(it.request_id.as_ref().map(RequestId::as_uuid));
