@@ -233,6 +233,26 @@ async fn what_somebody_wrote_is_nowhere_in_the_database() {
 }
 
 #[tokio::test]
+async fn what_is_kept_of_a_request_does_not_tell_what_was_said() {
+    let world = World::start().await;
+    let survey = world.open_survey(by_hand(), plain()).await;
+    let (_, token) = world.invited(&survey.survey_id, &new_id()).await;
+    let request = reply(&token, 3, "");
+    world.shop.client.submit_answer(request.clone()).await.unwrap();
+    let method = "/fealty.surveys.v1.AnswerService/SubmitAnswer";
+    let kept: Vec<u8> = sqlx::query_scalar("SELECT command_hash FROM request WHERE method = $1")
+        .bind(method)
+        .fetch_one(&world.database.jobs)
+        .await
+        .unwrap();
+    let plain = pb::SubmitAnswerRequest {
+        request_id: String::new(),
+        ..request
+    };
+    assert_ne!(kept, fealty_rpc::command_hash(method, &plain));
+}
+
+#[tokio::test]
 async fn words_that_somebody_moves_to_another_answer_are_not_shown() {
     let world = World::start().await;
     let survey = world

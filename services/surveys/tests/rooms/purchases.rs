@@ -1,10 +1,13 @@
 //! Invitations by purchases, as the ledger's feed tells of them.
 
+use std::collections::HashSet;
+
 use chrono::TimeDelta;
+use fealty_proto::members::v1::ContactRule;
 use fealty_proto::surveys::v1 as pb;
 use fealty_rpc::present::timestamp;
 
-use crate::harness::{World, after_purchases, asking, by_hand, new_id, plain};
+use crate::harness::{World, after_purchases, asking, by_hand, eventually, new_id, plain};
 use crate::ledger::{posted, purchase};
 use crate::members::Says;
 
@@ -170,6 +173,45 @@ async fn whoever_may_not_be_contacted_or_is_no_member_is_suppressed() {
             .await;
         world.close(&survey.survey_id).await;
     }
+}
+
+#[tokio::test]
+async fn whoever_was_asked_lately_is_asked_about_a_purchase_later_and_loses_no_time() {
+    let world = World::start().await;
+    let survey = world.open_survey(after_purchases(), plain()).await;
+    // Longer than an invitation lives.
+    let later = world.now() + TimeDelta::days(20);
+    world.members.say(Says::NotBefore(later));
+    world.ledger.tell(world.purchase(&new_id(), 1_000));
+    let planned = eventually("it is put off", async || {
+        let mut invitations = world.invitations(&survey.survey_id).await.into_iter();
+        invitations.find(|invitation| invitation.due_time == Some(timestamp(later)))
+    })
+    .await;
+    assert_eq!(planned.status(), pb::InvitationStatus::Planned);
+    assert_eq!(planned.contact_rule(), ContactRule::FrequencyCap);
+    assert_eq!(planned.expire_time, Some(timestamp(later + TimeDelta::days(14))));
+    // Put off once more.
+    let last = later + TimeDelta::days(1);
+    world.members.say(Says::NotBefore(last));
+    world.pass(TimeDelta::days(20));
+    eventually("it is put off again", async || {
+        let invitation = world.invitation(&planned.invitation_id).await;
+        (invitation.due_time == Some(timestamp(last))).then_some(())
+    })
+    .await;
+    world.members.say(Says::Yes);
+    world.pass(TimeDelta::days(1));
+    world
+        .one_invitation(&survey.survey_id, pb::InvitationStatus::Due)
+        .await;
+    let asked = world.members.asked();
+    let ids: HashSet<_> = asked.iter().map(|asked| &asked.question.request_id).collect();
+    assert_eq!(
+        ids.len(),
+        3,
+        "a question that is asked again is answered as before"
+    );
 }
 
 #[tokio::test]
