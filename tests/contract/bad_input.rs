@@ -7,7 +7,9 @@ mod case;
 mod holds;
 mod people;
 mod postings;
+mod rewards;
 mod sharing;
+mod standing;
 mod terms;
 mod world;
 
@@ -54,7 +56,9 @@ async fn every_method_names_every_bad_field_and_knows_nothing_of_other_programs(
             terms::cases,
             postings::cases,
             sharing::cases,
+            standing::cases,
             holds::cases,
+            rewards::cases,
         ]
         .into_iter()
         .flat_map(|cases| cases(&world))

@@ -17,6 +17,7 @@ use fealty_tests::shop::{Shop, UNIT, create_key, purchase, request_id, scopes_of
 use fealty_tests::suite::Suite;
 
 use super::case::Caller;
+use super::rewards::Rewarded;
 
 /// A revocation holds everywhere within 5 seconds; the machine may be slow.
 const REVOKED_BOUND: Duration = Duration::from_secs(20);
@@ -64,6 +65,8 @@ pub struct Somebody {
     pub api_key_id: String,
     /// Somebody who works there.
     pub staff_id: String,
+    /// What they got for their points.
+    pub rewarded: Rewarded,
 }
 
 impl World {
@@ -200,6 +203,7 @@ async fn somebody(shop: &Shop, name: &str) -> Somebody {
         .await
         .expect("a staff member");
     Somebody {
+        rewarded: Rewarded::of(shop, &member.member_id).await,
         identifier_id: member.identifiers[0].identifier_id.clone(),
         member_id: member.member_id,
         purchase_id: bought.purchase_id,

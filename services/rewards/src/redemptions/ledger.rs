@@ -179,7 +179,7 @@ fn hold_id(hold: Option<Hold>) -> Result<HoldId, RewardsError> {
 fn is_captured_already(error: &CallError) -> bool {
     let captured = error
         .value("status")
-        .is_some_and(|status| status.ends_with("CAPTURED"));
+        .is_some_and(|status| status.eq_ignore_ascii_case("captured"));
     error.reason == Some(ErrorReason::HoldNotOpen) && captured
 }
 

@@ -5,7 +5,6 @@ use sqlx::Row;
 use uuid::Uuid;
 
 use crate::harness::{PRICE, World};
-use crate::stand_ins::HeldAs;
 
 /// What a case started with.
 #[derive(Debug, Clone)]
@@ -69,14 +68,14 @@ pub async fn assert_member_agrees(world: &World, case: &Case) -> i64 {
 
     let redeemed_count = i64::try_from(redeemed.len()).expect("few");
     let spent = if case.priced { redeemed_count * PRICE } else { 0 };
+    let points = world.points_of(&case.member_id).await;
     assert_eq!(
-        world.ledger.balance(&case.member_id),
+        (points.available, points.held),
         (case.funds - spent, 0),
         "{label}"
     );
-    let captured = world.ledger.holds(&case.member_id);
-    let captured = captured.iter().filter(|one| **one == HeldAs::Captured).count();
-    assert_eq!(captured, if case.priced { redeemed.len() } else { 0 }, "{label}");
+    let paid_count = if case.priced { redeemed.len() } else { 0 };
+    assert_eq!(points.captured_count, paid_count, "{label}");
 
     let mut issued: Vec<String> = vouchers_of(world, &case.member_id)
         .await

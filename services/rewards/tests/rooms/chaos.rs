@@ -137,7 +137,9 @@ async fn play(seed: u64) -> (i64, i64) {
         assert_eq!(stock_left, STOCK - redeemed_count, "seed {seed}");
     }
     assert_codes_agree(&world).await;
-    let undone_count = world.count("SELECT count(*) FROM redemption WHERE step = 'UNDONE'").await;
+    let undone_count = world
+        .count("SELECT count(*) FROM redemption WHERE step = 'UNDONE'")
+        .await;
     (redeemed.iter().sum(), undone_count)
 }
 

@@ -114,7 +114,7 @@ async fn set_scene(world: &World, scene: Scene, label: String) -> Case {
     let funds = if scene == Scene::Poor { PRICE - 1 } else { PRICE };
     Case {
         label,
-        member_id: world.member(funds),
+        member_id: world.funded_member(funds).await,
         reward_id: reward.reward_id,
         funds,
         priced: scene != Scene::Free,
@@ -163,7 +163,7 @@ impl Stage {
         };
         match (playing.scene, point) {
             (Scene::HoldEnds, FaultPoint::Before(Act::CallCapture)) => {
-                world.ledger.end_holds_of(&playing.case.member_id);
+                world.end_holds_of(&playing.case.member_id);
             }
             // Somebody else gets the last one, between the look at the stock and the moment when it is set aside.
             (Scene::LastGone, FaultPoint::Before(Act::Reserve)) => {
@@ -186,8 +186,21 @@ async fn empty_stock(world: &World, reward_id: &str) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_crash_at_any_point_leads_to_one_of_two_ends_and_the_books_agree() {
-    let (stage, trap) = (Stage::default(), Trap::default());
-    let world = Arc::new(World::start_with(stage.faults(None), |config| config).await);
+    let stage = Stage::default();
+    let world = World::start_with(stage.faults(None), |config| config).await;
+    crash_everywhere(world, &stage).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_crash_at_any_point_leaves_the_books_of_the_real_ledger_in_agreement() {
+    let stage = Stage::default();
+    let world = World::start_beside_real_ledger(stage.faults(None)).await;
+    crash_everywhere(world, &stage).await;
+}
+
+/// Every scene, crashed at every point, brought to its end in both ways.
+async fn crash_everywhere(world: World, stage: &Stage) {
+    let (world, trap) = (Arc::new(world), Trap::default());
     let crashing = world.start_replica(stage.faults(Some(&trap))).await;
     let client = world.client_at(&crashing);
     let recoveries = [Recovery::Retry, Recovery::TakeOver];
@@ -255,12 +268,13 @@ async fn begin_and_crash(
     let crashed = !trap.is_set();
     trap.set(None);
     if let Err(error) = &first {
-        let expected = if crashed {
-            Code::Unavailable
-        } else {
-            Code::FailedPrecondition
-        };
-        assert_eq!(error.code, expected, "{}: {error:?}", case.label);
+        // Where a hold ends because time passes, leases do too: then it can be the job that falls into the trap.
+        let cut_off = crashed && error.code == Code::Unavailable;
+        assert!(
+            cut_off || error.code == Code::FailedPrecondition,
+            "{}: {error:?}",
+            case.label
+        );
     }
     if !crashed || recovery == Recovery::TakeOver {
         return;

@@ -22,7 +22,8 @@ use std::sync::Arc;
 use tonic::Code;
 use uuid::Uuid;
 
-use crate::stand_ins::{LedgerStandIn, MembersStandIn};
+use crate::real_ledger::RealLedger;
+use crate::stand_ins::{HeldAs, LedgerStandIn, MembersStandIn};
 
 /// How long anything may take that happens by itself. A loaded machine is slow; what takes longer is broken.
 pub const PATIENCE: Duration = Duration::from_millis(PATIENCE_MS);
@@ -33,6 +34,9 @@ const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
 /// Longer than any redemption is left to whoever works on it.
 pub const PAST_EVERY_LEASE: TimeDelta = TimeDelta::seconds(60);
+
+/// Longer than points stay set aside.
+const PAST_EVERY_HOLD: TimeDelta = TimeDelta::hours(1);
 
 /// The price of most rewards here.
 pub const PRICE: i64 = 100;
@@ -51,12 +55,23 @@ pub struct World {
     pub database: TestDatabase,
     pub members: MembersStandIn,
     pub ledger: LedgerStandIn,
+    /// The real one, where a test has it stand in for its stand-in.
+    pub real_ledger: Option<RealLedger>,
     pub clock: ManualClock,
     pub config: RewardsConfig,
     pub replica: Replica,
     pub program: ProgramId,
     key: String,
     ids: AtomicU64,
+}
+
+/// What a member has in the ledger.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PointsOf {
+    pub available: i64,
+    pub held: i64,
+    /// Times that points which were set aside were spent.
+    pub captured_count: usize,
 }
 
 /// A process of the service.
@@ -92,6 +107,7 @@ impl World {
             database,
             members,
             ledger,
+            real_ledger: None,
             clock,
             config,
             replica,
@@ -99,6 +115,17 @@ impl World {
             key,
             ids: AtomicU64::new(0),
         }
+    }
+
+    /// Beside a real ledger.
+    pub async fn start_beside_real_ledger(faults: Faults) -> Self {
+        let mut world = Self::start().await;
+        let real = RealLedger::start(&world.clock, world.program).await;
+        world.config.ledger.endpoint = real.endpoint();
+        world.config.ledger.service_key = Secret::new(real.key().to_owned());
+        world.replica = Replica::start(&world.config, &world.clock, faults).await;
+        world.real_ledger = Some(real);
+        world
     }
 
     /// One more process of the service, over the same database.
@@ -114,6 +141,11 @@ impl World {
     /// The shop's client.
     pub fn client(&self) -> RewardsClient {
         self.client_of(&self.replica, &self.key)
+    }
+
+    /// The shop's key.
+    pub fn key(&self) -> &str {
+        &self.key
     }
 
     /// The shop's client of a process.
@@ -149,6 +181,37 @@ impl World {
         self.members.enrol(&member_id, "");
         self.ledger.credit(&member_id, points);
         member_id
+    }
+
+    /// The same with whichever ledger there is.
+    pub async fn funded_member(&self, points: i64) -> String {
+        let member_id = self.member(points);
+        if let Some(real) = &self.real_ledger {
+            real.open_with(&member_id, points).await;
+        }
+        member_id
+    }
+
+    /// A member's points in whichever ledger there is.
+    pub async fn points_of(&self, member_id: &str) -> PointsOf {
+        if let Some(real) = &self.real_ledger {
+            return real.points_of(member_id).await;
+        }
+        let (available, held) = self.ledger.balance(member_id);
+        let holds = self.ledger.holds(member_id);
+        PointsOf {
+            available,
+            held,
+            captured_count: holds.iter().filter(|one| **one == HeldAs::Captured).count(),
+        }
+    }
+
+    /// What is held of a member's ends by itself. The real ledger's time is everybody's.
+    pub fn end_holds_of(&self, member_id: &str) {
+        self.ledger.end_holds_of(member_id);
+        if self.real_ledger.is_some() {
+            self.clock.advance(PAST_EVERY_HOLD);
+        }
     }
 
     pub async fn create(&self, reward: pb::Reward, stock_count: i64) -> pb::Reward {
@@ -266,6 +329,11 @@ pub async fn database() -> TestDatabase {
 /// A program, as the feed would bring it.
 async fn plant_program(database: &TestDatabase, clock: &ManualClock) -> ProgramId {
     let program = ProgramId::generate(clock);
+    plant_program_as(database, program).await;
+    program
+}
+
+pub async fn plant_program_as(database: &TestDatabase, program: ProgramId) {
     sqlx::query(
         "INSERT INTO program (program, time_zone, currency_code, active, sequence) \
          VALUES ($1, 'Europe/London', 'GBP', true, 1)",
@@ -274,11 +342,10 @@ async fn plant_program(database: &TestDatabase, clock: &ManualClock) -> ProgramI
     .execute(&database.jobs)
     .await
     .expect("a program");
-    program
 }
 
 /// A key of a program.
-async fn plant_key(
+pub async fn plant_key(
     database: &TestDatabase,
     clock: &ManualClock,
     program: ProgramId,

@@ -10,6 +10,7 @@ mod events;
 mod fences;
 mod harness;
 mod outages;
+mod real_ledger;
 mod redemptions;
 mod stand_ins;
 mod stock;
