@@ -215,7 +215,7 @@ async fn postings_that_race_with_a_merge_lose_and_double_nothing() {
             let owner_id = if place % 2 == 0 { &into } else { &from };
             replica.spend(spend(owner_id, "points", 5))
         }));
-        let merges = async {
+        let both_ways = async {
             tokio::time::sleep(std::time::Duration::from_millis(round as u64)).await;
             // Each into the other: one of the two is first.
             tokio::join!(
@@ -223,7 +223,7 @@ async fn postings_that_race_with_a_merge_lose_and_double_nothing() {
                 try_merge(&replica, merge_request(&into, &from)),
             )
         };
-        let (credits, spends, merged) = join3(credits, spends, merges).await;
+        let (credits, spends, merged) = join3(credits, spends, both_ways).await;
         assert!(credits.iter().all(Result::is_ok) && spends.iter().all(Result::is_ok));
         let lost = match merged {
             (Ok(_), Err(lost)) | (Err(lost), Ok(_)) => lost,
@@ -254,7 +254,7 @@ async fn many_merges_in_a_circle_at_once_end_in_one_owner() {
         ledger.give(&owner_id, 10).await;
         owners.push(owner_id);
     }
-    let merges = owners.iter().enumerate().map(|(place, from)| {
+    let circle = owners.iter().enumerate().map(|(place, from)| {
         let by = if place % 2 == 0 { &ledger } else { &replica };
         let into = &owners[(place + 1) % owners.len()];
         async move {
@@ -265,7 +265,7 @@ async fn many_merges_in_a_circle_at_once_end_in_one_owner() {
             merged.is_ok()
         }
     });
-    let merged = join_all(merges)
+    let merged = join_all(circle)
         .await
         .into_iter()
         .filter(|merged| *merged)
@@ -369,11 +369,13 @@ async fn a_merge_that_redis_missed_is_shown_to_whoever_has_seen_it_and_soon_to_e
             .expect("a balance");
         assert_eq!((&seen.owner_id, of_unit(&seen, "points").available), (&into, 11));
     }
+    // And what was earned since, by the name of the one, to the account of the other.
+    replica.give(&from, 1).await;
     proxy.restore();
     for owner_id in [&from, &into] {
         until("repaired", async || {
             let shown = ledger.balance(owner_id, None).await.expect("a balance");
-            shown.owner_id == into && of_unit(&shown, "points").available == 11
+            shown.owner_id == into && of_unit(&shown, "points").available == 12
         })
         .await;
     }

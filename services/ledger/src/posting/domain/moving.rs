@@ -23,17 +23,17 @@ pub struct Moved {
 /// What has ended must have been swept before, on both sides, and nothing of the owner's may be held
 /// ([`OwnerState::has_open_holds`]).
 pub fn move_all(from: &OwnerState, into: &OwnerState) -> Result<Moved, Refusal> {
-    let (mut giver, mut taker) = (from.clone(), into.clone());
-    let (mut given, mut taken) = (Draft::default(), Draft::default());
-    for (unit, account) in &mut giver.accounts {
-        let account = given.give(unit, account);
-        if !account.lots.is_empty() || account.debt.is_positive() {
-            taken.take_over(unit, account, taker.account_mut(unit))?;
+    let (mut source, mut target) = (from.clone(), into.clone());
+    let (mut outgoing, mut incoming) = (Draft::default(), Draft::default());
+    for (unit, account) in &mut source.accounts {
+        let moved = outgoing.give(unit, account);
+        if !moved.lots.is_empty() || moved.debt.is_positive() {
+            incoming.take_over(unit, moved, target.account_mut(unit))?;
         }
     }
     Ok(Moved {
-        from: given.finish(TransactionKind::Move, giver),
-        into: taken.finish(TransactionKind::Move, taker),
+        from: outgoing.finish(TransactionKind::Move, source),
+        into: incoming.finish(TransactionKind::Move, target),
     })
 }
 
