@@ -143,6 +143,7 @@ impl Points {
             consistency: Some(Consistency {
                 requirement: Some(Requirement::Strong(true)),
             }),
+            ..GetBalanceRequest::default()
         };
         let balance = shop.clients.ledger.get_balance(request).await?.into_message();
         let balance = balance.balance.context("no balance in the answer")?;
