@@ -133,6 +133,7 @@ impl Owners {
         let named = std::iter::once(what.moving()).chain(what.other());
         let mut debt = balances.owe(program, named);
         let done = self.commit(program, attempt, what).await?;
+        self.posting.wake_feed();
         debt.committed(done.changed);
         balances.write_through(program, &done.known, debt).await;
         Ok(done.made)

@@ -248,6 +248,11 @@ impl Posting {
         }
     }
 
+    /// Something was committed that the event feed has to tell.
+    pub(crate) fn wake_feed(&self) {
+        self.feed.wake();
+    }
+
     /// Where what was committed goes.
     pub(crate) const fn balances(&self) -> &Balances {
         &self.balances
