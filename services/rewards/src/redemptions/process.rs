@@ -4,13 +4,14 @@
 //! another replica) reads how far it is, does what is next, and writes that down only if nobody else has meanwhile; else
 //! they go on from what the other wrote. The lease only keeps the job from work that somebody is at.
 
+use std::time::Duration;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use fealty_postgres::{Scope, StorageError, TransactOptions, in_tx, transact};
 use fealty_service::events::FeedWaker;
 use fealty_types::{HoldId, ProgramId, RedemptionId, SharedClock, VoucherId};
 use sqlx::PgConnection;
 use sqlx::postgres::PgPool;
-use std::time::Duration;
 use tokio::time::sleep;
 
 use super::domain::{Failure, Hold, Redemption, Work};

@@ -65,6 +65,35 @@ async fn try_to_redeem(clients: &[RewardsClient], case: &Case, seed: u64) {
     }
 }
 
+/// The rewards that are raced for: one that is counted, of which each member gets one, and one with codes.
+async fn two_rewards(world: &World) -> [pb::Reward; 2] {
+    let limited = pb::Reward {
+        per_member_count_max: 1,
+        ..coffee()
+    };
+    let counted = world.create(limited, STOCK).await;
+    let pool = world.create(coded_coffee(), 0).await;
+    let codes: Vec<String> = (0..STOCK).map(|number| format!("CODE-{number}")).collect();
+    world.add_codes(&pool.reward_id, &codes).await.expect("added");
+    [counted, pool]
+}
+
+/// Answers of the ledger get lost, the way to it is cut, and it is away, for a moment each.
+async fn weather(world: &World, proxy: &Proxy, seed: u64) {
+    let mut random = StdRng::seed_from_u64(seed);
+    for _ in 0..6 {
+        sleep(Duration::from_millis(random.random_range(10..80))).await;
+        match random.random_range(0..3) {
+            0 => proxy.lose_answer_to(LOSABLE[random.random_range(0..LOSABLE.len())]),
+            1 => world.ledger.set_away(true),
+            _ => proxy.cut(),
+        }
+        sleep(Duration::from_millis(random.random_range(10..120))).await;
+        world.ledger.set_away(false);
+        proxy.restore();
+    }
+}
+
 /// Answers how many redemptions were redeemed, and how many undone.
 async fn play(seed: u64) -> (i64, i64) {
     let storm = Storm::new(seed);
@@ -74,33 +103,14 @@ async fn play(seed: u64) -> (i64, i64) {
     behind_proxy.ledger.endpoint = endpoint;
     let replica = world.start_replica_with(&behind_proxy, storm.faults()).await;
     let clients = [world.client(), world.client_at(&replica)];
-
-    let counted = world
-        .create(
-            pb::Reward {
-                per_member_count_max: 1,
-                ..coffee()
-            },
-            STOCK,
-        )
-        .await;
-    let coded = world.create(coded_coffee(), 0).await;
-    let codes: Vec<String> = (0..STOCK).map(|number| format!("CODE-{number}")).collect();
-    world.add_codes(&coded.reward_id, &codes).await.expect("added");
+    let rewards = two_rewards(&world).await;
     let cases: Vec<Case> = (0..2 * MEMBER_COUNT)
-        .map(|number| {
-            let reward_id = if number % 2 == 0 {
-                &counted.reward_id
-            } else {
-                &coded.reward_id
-            };
-            Case {
-                label: format!("seed {seed}, member {number}"),
-                member_id: world.member(PRICE),
-                reward_id: reward_id.clone(),
-                funds: PRICE,
-                priced: true,
-            }
+        .map(|number| Case {
+            label: format!("seed {seed}, member {number}"),
+            member_id: world.member(PRICE),
+            reward_id: rewards[number % 2].reward_id.clone(),
+            funds: PRICE,
+            priced: true,
         })
         .collect();
 
@@ -109,21 +119,7 @@ async fn play(seed: u64) -> (i64, i64) {
         .iter()
         .zip(seeds)
         .map(|(case, seed)| try_to_redeem(&clients, case, seed));
-    let weather = async {
-        let mut random = StdRng::seed_from_u64(seed + 1);
-        for _ in 0..6 {
-            sleep(Duration::from_millis(random.random_range(10..80))).await;
-            match random.random_range(0..3) {
-                0 => proxy.lose_answer_to(LOSABLE[random.random_range(0..LOSABLE.len())]),
-                1 => world.ledger.set_away(true),
-                _ => proxy.cut(),
-            }
-            sleep(Duration::from_millis(random.random_range(10..120))).await;
-            world.ledger.set_away(false);
-            proxy.restore();
-        }
-    };
-    futures::future::join(join_all(trying), weather).await;
+    futures::future::join(join_all(trying), weather(&world, &proxy, seed)).await;
 
     storm.calm();
     world.clock.advance(PAST_EVERY_LEASE);
@@ -132,7 +128,7 @@ async fn play(seed: u64) -> (i64, i64) {
     for (number, case) in cases.iter().enumerate() {
         redeemed[number % 2] += assert_member_agrees(&world, case).await;
     }
-    for (reward, redeemed_count) in [&counted, &coded].into_iter().zip(redeemed) {
+    for (reward, redeemed_count) in rewards.iter().zip(redeemed) {
         let stock_left = world.get_reward(&reward.reward_id).await.stock_left;
         assert_eq!(stock_left, STOCK - redeemed_count, "seed {seed}");
     }

@@ -232,7 +232,7 @@ async fn crash_everywhere(world: World, stage: &Stage) {
         assert!(one_of.contains(&stock_left), "{}: {stock_left} left", case.label);
         match (scene, recovery) {
             (Scene::Plenty | Scene::Pool | Scene::Free, Recovery::Retry) => {
-                assert_eq!(redeemed_count, 1, "{}", case.label)
+                assert_eq!(redeemed_count, 1, "{}", case.label);
             }
             (_, Recovery::Retry) => assert_eq!(redeemed_count, 0, "{}", case.label),
             (_, Recovery::TakeOver) => taken_over_count += redeemed_count,

@@ -140,7 +140,7 @@ impl World {
 
     /// The shop's client.
     pub fn client(&self) -> RewardsClient {
-        self.client_of(&self.replica, &self.key)
+        self.replica.client(&self.key)
     }
 
     /// The shop's key.
@@ -150,29 +150,14 @@ impl World {
 
     /// The shop's client of a process.
     pub fn client_at(&self, replica: &Replica) -> RewardsClient {
-        self.client_of(replica, &self.key)
-    }
-
-    /// A client that tries once, so that a test sees what happened.
-    pub fn client_of(&self, replica: &Replica, key: &str) -> RewardsClient {
-        let endpoint = format!("http://{}", replica.serving.grpc);
-        RewardsClient::try_new(&ClientConfig {
-            deadline: PATIENCE,
-            connection_count: 4,
-            retry: RetryConfig {
-                attempt_count_max: 1,
-                ..RetryConfig::default()
-            },
-            ..ClientConfig::new(endpoint, key)
-        })
-        .expect("a client")
+        replica.client(&self.key)
     }
 
     /// A client of another program on the same service.
     pub async fn stranger(&self) -> RewardsClient {
         let program = plant_program(&self.database, &self.clock).await;
         let key = plant_key(&self.database, &self.clock, program, &ALL_SCOPES).await;
-        self.client_of(&self.replica, &key)
+        self.replica.client(&key)
     }
 
     /// A member with points.
@@ -287,6 +272,21 @@ impl World {
 }
 
 impl Replica {
+    /// A client that tries once, so that a test sees what happened.
+    fn client(&self, key: &str) -> RewardsClient {
+        let endpoint = format!("http://{}", self.serving.grpc);
+        RewardsClient::try_new(&ClientConfig {
+            deadline: PATIENCE,
+            connection_count: 4,
+            retry: RetryConfig {
+                attempt_count_max: 1,
+                ..RetryConfig::default()
+            },
+            ..ClientConfig::new(endpoint, key)
+        })
+        .expect("a client")
+    }
+
     async fn start(config: &RewardsConfig, clock: &ManualClock, faults: Faults) -> Self {
         let process = Process::new(&DrainConfig::default());
         let listeners = Listeners::bind("rewards", config.grpc.listen, config.admin.listen)

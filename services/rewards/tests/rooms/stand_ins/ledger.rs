@@ -183,14 +183,9 @@ impl State {
         act: impl FnOnce(&mut Self) -> Result<String, Status>,
     ) -> Result<pb::Hold, Status> {
         self.enter()?;
-        let answer = match self.remembered.get(request_id) {
-            Some(answer) => answer.clone(),
-            None => {
-                let answer = act(self);
-                self.remembered.insert(request_id.to_owned(), answer.clone());
-                answer
-            }
-        };
+        let earlier = self.remembered.get(request_id).cloned();
+        let answer = earlier.unwrap_or_else(|| act(self));
+        self.remembered.insert(request_id.to_owned(), answer.clone());
         answer.map(|hold_id| pb::Hold {
             hold_id,
             ..pb::Hold::default()
