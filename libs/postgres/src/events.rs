@@ -23,7 +23,8 @@
 //! The program stands in the order because two programs may know the same subject.
 //!
 //! A dump that is restored into another cluster brings numbers of another count along. Its tokens are refused, since
-//! the timeline is another; its rows are readable once the new count has passed the old one.
+//! the timeline is another; its events are readable again, and new ones of the same subjects, once the new cluster's
+//! count has passed theirs: begin such a cluster above it (`pg_resetwal --epoch`). A physical restore needs nothing.
 
 mod append;
 mod position;

@@ -4,6 +4,7 @@ mod service {
     mod access;
     mod access_feed;
     mod balances;
+    mod events;
     mod faults;
     mod fences;
     mod harness;

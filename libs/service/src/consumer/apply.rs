@@ -241,3 +241,46 @@ pub(super) fn is_nobodys_fault(error: &StorageError) -> bool {
         Failure::Connection | Failure::Resources | Failure::Serialization | Failure::Deadlock
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn event(version: i64) -> Event {
+        Event {
+            program_id: "p".to_owned(),
+            subject_id: "s".to_owned(),
+            version,
+            ..Event::default()
+        }
+    }
+
+    fn stuck_at(version: i64) -> RoundError {
+        RoundError::Stuck(Stuck::at(&event(version), "not now".to_owned()))
+    }
+
+    fn after(errors: impl IntoIterator<Item = RoundError>) -> Stuck {
+        let stuck = errors
+            .into_iter()
+            .fold(None, |before, error| Stuck::again(before, &error));
+        stuck.unwrap()
+    }
+
+    #[test]
+    fn an_event_that_stops_the_feed_again_and_again_is_given_up() {
+        let stops = || (0..STOPS_MAX).map(|_| stuck_at(7));
+        assert!(after(stops()).is_given_up(&event(7)));
+        assert!(!after(stops().skip(1)).is_given_up(&event(7)));
+        assert!(!after(stops()).is_given_up(&event(8)), "another one is not");
+    }
+
+    #[test]
+    fn another_event_counts_from_the_beginning_and_another_failure_not_at_all() {
+        let stops = (1..STOPS_MAX).map(|_| stuck_at(7));
+        let moved = after(stops.chain([stuck_at(8), stuck_at(7)]));
+        assert!(!moved.is_given_up(&event(7)));
+        let away = || RoundError::Storage(StorageError::from(sqlx::Error::PoolTimedOut));
+        let stops = (0..STOPS_MAX).flat_map(|_| [stuck_at(7), away()]);
+        assert!(after(stops).is_given_up(&event(7)));
+    }
+}

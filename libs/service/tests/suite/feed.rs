@@ -35,7 +35,7 @@ use uuid::Uuid;
 use crate::probe;
 
 /// Longest wait for events: a machine that runs all tests at once is slow, and their transactions hold each other up.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Who may call.
 #[derive(Default)]

@@ -31,7 +31,7 @@ use uuid::Uuid;
 use super::messages::{cashback, points};
 
 /// All that a program's own key can hold.
-const ALL_SCOPES: [Scope; 8] = [
+const ALL_SCOPES: [Scope; 9] = [
     Scope::UnitsWrite,
     Scope::UnitsRead,
     Scope::OwnersWrite,
@@ -40,6 +40,7 @@ const ALL_SCOPES: [Scope; 8] = [
     Scope::RulesWrite,
     Scope::RulesRead,
     Scope::PurchasesWrite,
+    Scope::EventsRead,
 ];
 
 /// Longest wait for something that is to become true.
