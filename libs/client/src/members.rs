@@ -4,16 +4,19 @@ use std::time::Duration;
 
 use fealty_proto::access::v1::{ListAccessChangesRequest, ListAccessChangesResponse};
 use fealty_proto::members::v1::{
-    AddIdentifierRequest, AddIdentifierResponse, CreateApiKeyRequest, CreateApiKeyResponse,
+    AddHouseholdMemberRequest, AddHouseholdMemberResponse, AddIdentifierRequest, AddIdentifierResponse,
+    CreateApiKeyRequest, CreateApiKeyResponse, CreateHouseholdRequest, CreateHouseholdResponse,
     CreateProgramRequest, CreateProgramResponse, CreateStaffMemberRequest, CreateStaffMemberResponse,
-    EnrolMemberRequest, EnrolMemberResponse, GetMemberRequest, GetMemberResponse, GetPolicyRequest,
-    GetPolicyResponse, GetProgramRequest, GetProgramResponse, GetStaffMemberRequest, GetStaffMemberResponse,
-    ListApiKeysRequest, ListApiKeysResponse, ListMembersRequest, ListMembersResponse, ListPoliciesRequest,
-    ListPoliciesResponse, ListProgramsRequest, ListProgramsResponse, ListStaffMembersRequest,
-    ListStaffMembersResponse, ListTopicOptOutsRequest, ListTopicOptOutsResponse, LookupMemberRequest,
-    LookupMemberResponse, MayContactRequest, MayContactResponse, OptOutTopicRequest, OptOutTopicResponse,
-    PublishPolicyRequest, PublishPolicyResponse, RemoveIdentifierRequest, RemoveIdentifierResponse,
-    RevokeApiKeyRequest, RevokeApiKeyResponse, SetMemberTierRequest, SetMemberTierResponse,
+    EnrolMemberRequest, EnrolMemberResponse, GetHouseholdRequest, GetHouseholdResponse, GetMemberRequest,
+    GetMemberResponse, GetPolicyRequest, GetPolicyResponse, GetProgramRequest, GetProgramResponse,
+    GetStaffMemberRequest, GetStaffMemberResponse, ListApiKeysRequest, ListApiKeysResponse,
+    ListMembersRequest, ListMembersResponse, ListPoliciesRequest, ListPoliciesResponse, ListProgramsRequest,
+    ListProgramsResponse, ListStaffMembersRequest, ListStaffMembersResponse, ListTopicOptOutsRequest,
+    ListTopicOptOutsResponse, LookupMemberRequest, LookupMemberResponse, MayContactRequest,
+    MayContactResponse, MergeMembersRequest, MergeMembersResponse, OptOutTopicRequest, OptOutTopicResponse,
+    PublishPolicyRequest, PublishPolicyResponse, RemoveHouseholdMemberRequest, RemoveHouseholdMemberResponse,
+    RemoveIdentifierRequest, RemoveIdentifierResponse, RevokeApiKeyRequest, RevokeApiKeyResponse,
+    SetMemberStatusRequest, SetMemberStatusResponse, SetMemberTierRequest, SetMemberTierResponse,
     UpdateMemberRequest, UpdateMemberResponse, UpdateProgramRequest, UpdateProgramResponse,
     UpdateStaffMemberRequest, UpdateStaffMemberResponse,
 };
@@ -83,6 +86,18 @@ impl MembersClient {
         list_members("/fealty.members.v1.MemberService/ListMembers"): read ListMembersRequest => ListMembersResponse;
         /// Gives a member one more identifier.
         add_identifier("/fealty.members.v1.MemberService/AddIdentifier"): write AddIdentifierRequest => AddIdentifierResponse;
+        /// Changes what a member may do. Once this answers, the ledger holds to it too.
+        set_member_status("/fealty.members.v1.MemberService/SetMemberStatus"): write SetMemberStatusRequest => SetMemberStatusResponse;
+        /// Merges two records of one person: identifiers and points of the one move to the other.
+        merge_members("/fealty.members.v1.MemberService/MergeMembers"): write MergeMembersRequest => MergeMembersResponse;
+        /// Makes a household of one member, whose points become the household's.
+        create_household("/fealty.members.v1.HouseholdService/CreateHousehold"): write CreateHouseholdRequest => CreateHouseholdResponse;
+        /// One household, with its members.
+        get_household("/fealty.members.v1.HouseholdService/GetHousehold"): read GetHouseholdRequest => GetHouseholdResponse;
+        /// Adds a member to a household, whose points become the household's.
+        add_household_member("/fealty.members.v1.HouseholdService/AddHouseholdMember"): write AddHouseholdMemberRequest => AddHouseholdMemberResponse;
+        /// Takes a member out of a household. What it has, it keeps.
+        remove_household_member("/fealty.members.v1.HouseholdService/RemoveHouseholdMember"): write RemoveHouseholdMemberRequest => RemoveHouseholdMemberResponse;
         /// Puts a member into a tier, or out of all of them.
         set_member_tier("/fealty.members.v1.MemberService/SetMemberTier"): write SetMemberTierRequest => SetMemberTierResponse;
         /// Takes an identifier away. It finds nobody any more and may be given to another member. Removing it again changes
@@ -126,7 +141,13 @@ impl Shows for LookupMemberResponse {}
 impl Shows for UpdateMemberResponse {}
 impl Shows for ListMembersResponse {}
 impl Shows for AddIdentifierResponse {}
+impl Shows for SetMemberStatusResponse {}
 impl Shows for SetMemberTierResponse {}
+impl Shows for MergeMembersResponse {}
+impl Shows for CreateHouseholdResponse {}
+impl Shows for GetHouseholdResponse {}
+impl Shows for AddHouseholdMemberResponse {}
+impl Shows for RemoveHouseholdMemberResponse {}
 impl Shows for RemoveIdentifierResponse {}
 impl Shows for PublishPolicyResponse {}
 impl Shows for GetPolicyResponse {}

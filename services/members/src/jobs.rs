@@ -1,5 +1,7 @@
 //! What runs by itself, with the jobs' role: it crosses programs.
 
+mod finish_changes;
 mod finish_enrolments;
 
+pub(crate) use finish_changes::keep_finishing_changes;
 pub(crate) use finish_enrolments::keep_finishing_enrolments;

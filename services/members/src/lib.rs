@@ -20,19 +20,27 @@
 //! | [`api_keys`] | callers' keys |
 //! | [`staff`] | the people who work with a program |
 //! | [`policies`] | the terms that people accept when they join |
-//! | [`people`] | members, their identifiers and their consent |
+//! | [`people`] | members, their identifiers, their consent and their tier |
+//! | [`changes`] | what the ledger has to know of first: status, merge, household |
+//! | [`households`] | members who share one account |
 //! | [`contacts`] | whether a member may be contacted, and how often they were |
 //! | [`access`] | the feed of all three for the other services, and this service's own look-ups |
 //! | [`operator`] | the door for people who operate the suite, who need no key |
 //!
-//! Personal data is encrypted and found by [`fealty_vault`]. [`serve()`] wires everything up; [`jobs`] is what runs by itself.
+//! Personal data is encrypted and found by [`fealty_vault`]; the ledger is told through [`ledger`]; what happens to members
+//! is told to others as events ([`fealty_service::events`]). [`serve()`] wires everything up; [`jobs`] is what runs by
+//! itself.
 
 pub mod access;
 pub mod api_keys;
+pub mod changes;
 pub mod config;
 pub mod contacts;
 pub mod display_name;
+pub mod households;
 pub mod jobs;
+pub mod ledger;
+pub mod means;
 pub mod operator;
 pub mod people;
 pub mod policies;

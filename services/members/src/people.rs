@@ -4,22 +4,25 @@
 
 pub mod domain;
 mod enrol;
+mod events;
 pub mod grpc;
 mod identifiers;
-mod ledger;
+mod merging;
 mod seal;
 mod storage;
 mod tiers;
 
 use chrono::{DateTime, Utc};
 use fealty_postgres::{Scope, StorageError, TransactOptions, in_tx, transact};
+use fealty_service::events::FeedWaker;
 use fealty_types::{MemberId, ProgramId, SharedClock, Version};
-use fealty_vault::{DataKey, Vault};
+use fealty_vault::{DataKey, Person, Personal, Vault};
 use sqlx::PgConnection;
 use sqlx::postgres::PgPool;
 
 pub use enrol::Enrolments;
-pub use ledger::LedgerDoor;
+pub(crate) use merging::take_over_identifiers_in_tx;
+pub(crate) use seal::keyed;
 pub use tiers::NewTier;
 
 use crate::refusal::{MembersError, Refusal, Resource};
@@ -32,6 +35,7 @@ pub struct People {
     service: PgPool,
     vault: Vault,
     clock: SharedClock,
+    waker: FeedWaker,
 }
 
 /// Which members a list has: those enrolled from one time on, before another.
@@ -46,11 +50,12 @@ pub struct EnrolledWithin {
 impl People {
     /// Over the pool of the service's role.
     #[must_use]
-    pub const fn new(service: PgPool, vault: Vault, clock: SharedClock) -> Self {
+    pub const fn new(service: PgPool, vault: Vault, clock: SharedClock, waker: FeedWaker) -> Self {
         Self {
             service,
             vault,
             clock,
+            waker,
         }
     }
 
@@ -169,6 +174,19 @@ pub(crate) async fn is_enrolled_in_tx(
     member_id: MemberId,
 ) -> Result<bool, StorageError> {
     storage::is_enrolled_in_tx(tx, program_id, member_id).await
+}
+
+/// Seals words about a member under the member's key.
+pub(crate) async fn seal_in_tx(
+    tx: &mut PgConnection,
+    vault: &Vault,
+    person: Person,
+    field: &str,
+    words: &Personal,
+) -> Result<Vec<u8>, MembersError> {
+    let found = find_in_tx(tx, vault, person.program_id, person.member_id).await?;
+    let (_, key) = found.ok_or_else(|| not_found(person.member_id))?;
+    Ok(key.seal(field, words))
 }
 
 fn not_found(member_id: MemberId) -> Refusal {

@@ -1,12 +1,14 @@
 //! Why a use case does not do what it was asked: words of the domain, without gRPC and without SQL. [`crate::status`]
 //! says what a caller is told.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use fealty_postgres::requests::ClaimError;
 use fealty_postgres::{StorageError, TransactError};
 use fealty_proto::access::v1::Scope;
-use fealty_types::{IdentifierId, MemberId, PolicyId, RequestId, StaffId};
+use fealty_proto::types::v1::ErrorReason;
+use fealty_types::{HouseholdId, IdentifierId, MemberId, PolicyId, RequestId, StaffId};
 
 use crate::people::domain::MemberStatus;
 use crate::policies::domain::PolicyVersion;
@@ -24,6 +26,8 @@ pub enum Resource {
     Policy,
     /// A person in a program.
     Member,
+    /// Members who share one account.
+    Household,
     /// Something by which a person is recognised.
     Identifier,
 }
@@ -38,6 +42,7 @@ impl Resource {
             Self::StaffMember => "staff_member",
             Self::Policy => "policy",
             Self::Member => "member",
+            Self::Household => "household",
             Self::Identifier => "identifier",
         }
     }
@@ -126,6 +131,23 @@ pub enum Refusal {
         /// What they are.
         status: MemberStatus,
     },
+    /// The member belongs to another household.
+    HouseholdTaken {
+        /// Whom it is about.
+        member_id: MemberId,
+        /// Where they belong.
+        household_id: HouseholdId,
+    },
+    /// The household has as many members as it may have.
+    HouseholdFull {
+        /// How many it may have.
+        count_max: usize,
+    },
+    /// The two records cannot be merged: one of them is merged already, or they are the same.
+    MergeRefused {
+        /// Which of them stands in the way.
+        member_id: MemberId,
+    },
     /// Others kept taking and leaving the same thing meanwhile.
     Contended,
 }
@@ -156,6 +178,17 @@ impl Refusal {
     }
 }
 
+/// What the ledger says no to, in its own words: callers know them from its own calls.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LedgerRefusal {
+    /// Why.
+    pub reason: ErrorReason,
+    /// In a sentence.
+    pub message: String,
+    /// The values that the reason speaks of.
+    pub metadata: BTreeMap<String, String>,
+}
+
 /// What a use case answers when it did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum MembersError {
@@ -168,6 +201,9 @@ pub enum MembersError {
     /// The ledger does not answer as it should. What was stored stays, and is finished by a retry or by itself.
     #[error("the ledger does not answer as it should")]
     LedgerAway,
+    /// The ledger refuses to do its part, and has done nothing.
+    #[error("the ledger refuses: {0:?}")]
+    LedgerRefused(LedgerRefusal),
 }
 
 impl From<Refusal> for MembersError {
@@ -195,7 +231,7 @@ impl TransactError for MembersError {
     fn storage(&self) -> Option<&StorageError> {
         match self {
             Self::Storage(error) => Some(error),
-            Self::Refused(_) | Self::LedgerAway => None,
+            Self::Refused(_) | Self::LedgerAway | Self::LedgerRefused(_) => None,
         }
     }
 }

@@ -5,8 +5,12 @@ use std::sync::Arc;
 use fealty_proto::access::v1::access_feed_service_server::{
     AccessFeedServiceServer, SERVICE_NAME as ACCESS_FEED,
 };
+use fealty_proto::events::v1::event_service_server::{EventServiceServer, SERVICE_NAME as EVENTS};
 use fealty_proto::members::v1::api_key_service_server::{ApiKeyServiceServer, SERVICE_NAME as API_KEYS};
 use fealty_proto::members::v1::contact_service_server::{ContactServiceServer, SERVICE_NAME as CONTACTS};
+use fealty_proto::members::v1::household_service_server::{
+    HouseholdServiceServer, SERVICE_NAME as HOUSEHOLDS,
+};
 use fealty_proto::members::v1::member_service_server::{MemberServiceServer, SERVICE_NAME as MEMBERS};
 use fealty_proto::members::v1::policy_service_server::{PolicyServiceServer, SERVICE_NAME as POLICIES};
 use fealty_proto::members::v1::program_service_server::{ProgramServiceServer, SERVICE_NAME as PROGRAMS};
@@ -15,6 +19,7 @@ use fealty_rpc::access::{Authenticator, Nudge};
 use fealty_rpc::limited;
 use fealty_rpc::server::{Server, ServerBuilder, ServerError};
 use fealty_runtime::{Health, Listeners, Tasks};
+use fealty_service::events::{EventFeed, EventTable, FeedWaker};
 use fealty_service::gate::{CheckError, WrongDatabase};
 use fealty_service::ground::{Ground, ServeError, Serving};
 use fealty_service::jobs::keep_forgetting_requests;
@@ -25,12 +30,17 @@ use crate::access::grpc::AccessFeedGrpc;
 use crate::access::{AccessFeed, OwnRecords};
 use crate::api_keys::ApiKeys;
 use crate::api_keys::grpc::ApiKeyGrpc;
+use crate::changes::Changes;
 use crate::config::MembersConfig;
 use crate::contacts::Contacts;
 use crate::contacts::grpc::ContactGrpc;
+use crate::households::Households;
+use crate::households::grpc::HouseholdGrpc;
 use crate::jobs;
+use crate::ledger::LedgerDoor;
+use crate::means::Means;
 use crate::people::grpc::MemberGrpc;
-use crate::people::{Enrolments, LedgerDoor, People};
+use crate::people::{Enrolments, People};
 use crate::policies::Policies;
 use crate::policies::grpc::PolicyGrpc;
 use crate::programs::Programs;
@@ -45,19 +55,17 @@ const NAME: &str = "members";
 /// What the rooms are built on.
 struct Rooms {
     ground: Ground,
-    vault: Vault,
-    ledger: LedgerDoor,
+    means: Means,
+    feed: EventFeed<EventTable>,
 }
 
 impl Rooms {
     fn enrolments(&self) -> Enrolments {
-        Enrolments::new(
-            self.ground.service.clone(),
-            self.ground.jobs.clone(),
-            self.vault.clone(),
-            self.ledger.clone(),
-            self.ground.clock.clone(),
-        )
+        Enrolments::new(self.means.clone())
+    }
+
+    fn changes(&self) -> Changes {
+        Changes::new(self.means.clone())
     }
 }
 
@@ -79,27 +87,44 @@ pub fn serve_on(
     tasks: &Tasks,
 ) -> Result<Serving, ServeError> {
     let master_key = config.vault.master_key(SERVICE_DATABASE);
-    let rooms = Rooms {
-        ground: Ground::try_new(NAME, config.database(), clock)?,
+    let ground = Ground::try_new(NAME, config.database(), clock)?;
+    let waker = FeedWaker::default();
+    let means = Means {
+        service: ground.service.clone(),
+        jobs: ground.jobs.clone(),
         vault: Vault::new(master_key.map_err(ServeError::settings("vault.master_key"))?),
         ledger: LedgerDoor::try_new(&config.ledger).map_err(ServeError::settings("ledger"))?,
+        clock: ground.clock.clone(),
+        waker: waker.clone(),
+    };
+    let rooms = Rooms {
+        feed: EventFeed::new(EventTable, &ground, waker),
+        ground,
+        means,
     };
     let health = rooms.ground.health([
         ACCESS_FEED,
         API_KEYS,
         CONTACTS,
+        EVENTS,
+        HOUSEHOLDS,
         MEMBERS,
         POLICIES,
         PROGRAMS,
         STAFF,
     ]);
-    let server = server_of(config, &rooms, &health)?;
+    let server = server_of(config, &rooms, &health, tasks)?;
     let serving = rooms.ground.serve(listeners, server, health, tasks)?;
     spawn_jobs(&rooms, tasks);
     Ok(serving)
 }
 
-fn server_of(config: &MembersConfig, rooms: &Rooms, health: &Health) -> Result<Server, ServerError> {
+fn server_of(
+    config: &MembersConfig,
+    rooms: &Rooms,
+    health: &Health,
+    tasks: &Tasks,
+) -> Result<Server, ServerError> {
     let ground = &rooms.ground;
     let records = Arc::new(OwnRecords::new(ground.jobs.clone(), ground.gate.clone()));
     // These records are the original: there is nothing fresher to ask for.
@@ -111,8 +136,16 @@ fn server_of(config: &MembersConfig, rooms: &Rooms, health: &Health) -> Result<S
     let feed = AccessFeed::new(ground.jobs.clone());
     let policies = Policies::new(ground.service.clone(), ground.clock.clone());
     let contacts = Contacts::new(ground.service.clone(), ground.clock.clone());
-    let people = People::new(ground.service.clone(), rooms.vault.clone(), ground.clock.clone());
-    let members = MemberGrpc::new(people, rooms.enrolments(), ground.clock.clone());
+    let households = Households::new(ground.service.clone(), rooms.changes());
+    let means = &rooms.means;
+    let people = People::new(
+        means.service.clone(),
+        means.vault.clone(),
+        means.clock.clone(),
+        means.waker.clone(),
+    );
+    let members = MemberGrpc::new(people, rooms.enrolments(), rooms.changes(), ground.clock.clone());
+    let events = rooms.feed.grpc(tasks.soft_shutdown());
 
     let limits = &config.server;
     ServerBuilder::new(limits.clone(), Arc::new(authenticator))
@@ -138,13 +171,23 @@ fn server_of(config: &MembersConfig, rooms: &Rooms, health: &Health) -> Result<S
             limits,
             ContactServiceServer::new(ContactGrpc::new(contacts))
         ))
+        .add_service(limited!(
+            limits,
+            HouseholdServiceServer::new(HouseholdGrpc::new(households))
+        ))
+        .add_service(limited!(limits, EventServiceServer::new(events)))
         .add_health(health.grpc_service())
         .build()
 }
 
 /// What runs beside the calls, once the schema is right and the personal data is under this service's own master key.
 fn spawn_jobs(rooms: &Rooms, tasks: &Tasks) {
-    let (ground, vault, enrolments) = (rooms.ground.clone(), rooms.vault.clone(), rooms.enrolments());
+    let (ground, vault, feed) = (
+        rooms.ground.clone(),
+        rooms.means.vault.clone(),
+        rooms.feed.clone(),
+    );
+    let (enrolments, changes) = (rooms.enrolments(), rooms.changes());
     rooms.ground.spawn_jobs(tasks, async move {
         ground
             .open_when(&MIGRATOR, async || check_vault(&ground, &vault).await)
@@ -152,6 +195,8 @@ fn spawn_jobs(rooms: &Rooms, tasks: &Tasks) {
         tokio::join!(
             keep_forgetting_requests(ground),
             jobs::keep_finishing_enrolments(enrolments),
+            jobs::keep_finishing_changes(changes),
+            feed.keep_tailing(),
         );
         Ok(())
     });

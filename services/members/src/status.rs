@@ -3,10 +3,11 @@
 use fealty_proto::types::v1::ErrorReason;
 use fealty_rpc::errors::ApiError;
 use fealty_service::status::{CONTENTION_RETRY_AFTER, storage_status};
-use fealty_types::IdentifierId;
+use fealty_types::{HouseholdId, IdentifierId, MemberId};
 use tonic::Code;
 
-use crate::refusal::{MembersError, Refusal, Resource};
+use crate::people::domain::MemberStatus;
+use crate::refusal::{LedgerRefusal, MembersError, Refusal, Resource};
 
 impl From<Refusal> for ApiError {
     fn from(refusal: Refusal) -> Self {
@@ -59,15 +60,59 @@ impl From<Refusal> for ApiError {
             )
             .with("resource", Resource::Member.as_str())
             .with("kind", kind),
-            Refusal::MemberNotActive { member_id, status } => Self::refused(
-                ErrorReason::MemberNotActive,
-                "The member {member_id} is {status}.",
-            )
-            .with("member_id", member_id)
-            .with("status", status.as_str()),
+            Refusal::MemberNotActive { member_id, status } => member_not_active(member_id, status),
+            Refusal::HouseholdTaken {
+                member_id,
+                household_id,
+            } => household_taken(member_id, household_id),
+            Refusal::HouseholdFull { count_max } => household_full(count_max),
+            Refusal::MergeRefused { member_id } => merge_refused(member_id),
             Refusal::Contended => Self::contention(CONTENTION_RETRY_AFTER),
         }
     }
+}
+
+fn member_not_active(member_id: MemberId, status: MemberStatus) -> ApiError {
+    ApiError::refused(
+        ErrorReason::MemberNotActive,
+        "The member {member_id} is {status}.",
+    )
+    .with("member_id", member_id)
+    .with("status", status.as_str())
+}
+
+fn household_taken(member_id: MemberId, household_id: HouseholdId) -> ApiError {
+    ApiError::refused(
+        ErrorReason::HouseholdTaken,
+        "The member {member_id} belongs to the household {household_id}.",
+    )
+    .with("member_id", member_id)
+    .with("household_id", household_id)
+}
+
+fn household_full(count_max: usize) -> ApiError {
+    ApiError::refused(
+        ErrorReason::CountExceeded,
+        "A household has at most {count_max} members.",
+    )
+    .with("resource", "household_members")
+    .with("count_max", count_max)
+}
+
+fn merge_refused(member_id: MemberId) -> ApiError {
+    ApiError::refused(
+        ErrorReason::MergeRefused,
+        "The member {member_id} is merged already, or is the same as the other.",
+    )
+    .with("member_id", member_id)
+}
+
+/// The ledger's own refusal, passed on.
+fn ledger_refused(refusal: LedgerRefusal) -> ApiError {
+    let told = ApiError::refused(refusal.reason, "The ledger refuses: {ledger_message}")
+        .with("ledger_message", refusal.message);
+    let add = |told: ApiError, (key, value): (String, String)| told.with(key, value);
+    refusal.metadata.into_iter().fold(told, add)
 }
 
 /// The value itself is personal: it is named by its kind, and by its place in the request.
@@ -85,6 +130,7 @@ impl From<MembersError> for ApiError {
             MembersError::Refused(refusal) => refusal.into(),
             MembersError::Storage(error) => storage_status(&error),
             MembersError::LedgerAway => Self::dependency_unavailable("ledger"),
+            MembersError::LedgerRefused(refusal) => ledger_refused(refusal),
         }
     }
 }

@@ -1338,7 +1338,9 @@ pub mod household_service_client {
     )]
     use tonic::codegen::*;
     use tonic::codegen::http::Uri;
-    /// Members who share one account: what any of them earns, all of them can spend.
+    /// Members who share one account: what any of them earns, all of them can spend. One belongs to one household at a time.
+    /// Who joins is active: others could spend what a suspended member brings along. Once a call answers, the ledger has done
+    /// its part; until then reads show what was before.
     #[derive(Debug, Clone)]
     pub struct HouseholdServiceClient<T> {
         inner: tonic::client::Grpc<T>,
@@ -1465,7 +1467,7 @@ pub mod household_service_client {
                 );
             self.inner.unary(req, path, codec).await
         }
-        /// Adds a member, whose points become the household's.
+        /// Adds a member, whose points become the household's. Who belongs to it already stays.
         pub async fn add_household_member(
             &mut self,
             request: impl tonic::IntoRequest<super::AddHouseholdMemberRequest>,
@@ -1495,7 +1497,8 @@ pub mod household_service_client {
                 );
             self.inner.unary(req, path, codec).await
         }
-        /// Takes a member out, who begins with an empty account of their own. What the household has, it keeps.
+        /// Takes a member out, who begins with an empty account of their own, whatever their status. What the household has, it
+        /// keeps, also when it has no member left. Who does not belong to it stays as they are.
         pub async fn remove_household_member(
             &mut self,
             request: impl tonic::IntoRequest<super::RemoveHouseholdMemberRequest>,
@@ -1556,7 +1559,7 @@ pub mod household_service_server {
             tonic::Response<super::GetHouseholdResponse>,
             tonic::Status,
         >;
-        /// Adds a member, whose points become the household's.
+        /// Adds a member, whose points become the household's. Who belongs to it already stays.
         async fn add_household_member(
             &self,
             request: tonic::Request<super::AddHouseholdMemberRequest>,
@@ -1564,7 +1567,8 @@ pub mod household_service_server {
             tonic::Response<super::AddHouseholdMemberResponse>,
             tonic::Status,
         >;
-        /// Takes a member out, who begins with an empty account of their own. What the household has, it keeps.
+        /// Takes a member out, who begins with an empty account of their own, whatever their status. What the household has, it
+        /// keeps, also when it has no member left. Who does not belong to it stays as they are.
         async fn remove_household_member(
             &self,
             request: tonic::Request<super::RemoveHouseholdMemberRequest>,
@@ -1573,7 +1577,9 @@ pub mod household_service_server {
             tonic::Status,
         >;
     }
-    /// Members who share one account: what any of them earns, all of them can spend.
+    /// Members who share one account: what any of them earns, all of them can spend. One belongs to one household at a time.
+    /// Who joins is active: others could spend what a suspended member brings along. Once a call answers, the ledger has done
+    /// its part; until then reads show what was before.
     #[derive(Debug)]
     pub struct HouseholdServiceServer<T> {
         inner: Arc<T>,
@@ -1938,7 +1944,7 @@ pub struct Member {
     /// Names this revision, for updates.
     #[prost(string, tag = "7")]
     pub etag: ::prost::alloc::string::String,
-    /// What they may do.
+    /// What they may do. Set with SetMemberStatus.
     #[prost(enumeration = "MemberStatus", tag = "8")]
     pub status: i32,
     /// Code of their tier; empty for none. Set with SetMemberTier.
@@ -1947,7 +1953,7 @@ pub struct Member {
     /// Their household; empty for none.
     #[prost(string, tag = "10")]
     pub household_id: ::prost::alloc::string::String,
-    /// Who they were merged into; empty unless `status` is MERGED.
+    /// Who they were merged into; empty unless `status` is MERGED. It is who has everything now, however many merges later.
     #[prost(string, tag = "11")]
     pub merged_into_member_id: ::prost::alloc::string::String,
 }
@@ -2149,8 +2155,52 @@ pub struct SetMemberTierResponse {
     #[prost(message, optional, tag = "1")]
     pub member: ::core::option::Option<Member>,
 }
-/// What a member may do. Of those who are closed or merged nothing changes any more; identifiers can still be taken away
-/// from them, and topics can be opted out of.
+/// Changes what a member may do.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SetMemberStatusRequest {
+    /// UUID of this attempt.
+    #[prost(string, tag = "1")]
+    pub request_id: ::prost::alloc::string::String,
+    /// Whom.
+    #[prost(string, tag = "2")]
+    pub member_id: ::prost::alloc::string::String,
+    /// ACTIVE, SUSPENDED or CLOSED.
+    #[prost(enumeration = "MemberStatus", tag = "3")]
+    pub status: i32,
+    /// Why; 1 to 500 characters.
+    #[prost(string, tag = "4")]
+    pub reason: ::prost::alloc::string::String,
+}
+/// The changed member.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct SetMemberStatusResponse {
+    /// As stored.
+    #[prost(message, optional, tag = "1")]
+    pub member: ::core::option::Option<Member>,
+}
+/// Merges two records of one person.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct MergeMembersRequest {
+    /// UUID of this attempt.
+    #[prost(string, tag = "1")]
+    pub request_id: ::prost::alloc::string::String,
+    /// The record that ends.
+    #[prost(string, tag = "2")]
+    pub from_member_id: ::prost::alloc::string::String,
+    /// The record that stays.
+    #[prost(string, tag = "3")]
+    pub into_member_id: ::prost::alloc::string::String,
+}
+/// The member who stays.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct MergeMembersResponse {
+    /// As stored.
+    #[prost(message, optional, tag = "1")]
+    pub member: ::core::option::Option<Member>,
+}
+/// What a member may do. The profile, identifiers and tier of a suspended member can be changed: a new card is given while
+/// the old one is looked for. Of those who are closed or merged nothing changes any more, but that identifiers can be taken
+/// away from them, topics opted out of, and the household left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
 #[repr(i32)]
 pub enum MemberStatus {
@@ -2433,6 +2483,34 @@ pub mod member_service_client {
                 );
             self.inner.unary(req, path, codec).await
         }
+        /// Changes what a member may do. Once this answers, the ledger holds to it too. Until then reads show the old status,
+        /// while the ledger may hold to the new one already. Who has that status already stays as they are.
+        pub async fn set_member_status(
+            &mut self,
+            request: impl tonic::IntoRequest<super::SetMemberStatusRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::SetMemberStatusResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/fealty.members.v1.MemberService/SetMemberStatus",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("fealty.members.v1.MemberService", "SetMemberStatus"),
+                );
+            self.inner.unary(req, path, codec).await
+        }
         /// Puts a member into a tier, or out of all of them.
         pub async fn set_member_tier(
             &mut self,
@@ -2457,6 +2535,39 @@ pub mod member_service_client {
             req.extensions_mut()
                 .insert(
                     GrpcMethod::new("fealty.members.v1.MemberService", "SetMemberTier"),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// Merges two records of one person: identifiers and points of the one move to the other, who answers for both from
+        /// then on, also where the topics are concerned that either has opted out of. Both are active, and not in different
+        /// households; the one that stays takes the other's place in a household. Once this answers, the ledger has moved the
+        /// points. Until then reads show both as they were.
+        ///
+        /// What the one may not have beside its own (a second external id, a 33rd identifier) stays with the record that ends,
+        /// and finds the one that stays all the same. So do the profile and the consent, which nobody is shown as the other's.
+        pub async fn merge_members(
+            &mut self,
+            request: impl tonic::IntoRequest<super::MergeMembersRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::MergeMembersResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/fealty.members.v1.MemberService/MergeMembers",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("fealty.members.v1.MemberService", "MergeMembers"),
                 );
             self.inner.unary(req, path, codec).await
         }
@@ -2555,12 +2666,35 @@ pub mod member_service_server {
             tonic::Response<super::AddIdentifierResponse>,
             tonic::Status,
         >;
+        /// Changes what a member may do. Once this answers, the ledger holds to it too. Until then reads show the old status,
+        /// while the ledger may hold to the new one already. Who has that status already stays as they are.
+        async fn set_member_status(
+            &self,
+            request: tonic::Request<super::SetMemberStatusRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::SetMemberStatusResponse>,
+            tonic::Status,
+        >;
         /// Puts a member into a tier, or out of all of them.
         async fn set_member_tier(
             &self,
             request: tonic::Request<super::SetMemberTierRequest>,
         ) -> std::result::Result<
             tonic::Response<super::SetMemberTierResponse>,
+            tonic::Status,
+        >;
+        /// Merges two records of one person: identifiers and points of the one move to the other, who answers for both from
+        /// then on, also where the topics are concerned that either has opted out of. Both are active, and not in different
+        /// households; the one that stays takes the other's place in a household. Once this answers, the ledger has moved the
+        /// points. Until then reads show both as they were.
+        ///
+        /// What the one may not have beside its own (a second external id, a 33rd identifier) stays with the record that ends,
+        /// and finds the one that stays all the same. So do the profile and the consent, which nobody is shown as the other's.
+        async fn merge_members(
+            &self,
+            request: tonic::Request<super::MergeMembersRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::MergeMembersResponse>,
             tonic::Status,
         >;
         /// Takes an identifier away. It finds nobody any more and may be given to another member. Removing it again changes
@@ -2920,6 +3054,52 @@ pub mod member_service_server {
                     };
                     Box::pin(fut)
                 }
+                "/fealty.members.v1.MemberService/SetMemberStatus" => {
+                    #[allow(non_camel_case_types)]
+                    struct SetMemberStatusSvc<T: MemberService>(pub Arc<T>);
+                    impl<
+                        T: MemberService,
+                    > tonic::server::UnaryService<super::SetMemberStatusRequest>
+                    for SetMemberStatusSvc<T> {
+                        type Response = super::SetMemberStatusResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::SetMemberStatusRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as MemberService>::set_member_status(&inner, request)
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = SetMemberStatusSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
                 "/fealty.members.v1.MemberService/SetMemberTier" => {
                     #[allow(non_camel_case_types)]
                     struct SetMemberTierSvc<T: MemberService>(pub Arc<T>);
@@ -2950,6 +3130,51 @@ pub mod member_service_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = SetMemberTierSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/fealty.members.v1.MemberService/MergeMembers" => {
+                    #[allow(non_camel_case_types)]
+                    struct MergeMembersSvc<T: MemberService>(pub Arc<T>);
+                    impl<
+                        T: MemberService,
+                    > tonic::server::UnaryService<super::MergeMembersRequest>
+                    for MergeMembersSvc<T> {
+                        type Response = super::MergeMembersResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::MergeMembersRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as MemberService>::merge_members(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = MergeMembersSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(

@@ -124,6 +124,23 @@ impl Member {
         Some(changed)
     }
 
+    /// Those of another's identifiers that the member may have beside their own, in their order.
+    #[must_use]
+    pub fn fitting<'a>(&self, others: &'a [Identifier]) -> Vec<&'a Identifier> {
+        let mut kinds: Vec<IdentifierKind> = self.identifiers.iter().map(|own| own.value.kind()).collect();
+        others
+            .iter()
+            .filter(|other| {
+                let more = kinds.iter().copied().chain([other.value.kind()]);
+                let fits = check_counts(more).is_ok();
+                if fits {
+                    kinds.push(other.value.kind());
+                }
+                fits
+            })
+            .collect()
+    }
+
     /// Refuses changes of a member who is closed or merged: what was theirs stays as it was.
     pub fn check_changeable(&self) -> Result<(), Refusal> {
         if self.standing.status.is_final() {

@@ -4,16 +4,16 @@
 //! with the same request id goes on where the first attempt stopped; and should nobody retry, a job does the rest.
 
 use chrono::TimeDelta;
+use fealty_postgres::events::append_in_tx;
 use fealty_postgres::requests::{Made, Request, claim_in_tx};
 use fealty_postgres::{Scope, StorageError, TransactOptions, in_tx, transact};
-use fealty_types::{MemberId, ProgramId, SharedClock};
-use fealty_vault::Vault;
+use fealty_types::{MemberId, ProgramId};
 use sqlx::PgConnection;
-use sqlx::postgres::PgPool;
 
 use super::domain::{IdentifierValue, Member, NewMember, accept, check_counts};
 use super::identifiers::{ATTEMPTS_MAX, Taken, find_taken};
-use super::{LedgerDoor, seal, storage};
+use super::{events, seal, storage};
+use crate::means::Means;
 use crate::policies;
 use crate::refusal::{MembersError, Refusal};
 
@@ -24,11 +24,7 @@ const FINISH_AFTER: TimeDelta = TimeDelta::seconds(30);
 /// Enrols people.
 #[derive(Debug, Clone)]
 pub struct Enrolments {
-    service: PgPool,
-    jobs: PgPool,
-    vault: Vault,
-    ledger: LedgerDoor,
-    clock: SharedClock,
+    means: Means,
 }
 
 /// What the first step left.
@@ -42,22 +38,10 @@ struct Enrolled {
 }
 
 impl Enrolments {
-    /// Over the pools of the service's role and of the jobs' role.
+    /// Over what it takes to tell the ledger first.
     #[must_use]
-    pub const fn new(
-        service: PgPool,
-        jobs: PgPool,
-        vault: Vault,
-        ledger: LedgerDoor,
-        clock: SharedClock,
-    ) -> Self {
-        Self {
-            service,
-            jobs,
-            vault,
-            ledger,
-            clock,
-        }
+    pub const fn new(means: Means) -> Self {
+        Self { means }
     }
 
     /// Enrols a person.
@@ -67,7 +51,7 @@ impl Enrolments {
         request: &Request,
         new: &NewMember,
     ) -> Result<Made<Member>, MembersError> {
-        let request = &seal::keyed(&self.vault, program_id, request);
+        let request = &seal::keyed(&self.means.vault, program_id, request);
         let enrolled = self.store(program_id, request, new).await?;
         if !enrolled.confirmed {
             self.finish(program_id, enrolled.member.member_id).await?;
@@ -81,11 +65,11 @@ impl Enrolments {
     /// Finishes enrolments that were left half-made, at most so many of them. Answers how many it took on and how many
     /// of those are finished.
     pub(crate) async fn finish_leftovers(&self, count_max: i64) -> Result<(usize, usize), MembersError> {
-        let now = self.clock.now();
+        let now = self.means.clock.now();
         let options = TransactOptions::default();
         let claimed =
             transact(
-                &self.jobs,
+                &self.means.jobs,
                 "claim_unfinished_members",
                 Scope::Suite,
                 options,
@@ -113,7 +97,15 @@ impl Enrolments {
     ) -> Result<Enrolled, MembersError> {
         for _ in 0..ATTEMPTS_MAX {
             let stored = self.try_store(program_id, request, new).await;
-            match find_taken(&self.service, &self.vault, program_id, &new.identifiers, stored).await? {
+            match find_taken(
+                &self.means.service,
+                &self.means.vault,
+                program_id,
+                &new.identifiers,
+                stored,
+            )
+            .await?
+            {
                 Taken::Not(enrolled) => return Ok(enrolled),
                 Taken::By { identifier_id, index } => {
                     return Err(Refusal::IdentifierTaken {
@@ -135,11 +127,11 @@ impl Enrolments {
         request: &Request,
         new: &NewMember,
     ) -> Result<Enrolled, MembersError> {
-        let now = self.clock.now();
+        let now = self.means.clock.now();
         let member_id = MemberId::generate_at(now);
         let scope = Scope::Program(program_id);
         let options = TransactOptions::default().repeatable();
-        transact(&self.service, "enrol_member", scope, options, |tx| {
+        transact(&self.means.service, "enrol_member", scope, options, |tx| {
             in_tx(async move {
                 if let Some(made) = claim_in_tx(&mut *tx, request, member_id.as_uuid(), now).await? {
                     return self.find_enrolled_in_tx(tx, program_id, made).await;
@@ -148,7 +140,7 @@ impl Enrolments {
                 let acceptance = accept(new.acceptance.as_ref(), in_force.as_ref(), now)?;
                 check_counts(new.identifiers.iter().map(IdentifierValue::kind))?;
                 let member = new.start(member_id, acceptance, now);
-                let sealed = seal::seal_new(&self.vault, program_id, &member);
+                let sealed = seal::seal_new(&self.means.vault, program_id, &member);
                 storage::insert_in_tx(tx, program_id, &sealed, now + FINISH_AFTER).await?;
                 Ok(Enrolled {
                     member,
@@ -172,7 +164,7 @@ impl Enrolments {
             .await?
             .ok_or_else(|| corrupt("names no member"))?;
         let confirmed = sealed.ledger_confirmed;
-        let (member, _) = seal::open(&self.vault, program_id, sealed)?;
+        let (member, _) = seal::open(&self.means.vault, program_id, sealed)?;
         Ok(Enrolled {
             member,
             replayed: true,
@@ -182,12 +174,20 @@ impl Enrolments {
 
     /// Has the ledger open the member's owner, and remembers it. Doing it again changes nothing.
     async fn finish(&self, program_id: ProgramId, member_id: MemberId) -> Result<(), MembersError> {
-        self.ledger.open_owner(program_id, member_id).await?;
+        self.means.ledger.open_owner(program_id, member_id).await?;
+        let now = self.means.clock.now();
         let scope = Scope::Program(program_id);
         let options = TransactOptions::default().repeatable();
-        transact(&self.service, "confirm_member", scope, options, |tx| {
-            in_tx(async move { Ok(storage::confirm_in_tx(tx, program_id, member_id).await?) })
+        transact(&self.means.service, "confirm_member", scope, options, |tx| {
+            in_tx(async move {
+                if storage::confirm_in_tx(&mut *tx, program_id, member_id).await? {
+                    append_in_tx(tx, program_id, &[events::enrolled(member_id, now)]).await?;
+                }
+                Ok::<_, MembersError>(())
+            })
         })
-        .await
+        .await?;
+        self.means.waker.wake();
+        Ok(())
     }
 }

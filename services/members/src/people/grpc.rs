@@ -13,6 +13,7 @@ use prost::Message;
 use tonic::{Request, Response, Status};
 
 use super::{Enrolments, People};
+use crate::changes::Changes;
 use parse::ListCursor;
 
 const LIST: &str = "/fealty.members.v1.MemberService/ListMembers";
@@ -22,16 +23,18 @@ const LIST: &str = "/fealty.members.v1.MemberService/ListMembers";
 pub struct MemberGrpc {
     people: People,
     enrolments: Enrolments,
+    changes: Changes,
     clock: SharedClock,
 }
 
 impl MemberGrpc {
     /// Over the use cases.
     #[must_use]
-    pub const fn new(people: People, enrolments: Enrolments, clock: SharedClock) -> Self {
+    pub const fn new(people: People, enrolments: Enrolments, changes: Changes, clock: SharedClock) -> Self {
         Self {
             people,
             enrolments,
+            changes,
             clock,
         }
     }
@@ -148,6 +151,44 @@ impl MemberService for MemberGrpc {
             Ok(made.map(|(member, identifier)| pb::AddIdentifierResponse {
                 member: Some(present::member(&member)),
                 identifier: Some(present::identifier(&identifier)),
+            }))
+        })
+        .await
+    }
+
+    async fn set_member_status(
+        &self,
+        request: Request<pb::SetMemberStatusRequest>,
+    ) -> Result<Response<pb::SetMemberStatusResponse>, Status> {
+        serve_making(request, async |caller, message| {
+            let (attempt, asked, because) = parse::set_status(&caller, message)?;
+            let program_id = caller.program_id()?;
+            let made = self
+                .changes
+                .carry_out(program_id, &attempt, &asked, &because)
+                .await?;
+            let member = self.people.get(program_id, asked.member_id()).await?;
+            Ok(made.map(|_| pb::SetMemberStatusResponse {
+                member: Some(present::member(&member)),
+            }))
+        })
+        .await
+    }
+
+    async fn merge_members(
+        &self,
+        request: Request<pb::MergeMembersRequest>,
+    ) -> Result<Response<pb::MergeMembersResponse>, Status> {
+        serve_making(request, async |caller, message| {
+            let merge = parse::merge(&caller, message)?;
+            let program_id = caller.program_id()?;
+            let made = self
+                .changes
+                .carry_out(program_id, &merge.attempt, &merge.asked, &merge.because)
+                .await?;
+            let member = self.people.get(program_id, merge.into_member_id).await?;
+            Ok(made.map(|_| pb::MergeMembersResponse {
+                member: Some(present::member(&member)),
             }))
         })
         .await

@@ -51,7 +51,7 @@ pub(super) struct SealedIdentifier {
 }
 
 /// An attempt as it may be remembered: what is kept of its command says nothing to whoever reads the table.
-pub(super) fn keyed(vault: &Vault, program_id: ProgramId, request: &Request) -> Request {
+pub(crate) fn keyed(vault: &Vault, program_id: ProgramId, request: &Request) -> Request {
     Request {
         command_hash: vault.command_hash(program_id, &request.command_hash),
         ..request.clone()

@@ -77,13 +77,13 @@ pub(super) async fn insert_in_tx(
     insert_identifiers_in_tx(tx, program_id, member.member_id, &member.identifiers).await
 }
 
-/// Says that the ledger has opened the member's owner. Saying it again changes nothing.
+/// Says that the ledger has opened the member's owner. False when that was said before.
 pub(super) async fn confirm_in_tx(
     tx: &mut PgConnection,
     program_id: ProgramId,
     member_id: MemberId,
-) -> Result<(), StorageError> {
-    sqlx::query!(
+) -> Result<bool, StorageError> {
+    let confirmed = sqlx::query!(
         "UPDATE member SET ledger_confirmed = true, finish_after = NULL \
          WHERE program = $1 AND member_id = $2 AND NOT ledger_confirmed",
         program_id.as_uuid(),
@@ -91,7 +91,7 @@ pub(super) async fn confirm_in_tx(
     )
     .execute(tx)
     .await?;
-    Ok(())
+    Ok(confirmed.rows_affected() == 1)
 }
 
 /// Takes members whose enrolment nobody has finished by now, the longest waiting first, and keeps others from them until

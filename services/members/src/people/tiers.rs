@@ -1,5 +1,6 @@
 //! Tiers that members are put into.
 
+use fealty_postgres::events::append_in_tx;
 use fealty_postgres::requests::{Made, Request, claim_in_tx};
 use fealty_postgres::{Scope, TransactOptions, in_tx, transact};
 use fealty_types::{MemberId, ProgramId};
@@ -7,7 +8,7 @@ use fealty_vault::{DataKey, Personal};
 use sqlx::PgConnection;
 
 use super::domain::{Member, TierCode};
-use super::{People, lock_in_tx, seal, storage};
+use super::{People, events, lock_in_tx, seal, storage};
 use crate::refusal::MembersError;
 
 /// The tier that a member is put into, by whom and why.
@@ -34,7 +35,7 @@ impl People {
         let request = &seal::keyed(&self.vault, program_id, request);
         let scope = Scope::Program(program_id);
         let options = TransactOptions::default().repeatable();
-        transact(&self.service, "set_member_tier", scope, options, |tx| {
+        let set = transact(&self.service, "set_member_tier", scope, options, |tx| {
             in_tx(async move {
                 let claimed = claim_in_tx(&mut *tx, request, member_id.as_uuid(), now).await?;
                 let (current, key) = lock_in_tx(&mut *tx, &self.vault, program_id, member_id).await?;
@@ -46,10 +47,12 @@ impl People {
                     return Ok(Made::now(current));
                 };
                 write_in_tx(tx, program_id, &changed, &key, new).await?;
-                Ok(Made::now(changed))
+                Ok::<_, MembersError>(Made::now(changed))
             })
         })
-        .await
+        .await?;
+        self.waker.wake();
+        Ok(set)
     }
 }
 
@@ -71,5 +74,6 @@ async fn write_in_tx(
         actor: &new.actor,
         reason: reason.as_deref(),
     };
-    Ok(storage::update_tier_in_tx(tx, program_id, changed, change).await?)
+    storage::update_tier_in_tx(&mut *tx, program_id, changed, change).await?;
+    Ok(append_in_tx(tx, program_id, &[events::tier_changed(changed)]).await?)
 }

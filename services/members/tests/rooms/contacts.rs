@@ -1,12 +1,10 @@
 //! `ContactService`: who may be contacted, how often, and what about.
 
-use std::sync::Arc;
-
 use chrono::{DateTime, TimeDelta, Utc};
 use fealty_proto::members::v1 as pb;
 use fealty_proto::members::v1::{ContactChannel, ContactDecision, ContactPurpose, ContactRule};
 use fealty_proto::r#type::v1::ErrorReason;
-use fealty_types::{Clock, ManualClock, SystemClock};
+use fealty_types::Clock;
 use futures::future::join_all;
 use tonic::{Code, Response, Status};
 
@@ -22,13 +20,6 @@ const TOPICS_MAX: usize = 200;
 const ALLOWED: (ContactDecision, ContactRule) = (ContactDecision::Yes, ContactRule::Allowed);
 const OPTED_OUT: (ContactDecision, ContactRule) = (ContactDecision::No, ContactRule::TopicOptOut);
 const CAPPED: (ContactDecision, ContactRule) = (ContactDecision::NotBefore, ContactRule::FrequencyCap);
-
-async fn shop_with_clock() -> (Shop, ManualClock) {
-    let clock = ManualClock::new(SystemClock.now());
-    let shop = Shop::open_without_policy(Arc::new(clock.clone())).await;
-    shop.publish("The terms.").await;
-    (shop, clock)
-}
 
 fn contact(member: &pb::Member, purpose: ContactPurpose, topic: &str) -> pb::MayContactRequest {
     pb::MayContactRequest {
@@ -97,7 +88,7 @@ fn at(time: DateTime<Utc>) -> prost_types::Timestamp {
 
 #[tokio::test]
 async fn somebody_is_asked_once_in_thirty_days_and_the_answer_says_when_again() {
-    let (shop, clock) = shop_with_clock().await;
+    let (shop, clock) = Shop::open_with_clock().await;
     let (ana, vera) = (shop.enrol(&[]).await, shop.enrol(&[]).await);
     let survey = |member| contact(member, ContactPurpose::ServiceQuality, "nps");
     let asked_time = clock.now();
@@ -118,7 +109,7 @@ async fn somebody_is_asked_once_in_thirty_days_and_the_answer_says_when_again() 
 
 #[tokio::test]
 async fn b6_a_fourth_advertisement_within_seven_days_waits_for_the_first() {
-    let (shop, clock) = shop_with_clock().await;
+    let (shop, clock) = Shop::open_with_clock().await;
     let ana = shop.enrol(&[]).await;
     let advertisement = |topic| contact(&ana, ContactPurpose::Marketing, topic);
     let first_time = clock.now();
@@ -149,7 +140,7 @@ async fn b6_a_fourth_advertisement_within_seven_days_waits_for_the_first() {
 
 #[tokio::test]
 async fn b4_a_topic_is_ended_for_ever_and_others_go_on() {
-    let (shop, clock) = shop_with_clock().await;
+    let (shop, clock) = Shop::open_with_clock().await;
     let ana = shop.enrol(&[]).await;
     let ended_time = clock.now();
     let ended = try_opt_out(&shop, &ana.member_id, "mothers_day").await.unwrap();
@@ -177,7 +168,7 @@ async fn b4_a_topic_is_ended_for_ever_and_others_go_on() {
 
 #[tokio::test]
 async fn the_same_request_is_answered_as_the_first_time_whatever_has_happened_since() {
-    let (shop, clock) = shop_with_clock().await;
+    let (shop, clock) = Shop::open_with_clock().await;
     let ana = shop.enrol(&[]).await;
     let yes = contact(&ana, ContactPurpose::ServiceQuality, "nps");
     let not_yet = contact(&ana, ContactPurpose::ServiceQuality, "nps");
@@ -325,7 +316,7 @@ async fn what_is_malformed_or_about_nobody_is_refused_and_leaves_nothing() {
 async fn to_ask_needs_a_scope_of_its_own() {
     let mut shop = Shop::open().await;
     let ana = shop.enrol(&[]).await;
-    shop.auth = shop.world.key_of(shop.program, &SHOP_SCOPES[1..]).await;
+    shop.auth = shop.world.key_of(shop.program, &SHOP_SCOPES[2..]).await;
     let refused = try_ask(&shop, contact(&ana, ContactPurpose::Marketing, "sale")).await;
     let (code, reason) = (Code::PermissionDenied, ErrorReason::ScopeMissing);
     assert_refused("no scope", refused, code, reason);

@@ -12,8 +12,10 @@ use fealty_postgres::ServiceDatabase;
 use fealty_postgres::testing::TestDatabase;
 use fealty_proto::access::v1::Scope;
 use fealty_proto::access::v1::access_feed_service_client::AccessFeedServiceClient;
+use fealty_proto::events::v1::event_service_client::EventServiceClient;
 use fealty_proto::members::v1::api_key_service_client::ApiKeyServiceClient;
 use fealty_proto::members::v1::contact_service_client::ContactServiceClient;
+use fealty_proto::members::v1::household_service_client::HouseholdServiceClient;
 use fealty_proto::members::v1::member_service_client::MemberServiceClient;
 use fealty_proto::members::v1::policy_service_client::PolicyServiceClient;
 use fealty_proto::members::v1::program_service_client::ProgramServiceClient;
@@ -198,6 +200,14 @@ impl World {
 
     pub fn contacts(&self, auth: &Auth) -> ContactServiceClient<Authed> {
         ContactServiceClient::with_interceptor(self.channel(), auth.clone())
+    }
+
+    pub fn households(&self, auth: &Auth) -> HouseholdServiceClient<Authed> {
+        HouseholdServiceClient::with_interceptor(self.channel(), auth.clone())
+    }
+
+    pub fn events(&self, auth: &Auth) -> EventServiceClient<Authed> {
+        EventServiceClient::with_interceptor(self.channel(), auth.clone())
     }
 
     pub fn access_feed(&self, auth: &Auth) -> AccessFeedServiceClient<Authed> {

@@ -1,12 +1,15 @@
 //! A ledger that does what a test tells it to: the real one stands in the way of nobody's test of outages.
 
+use std::collections::BTreeMap;
 use std::future::pending;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use fealty_proto::ledger::v1 as pb;
 use fealty_proto::ledger::v1::owner_service_server::{OwnerService, OwnerServiceServer};
+use fealty_proto::r#type::v1::ErrorReason;
 use fealty_rpc::access::PROGRAM_HEADER;
+use fealty_rpc::errors::ApiError;
 use fealty_runtime::Process;
 use fealty_runtime::config::DrainConfig;
 use tokio::net::TcpListener;
@@ -21,12 +24,26 @@ pub const LEDGER_KEY: &str = "fealty_key_of_members";
 /// What the ledger does with a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mood {
-    /// Opens the owner.
+    /// Does what it is asked.
     Answers,
-    /// Opens nothing and says so.
+    /// Does nothing and says so.
     Fails(Code),
-    /// Never answers.
+    /// Does nothing and never answers.
     Hangs,
+    /// Does what it is asked, and the answer is lost.
+    LosesAnswer,
+    /// Does nothing, and says that it will not.
+    Refuses(ErrorReason),
+}
+
+/// What can be asked of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Door {
+    Open,
+    Status,
+    Join,
+    Leave,
+    Merge,
 }
 
 /// An owner that was opened, and by whom.
@@ -38,6 +55,18 @@ pub struct Opened {
     pub authorization: String,
 }
 
+/// An owner as the ledger has it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Account {
+    pub kind: i32,
+    pub status: i32,
+    pub status_revision: i64,
+    /// Whose account it uses; empty for its own.
+    pub account_owner_id: String,
+    /// In its own account.
+    pub points: i64,
+}
+
 pub struct LedgerStandIn {
     address: SocketAddr,
     owners: Owners,
@@ -47,7 +76,71 @@ pub struct LedgerStandIn {
 #[derive(Debug, Clone)]
 struct Owners {
     mood: Arc<Mutex<Mood>>,
+    /// Of single doors.
+    moods: Arc<Mutex<BTreeMap<Door, Mood>>>,
     opened: Arc<Mutex<Vec<Opened>>>,
+    accounts: Arc<Mutex<BTreeMap<String, Account>>>,
+}
+
+impl Owners {
+    fn mood_of(&self, door: Door) -> Mood {
+        let own = locked(&self.moods).get(&door).copied();
+        own.unwrap_or_else(|| *locked(&self.mood))
+    }
+
+    /// Does something with the accounts, in the mood of the moment.
+    async fn answer(
+        &self,
+        door: Door,
+        act: impl FnOnce(&mut BTreeMap<String, Account>) -> Result<pb::Owner, Status>,
+    ) -> Result<pb::Owner, Status> {
+        let mood = self.mood_of(door);
+        match mood {
+            Mood::Answers | Mood::LosesAnswer => {}
+            Mood::Fails(code) => return Err(Status::new(code, "told to fail")),
+            Mood::Hangs => pending::<()>().await,
+            Mood::Refuses(reason) => return Err(refused(reason)),
+        }
+        let owner = act(&mut locked(&self.accounts))?;
+        if mood == Mood::LosesAnswer {
+            // Of a code after which nobody asks again by themselves.
+            return Err(Status::internal("the answer is lost"));
+        }
+        Ok(owner)
+    }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn refused(reason: ErrorReason) -> Status {
+    ApiError::refused(reason, "told to refuse").to_status()
+}
+
+fn account<'a>(
+    accounts: &'a mut BTreeMap<String, Account>,
+    owner_id: &str,
+) -> Result<&'a mut Account, Status> {
+    let found = accounts.get_mut(owner_id);
+    found.ok_or_else(|| Status::not_found("no such owner"))
+}
+
+/// Moves all that lies in one account to another.
+fn move_points(accounts: &mut BTreeMap<String, Account>, from: &str, into: &str) -> Result<(), Status> {
+    let points = std::mem::take(&mut account(accounts, from)?.points);
+    account(accounts, into)?.points += points;
+    Ok(())
+}
+
+fn present(owner_id: &str, account: &Account) -> pb::Owner {
+    pb::Owner {
+        owner_id: owner_id.to_owned(),
+        kind: account.kind,
+        status: account.status,
+        account_owner_id: account.account_owner_id.clone(),
+        ..Default::default()
+    }
 }
 
 impl LedgerStandIn {
@@ -56,7 +149,9 @@ impl LedgerStandIn {
         let address = listener.local_addr().expect("its address");
         let owners = Owners {
             mood: Arc::new(Mutex::new(Mood::Answers)),
+            moods: Arc::default(),
             opened: Arc::default(),
+            accounts: Arc::default(),
         };
         let process = Process::new(&DrainConfig::default());
         let service = OwnerServiceServer::new(owners.clone());
@@ -82,13 +177,37 @@ impl LedgerStandIn {
     }
 
     pub fn set_mood(&self, mood: Mood) {
-        *self.owners.mood.lock().unwrap_or_else(PoisonError::into_inner) = mood;
+        *locked(&self.owners.mood) = mood;
+    }
+
+    /// The mood of one door alone, or again that of all.
+    pub fn set_mood_of(&self, door: Door, mood: Option<Mood>) {
+        let mut moods = locked(&self.owners.moods);
+        match mood {
+            Some(mood) => moods.insert(door, mood),
+            None => moods.remove(&door),
+        };
+    }
+
+    /// An owner as the ledger has it.
+    pub fn account(&self, owner_id: &str) -> Account {
+        locked(&self.owners.accounts)
+            .get(owner_id)
+            .cloned()
+            .expect("an owner")
+    }
+
+    /// Gives points to an owner: to whose account it uses.
+    pub fn credit(&self, owner_id: &str, points: i64) {
+        let mut accounts = locked(&self.owners.accounts);
+        let uses = accounts.get(owner_id).expect("an owner").account_owner_id.clone();
+        let into = if uses.is_empty() { owner_id } else { &uses };
+        accounts.get_mut(into).expect("an account").points += points;
     }
 
     /// The owners that are open, each as often as it was asked for.
     pub fn opened(&self) -> Vec<Opened> {
-        let opened = self.owners.opened.lock();
-        opened.unwrap_or_else(PoisonError::into_inner).clone()
+        locked(&self.owners.opened).clone()
     }
 
     pub fn has_opened(&self, owner_id: &str) -> bool {
@@ -108,12 +227,6 @@ impl OwnerService for Owners {
         &self,
         request: Request<pb::OpenOwnerRequest>,
     ) -> Result<Response<pb::OpenOwnerResponse>, Status> {
-        let mood = *self.mood.lock().unwrap_or_else(PoisonError::into_inner);
-        match mood {
-            Mood::Answers => {}
-            Mood::Fails(code) => return Err(Status::new(code, "told to fail")),
-            Mood::Hangs => pending::<()>().await,
-        }
         let header = |metadata: &MetadataMap, name: &str| {
             let value = metadata.get(name).and_then(|value| value.to_str().ok());
             value.unwrap_or_default().to_owned()
@@ -129,15 +242,17 @@ impl OwnerService for Owners {
             program,
             authorization,
         };
-        self.opened
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(opened);
-        let owner = pb::Owner {
-            owner_id: message.owner_id,
-            kind: message.kind,
-            ..Default::default()
-        };
+        let owner = self
+            .answer(Door::Open, |accounts| {
+                locked(&self.opened).push(opened);
+                let account = accounts.entry(message.owner_id.clone()).or_insert(Account {
+                    kind: message.kind,
+                    status: pb::OwnerStatus::Active.into(),
+                    ..Account::default()
+                });
+                Ok(present(&message.owner_id, account))
+            })
+            .await?;
         Ok(Response::new(pb::OpenOwnerResponse { owner: Some(owner) }))
     }
 
@@ -146,5 +261,96 @@ impl OwnerService for Owners {
         _request: Request<pb::GetOwnerRequest>,
     ) -> Result<Response<pb::GetOwnerResponse>, Status> {
         Err(Status::unimplemented("members never asks"))
+    }
+
+    async fn set_owner_status(
+        &self,
+        request: Request<pb::SetOwnerStatusRequest>,
+    ) -> Result<Response<pb::SetOwnerStatusResponse>, Status> {
+        let message = request.into_inner();
+        let owner = self
+            .answer(Door::Status, |accounts| {
+                let account = account(accounts, &message.owner_id)?;
+                if message.status_revision > account.status_revision {
+                    account.status = message.status;
+                    account.status_revision = message.status_revision;
+                }
+                Ok(present(&message.owner_id, account))
+            })
+            .await?;
+        Ok(Response::new(pb::SetOwnerStatusResponse { owner: Some(owner) }))
+    }
+
+    async fn join_household(
+        &self,
+        request: Request<pb::JoinHouseholdRequest>,
+    ) -> Result<Response<pb::JoinHouseholdResponse>, Status> {
+        let message = request.into_inner();
+        let owner = self
+            .answer(Door::Join, |accounts| {
+                let joining = account(accounts, &message.owner_id)?;
+                let uses = joining.account_owner_id.clone();
+                if uses.is_empty() {
+                    joining.account_owner_id.clone_from(&message.household_owner_id);
+                    move_points(accounts, &message.owner_id, &message.household_owner_id)?;
+                } else if uses != message.household_owner_id {
+                    return Err(refused(ErrorReason::OwnerUnsuitable));
+                }
+                Ok(present(&message.owner_id, account(accounts, &message.owner_id)?))
+            })
+            .await?;
+        Ok(Response::new(pb::JoinHouseholdResponse { owner: Some(owner) }))
+    }
+
+    async fn leave_household(
+        &self,
+        request: Request<pb::LeaveHouseholdRequest>,
+    ) -> Result<Response<pb::LeaveHouseholdResponse>, Status> {
+        let message = request.into_inner();
+        let owner = self
+            .answer(Door::Leave, |accounts| {
+                let leaving = account(accounts, &message.owner_id)?;
+                if leaving.status == i32::from(pb::OwnerStatus::Merged) {
+                    return Err(refused(ErrorReason::OwnerUnsuitable));
+                }
+                leaving.account_owner_id.clear();
+                Ok(present(&message.owner_id, leaving))
+            })
+            .await?;
+        Ok(Response::new(pb::LeaveHouseholdResponse { owner: Some(owner) }))
+    }
+
+    async fn merge_owners(
+        &self,
+        request: Request<pb::MergeOwnersRequest>,
+    ) -> Result<Response<pb::MergeOwnersResponse>, Status> {
+        let message = request.into_inner();
+        let owner = self
+            .answer(Door::Merge, |accounts| {
+                let into_uses = account(accounts, &message.into_owner_id)?
+                    .account_owner_id
+                    .clone();
+                let uses = Some(into_uses).filter(|uses| !uses.is_empty());
+                let uses = uses.unwrap_or_else(|| message.into_owner_id.clone());
+                let ending = account(accounts, &message.from_owner_id)?;
+                if ending.status != i32::from(pb::OwnerStatus::Merged) {
+                    ending.status = pb::OwnerStatus::Merged.into();
+                    let used = std::mem::replace(&mut ending.account_owner_id, uses.clone());
+                    // What lies in a household's account is not one member's to take along.
+                    if used.is_empty() {
+                        move_points(accounts, &message.from_owner_id, &uses)?;
+                    }
+                }
+                Ok(present(
+                    &message.from_owner_id,
+                    account(accounts, &message.from_owner_id)?,
+                ))
+            })
+            .await?;
+        let answer = pb::MergeOwnersResponse {
+            from_owner: Some(owner),
+            into_owner: None,
+        };
+        Ok(Response::new(answer))
     }
 }

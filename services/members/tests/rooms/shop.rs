@@ -1,17 +1,20 @@
 //! A program that people can join: a members service beside a ledger, a policy in force, and a key.
 
+use std::sync::Arc;
+
 use fealty_proto::access::v1::Scope;
 use fealty_proto::members::v1 as pb;
 use fealty_proto::members::v1::identifier::Value;
-use fealty_types::{ProgramId, SharedClock, SystemClock};
+use fealty_types::{Clock, ManualClock, ProgramId, SharedClock, SystemClock};
 use tonic::{Response, Status};
 
 use crate::harness::{Auth, World, request_id};
 use crate::ledger::LedgerStandIn;
 
 /// What a shop's own systems may do.
-pub const SHOP_SCOPES: [Scope; 5] = [
+pub const SHOP_SCOPES: [Scope; 6] = [
     Scope::ContactsWrite,
+    Scope::EventsRead,
     Scope::MembersRead,
     Scope::MembersWrite,
     Scope::PoliciesRead,
@@ -43,6 +46,14 @@ impl Shop {
             program,
             auth,
         }
+    }
+
+    /// Open, with a clock of the test's own.
+    pub async fn open_with_clock() -> (Self, ManualClock) {
+        let clock = ManualClock::new(SystemClock.now());
+        let shop = Self::open_without_policy(Arc::new(clock.clone())).await;
+        shop.publish("The terms.").await;
+        (shop, clock)
     }
 
     /// Another program of the same suite, with a policy of its own.

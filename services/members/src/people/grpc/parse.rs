@@ -1,5 +1,7 @@
 //! Messages as commands, everything that is wrong with them named at once.
 
+mod standing;
+
 use std::mem;
 
 use chrono::{DateTime, NaiveDate, Utc};
@@ -7,7 +9,7 @@ use fealty_postgres::requests::Request as Attempt;
 use fealty_proto::members::v1 as pb;
 use fealty_proto::members::v1::identifier::Value;
 use fealty_proto::types::v1::Date;
-use fealty_rpc::access::{Caller, ProgramContext};
+use fealty_rpc::access::ProgramContext;
 use fealty_rpc::command_hash;
 use fealty_rpc::errors::ApiError;
 use fealty_rpc::etag::Etag;
@@ -16,22 +18,20 @@ use fealty_rpc::violations::{Problem, Violations};
 use fealty_types::{IdentifierId, MemberId, ProgramId, Version};
 use fealty_vault::Personal;
 
+use crate::people::EnrolledWithin;
 use crate::people::domain::{
     BirthDate, Change, GivenAcceptance, IDENTIFIERS_MAX, IdentifierKind, IdentifierValue, NewMember,
     PROFILE_TEXT_LENGTH_MAX, Profile, ProfileChange,
 };
-use crate::people::{EnrolledWithin, NewTier};
 use crate::policies::domain::PolicyVersion;
 
+pub(super) use standing::{merge, set_status, set_tier};
+
 const ENROL: &str = "/fealty.members.v1.MemberService/EnrolMember";
-const SET_TIER: &str = "/fealty.members.v1.MemberService/SetMemberTier";
 const ADD_IDENTIFIER: &str = "/fealty.members.v1.MemberService/AddIdentifier";
 
 /// Longest channel of a consent, in characters.
 const CHANNEL_LENGTH_MAX: usize = 100;
-
-/// Longest reason for a change, in characters: a sentence or two.
-const REASON_LENGTH_MAX: usize = 500;
 
 /// Where a list goes on: after whoever was enrolled then, with that id.
 pub(super) type ListCursor = (DateTime<Utc>, MemberId);
@@ -161,31 +161,6 @@ pub(super) fn add_identifier(
     v.finish_with(|| {
         let attempt = Attempt::of_program(program_id, request_id?, ADD_IDENTIFIER, command_hash);
         Some((attempt, member_id?, value?))
-    })
-}
-
-pub(super) fn set_tier(
-    caller: &Caller,
-    mut message: pb::SetMemberTierRequest,
-) -> Result<(Attempt, MemberId, NewTier), ApiError> {
-    let program_id = caller.program_id()?;
-    let mut v = Violations::default();
-    let request_id = v.check("request_id", fields::parse(&mem::take(&mut message.request_id)));
-    let command_hash = command_hash(SET_TIER, &message);
-    let member_id = v.check("member_id", fields::parse(&message.member_id));
-    let tier_code = v.check("tier_code", fields::optional(&message.tier_code));
-    let reason = v.check(
-        "reason",
-        fields::optional_text(&message.reason, REASON_LENGTH_MAX),
-    );
-    v.finish_with(|| {
-        let attempt = Attempt::of_program(program_id, request_id?, SET_TIER, command_hash);
-        let new = NewTier {
-            tier_code: tier_code?,
-            actor: caller.actor(),
-            reason: reason?.map(Personal::new),
-        };
-        Some((attempt, member_id?, new))
     })
 }
 

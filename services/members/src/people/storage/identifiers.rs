@@ -73,14 +73,16 @@ pub(in crate::people) async fn delete_identifier_in_tx(
     Ok(())
 }
 
-/// Who bears a value.
+/// Who bears a value: the member who has everything now, where it is a merged one's.
 pub(in crate::people) async fn find_bearer_in_tx(
     tx: &mut PgConnection,
     program_id: ProgramId,
     value_hash: LookupHash,
 ) -> Result<Option<MemberId>, StorageError> {
     Ok(sqlx::query_scalar!(
-        r#"SELECT member_id AS "member_id: MemberId" FROM identifier WHERE program = $1 AND value_hash = $2"#,
+        r#"SELECT coalesce(m.merged_into_member_id, m.member_id) AS "member_id!: MemberId"
+           FROM identifier i JOIN member m ON m.program = i.program AND m.member_id = i.member_id
+           WHERE i.program = $1 AND i.value_hash = $2"#,
         program_id.as_uuid(),
         value_hash.as_bytes().as_slice(),
     )

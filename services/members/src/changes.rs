@@ -1,0 +1,354 @@
+//! Changes of members that the ledger has to know of before they hold: status, merge, household.
+//!
+//! ```text
+//! stored (OPEN) ── told to the ledger ── made here (DONE) ── answered
+//!                         └── refused by the ledger (REFUSED)
+//! ```
+//!
+//! Until a change is made, reads show what was before it; the ledger may already hold to it. A member takes part in one
+//! change at a time: whoever wants the next one ends the one before first. What was cut off is ended by the retry with
+//! the same request id, which goes on where the first attempt stopped, or by a job.
+//!
+//! The ledger can refuse (an open hold, a sum too large): then nothing is done, the member is free again, and the same
+//! request may be tried again. A change ends so only when no other attempt at it can still be running, because that one
+//! could succeed where this one did not.
+
+mod confirm;
+pub mod domain;
+mod events;
+mod storage;
+mod telling;
+
+use chrono::TimeDelta;
+use fealty_postgres::requests::{ClaimError, Made, Request, claim_in_tx};
+use fealty_postgres::{Scope, StorageError, TransactError, TransactOptions, in_tx, transact};
+use fealty_types::ProgramId;
+use fealty_vault::{Person, Personal};
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use crate::means::Means;
+use crate::people;
+use crate::refusal::{MembersError, Refusal, Resource};
+use confirm::Making;
+use domain::{Asked, Change, ChangeKind, ChangeState, plan};
+use storage::Attempt;
+
+/// How long an attempt may run, and how long a change is left to the call that makes it and to its caller's retries
+/// before the job takes it on. Longer than all steps at the ledger may take together.
+const ATTEMPT_LENGTH_MAX: TimeDelta = TimeDelta::seconds(30);
+
+/// Changes of others that a call ends before its own: whoever finds the member taken again and again is better told so.
+const OTHERS_MAX: usize = 5;
+
+/// Carries changes out.
+#[derive(Debug, Clone)]
+pub struct Changes {
+    means: Means,
+}
+
+/// Who asked for a change, and why.
+#[derive(Debug, Clone)]
+pub struct Because {
+    /// A staff member or a key.
+    pub actor: String,
+    /// Words about a person.
+    pub reason: Option<Personal>,
+}
+
+/// What was stored of a request.
+#[derive(Debug, Clone, Copy)]
+struct Begun {
+    /// None when what was asked for is so already.
+    change: Option<Change>,
+    /// An earlier attempt of the same request stored it.
+    replayed: bool,
+}
+
+/// Why a change was not begun.
+#[derive(Debug, thiserror::Error)]
+enum BeginError {
+    /// One of those who take part is in the middle of another one.
+    #[error("the change {0} is under way")]
+    Busy(Uuid),
+    /// As everywhere.
+    #[error(transparent)]
+    Members(#[from] MembersError),
+}
+
+impl From<StorageError> for BeginError {
+    fn from(error: StorageError) -> Self {
+        Self::Members(error.into())
+    }
+}
+
+impl From<ClaimError> for BeginError {
+    fn from(error: ClaimError) -> Self {
+        Self::Members(error.into())
+    }
+}
+
+impl From<Refusal> for BeginError {
+    fn from(refusal: Refusal) -> Self {
+        Self::Members(refusal.into())
+    }
+}
+
+impl From<sqlx::Error> for BeginError {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Members(error.into())
+    }
+}
+
+impl TransactError for BeginError {
+    fn storage(&self) -> Option<&StorageError> {
+        match self {
+            Self::Members(error) => error.storage(),
+            Self::Busy(_) => None,
+        }
+    }
+}
+
+impl Changes {
+    /// Over what it takes to tell the ledger first.
+    #[must_use]
+    pub const fn new(means: Means) -> Self {
+        Self { means }
+    }
+
+    /// Carries out what is asked for. Answers the change, and none when it was so already.
+    pub async fn carry_out(
+        &self,
+        program_id: ProgramId,
+        request: &Request,
+        asked: &Asked,
+        because: &Because,
+    ) -> Result<Made<Option<Change>>, MembersError> {
+        let request = &people::keyed(&self.means.vault, program_id, request);
+        for _ in 0..OTHERS_MAX {
+            let begun = match self.begin(program_id, request, asked, because).await {
+                Ok(begun) => begun,
+                Err(BeginError::Busy(change_id)) => {
+                    self.finish_others(program_id, change_id).await?;
+                    continue;
+                }
+                Err(BeginError::Members(error)) => return Err(error),
+            };
+            if let Some(change) = begun.change.filter(|change| change.state == ChangeState::Open) {
+                if begun.replayed {
+                    self.take_up(program_id, change.change_id).await?;
+                } else {
+                    self.finish(program_id, &change, Attempt::FIRST).await?;
+                }
+            }
+            return Ok(Made {
+                resource: begun.change,
+                replayed: begun.replayed,
+            });
+        }
+        Err(Refusal::Contended.into())
+    }
+
+    /// Finishes changes that were left half-made, at most so many of them. Answers how many it took on and how many of
+    /// those are ended.
+    pub(crate) async fn finish_leftovers(&self, count_max: i64) -> Result<(usize, usize), MembersError> {
+        let now = self.means.clock.now();
+        let options = TransactOptions::default();
+        let scope = Scope::Suite;
+        let claimed = transact(&self.means.jobs, "claim_open_changes", scope, options, |tx| {
+            in_tx(async move {
+                Ok::<_, MembersError>(
+                    storage::claim_leftovers_in_tx(tx, now, now + ATTEMPT_LENGTH_MAX, count_max).await?,
+                )
+            })
+        })
+        .await?;
+        let finishing = claimed
+            .iter()
+            .map(|(program_id, change, attempt)| self.finish(*program_id, change, *attempt));
+        let ends = futures::future::join_all(finishing).await;
+        let is_end =
+            |end: &Result<(), MembersError>| matches!(end, Ok(()) | Err(MembersError::LedgerRefused(_)));
+        Ok((claimed.len(), ends.iter().filter(|end| is_end(end)).count()))
+    }
+
+    /// Stores what is to be done, or finds what an earlier attempt of the same request stored.
+    async fn begin(
+        &self,
+        program_id: ProgramId,
+        request: &Request,
+        asked: &Asked,
+        because: &Because,
+    ) -> Result<Begun, BeginError> {
+        let new_id = Uuid::now_v7();
+        let scope = Scope::Program(program_id);
+        let options = TransactOptions::default().repeatable();
+        transact(&self.means.service, "begin_change", scope, options, |tx| {
+            in_tx(async move {
+                let claimed = claim_in_tx(&mut *tx, request, new_id, self.means.clock.now()).await?;
+                let earlier = match claimed {
+                    Some(change_id) => storage::find_in_tx(&mut *tx, program_id, change_id).await?,
+                    None => None,
+                };
+                let again = earlier.is_some_and(|change| change.state == ChangeState::Refused);
+                if claimed.is_some() && !again {
+                    return Ok(Begun {
+                        change: earlier,
+                        replayed: true,
+                    });
+                }
+                let change_id = claimed.unwrap_or(new_id);
+                let change = self
+                    .store_in_tx(tx, program_id, (asked, because), change_id)
+                    .await?;
+                Ok(Begun {
+                    change,
+                    replayed: false,
+                })
+            })
+        })
+        .await
+    }
+
+    async fn store_in_tx(
+        &self,
+        tx: &mut PgConnection,
+        program_id: ProgramId,
+        (asked, because): (&Asked, &Because),
+        change_id: Uuid,
+    ) -> Result<Option<Change>, BeginError> {
+        let mut seats_taken = 0;
+        if let Some(household_id) = asked.household_id() {
+            if !storage::lock_household_in_tx(&mut *tx, program_id, household_id).await? {
+                return Err(Refusal::not_found(Resource::Household, household_id).into());
+            }
+            seats_taken = storage::count_seats_in_tx(&mut *tx, program_id, household_id).await?;
+        }
+        let taking = storage::lock_members_in_tx(&mut *tx, program_id, &asked.member_ids()).await?;
+        if let Some(busy) = taking.iter().find_map(|member| member.open_change_id) {
+            return Err(BeginError::Busy(busy));
+        }
+        let Some(kind) = plan(asked, &taking, seats_taken, change_id)? else {
+            return Ok(None);
+        };
+        let now = self.means.clock.now();
+        if let ChangeKind::CreateHousehold { household_id } = kind {
+            storage::insert_household_in_tx(&mut *tx, program_id, household_id, now).await?;
+        }
+        let change = Change {
+            change_id,
+            member_id: asked.member_id(),
+            kind,
+            state: ChangeState::Open,
+        };
+        let reason = match &because.reason {
+            Some(reason) => {
+                let person = Person {
+                    program_id,
+                    member_id: change.member_id,
+                };
+                let field = format!("change_reason/{change_id}");
+                Some(people::seal_in_tx(&mut *tx, &self.means.vault, person, &field, reason).await?)
+            }
+            None => None,
+        };
+        let stored = storage::NewChange {
+            change: &change,
+            actor: &because.actor,
+            reason: reason.as_deref(),
+            begin_time: now,
+            finish_after: now + ATTEMPT_LENGTH_MAX,
+        };
+        storage::upsert_in_tx(&mut *tx, program_id, &stored).await?;
+        storage::occupy_in_tx(tx, program_id, &change).await?;
+        Ok(Some(change))
+    }
+
+    /// Ends a change that keeps a member from the next one. Whether it is made or refused is not this caller's matter.
+    async fn finish_others(&self, program_id: ProgramId, change_id: Uuid) -> Result<(), MembersError> {
+        match self.take_up(program_id, change_id).await {
+            Ok(()) | Err(MembersError::LedgerRefused(_)) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Goes on with a change, if it has not been ended meanwhile.
+    async fn take_up(&self, program_id: ProgramId, change_id: Uuid) -> Result<(), MembersError> {
+        let now = self.means.clock.now();
+        let scope = Scope::Program(program_id);
+        let options = TransactOptions::default();
+        let taken = transact(&self.means.service, "take_up_change", scope, options, |tx| {
+            in_tx(async move {
+                let finish_after = now + ATTEMPT_LENGTH_MAX;
+                Ok::<_, MembersError>(
+                    storage::begin_attempt_in_tx(tx, program_id, change_id, now, finish_after).await?,
+                )
+            })
+        })
+        .await?;
+        match taken {
+            Some((change, attempt)) => self.finish(program_id, &change, attempt).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Tells the ledger, and makes the change. Doing it again changes nothing.
+    async fn finish(
+        &self,
+        program_id: ProgramId,
+        change: &Change,
+        attempt: Attempt,
+    ) -> Result<(), MembersError> {
+        match telling::tell(&self.means.ledger, program_id, change, attempt.number).await {
+            Ok(()) => self.confirm(program_id, change).await,
+            Err(MembersError::LedgerRefused(refusal)) => {
+                if attempt.alone && self.refuse(program_id, change, attempt).await? {
+                    return Err(MembersError::LedgerRefused(refusal));
+                }
+                // Another attempt may still succeed: nobody knows yet, as when the ledger does not answer.
+                Err(MembersError::LedgerAway)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn confirm(&self, program_id: ProgramId, change: &Change) -> Result<(), MembersError> {
+        let making = &Making {
+            vault: &self.means.vault,
+            program_id,
+            now: self.means.clock.now(),
+        };
+        let scope = Scope::Program(program_id);
+        let options = TransactOptions::default().repeatable();
+        transact(&self.means.service, "confirm_change", scope, options, |tx| {
+            in_tx(making.confirm_in_tx(tx, change))
+        })
+        .await?;
+        self.means.waker.wake();
+        Ok(())
+    }
+
+    /// Ends a change as refused, unless another attempt has begun. Says whether it did.
+    async fn refuse(
+        &self,
+        program_id: ProgramId,
+        change: &Change,
+        attempt: Attempt,
+    ) -> Result<bool, MembersError> {
+        let now = self.means.clock.now();
+        let scope = Scope::Program(program_id);
+        let options = TransactOptions::default();
+        transact(&self.means.service, "refuse_change", scope, options, |tx| {
+            in_tx(async move {
+                storage::lock_members_in_tx(&mut *tx, program_id, &change.member_ids()).await?;
+                let refused =
+                    storage::refuse_in_tx(&mut *tx, program_id, change.change_id, attempt, now).await?;
+                if refused {
+                    storage::release_in_tx(tx, program_id, change).await?;
+                }
+                Ok::<_, MembersError>(refused)
+            })
+        })
+        .await
+    }
+}

@@ -1,0 +1,393 @@
+//! Changes in the database, and what they write.
+
+mod effects;
+
+use std::collections::BTreeSet;
+
+use chrono::{DateTime, Utc};
+use fealty_postgres::StorageError;
+use fealty_types::{HouseholdId, MemberId, ProgramId};
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use super::domain::{Change, ChangeKind, ChangeState, Taking};
+use crate::people::domain::MemberStatus;
+
+pub(super) use effects::{
+    confirm_household_in_tx, count_seats_in_tx, insert_household_in_tx, join_household_in_tx,
+    leave_household_in_tx, lock_household_in_tx, set_merged_in_tx, set_status_in_tx,
+};
+
+/// One attempt to have the ledger do its part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Attempt {
+    /// 1, 2, 3 ... of the change.
+    pub number: i64,
+    /// No earlier one can still be running.
+    pub alone: bool,
+}
+
+impl Attempt {
+    /// That of the call which stored the change.
+    pub(super) const FIRST: Self = Self {
+        number: 1,
+        alone: true,
+    };
+}
+
+/// A change that begins.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct NewChange<'a> {
+    pub change: &'a Change,
+    pub actor: &'a str,
+    /// Sealed.
+    pub reason: Option<&'a [u8]>,
+    pub begin_time: DateTime<Utc>,
+    /// Until then its first attempt may be running.
+    pub finish_after: DateTime<Utc>,
+}
+
+/// Keeps everybody else from changing members until the end of the transaction. Those whom the program does not have, or
+/// whose enrolment is not finished, are left out.
+pub(super) async fn lock_members_in_tx(
+    tx: &mut PgConnection,
+    program_id: ProgramId,
+    member_ids: &BTreeSet<MemberId>,
+) -> Result<Vec<Taking>, StorageError> {
+    let member_ids: Vec<Uuid> = member_ids.iter().map(MemberId::as_uuid).collect();
+    // In the order of their ids, so that two changes of the same two wait for each other, and do not lock each other
+    // out.
+    let rows = sqlx::query!(
+        r#"SELECT member_id AS "member_id: MemberId", status, status_revision,
+                  household_id AS "household_id: HouseholdId", open_change_id
+           FROM member WHERE program = $1 AND member_id = ANY($2) AND ledger_confirmed
+           ORDER BY member_id FOR NO KEY UPDATE"#,
+        program_id.as_uuid(),
+        &member_ids,
+    )
+    .fetch_all(tx)
+    .await?;
+    rows.into_iter()
+        .map(|row| {
+            Ok(Taking {
+                member_id: row.member_id,
+                status: parse_status(&row.status)?,
+                status_revision: row.status_revision,
+                household_id: row.household_id,
+                open_change_id: row.open_change_id,
+            })
+        })
+        .collect()
+}
+
+/// Stores a change, or begins the refused one of the same id anew.
+pub(super) async fn upsert_in_tx(
+    tx: &mut PgConnection,
+    program_id: ProgramId,
+    new: &NewChange<'_>,
+) -> Result<(), StorageError> {
+    let columns = Columns::of(new.change.kind);
+    sqlx::query!(
+        "INSERT INTO member_change AS c \
+         (program, change_id, kind, member_id, into_member_id, household_id, status, status_revision, actor, reason, \
+          state, attempt, finish_after, begin_time, end_time) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'OPEN', $11, $12, $13, NULL) \
+         ON CONFLICT (program, change_id) DO UPDATE \
+         SET into_member_id = EXCLUDED.into_member_id, household_id = EXCLUDED.household_id, \
+             status_revision = EXCLUDED.status_revision, actor = EXCLUDED.actor, reason = EXCLUDED.reason, \
+             state = 'OPEN', attempt = EXCLUDED.attempt, finish_after = EXCLUDED.finish_after, \
+             begin_time = EXCLUDED.begin_time, end_time = NULL \
+         WHERE c.state = 'REFUSED'",
+        program_id.as_uuid(),
+        new.change.change_id,
+        columns.kind,
+        new.change.member_id.as_uuid(),
+        columns.into_member_id,
+        columns.household_id,
+        columns.status,
+        columns.status_revision,
+        new.actor,
+        new.reason,
+        Attempt::FIRST.number,
+        new.finish_after,
+        new.begin_time,
+    )
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+/// Marks those who take part as being in the middle of the change.
+pub(super) async fn occupy_in_tx(
+    tx: &mut PgConnection,
+    program_id: ProgramId,
+    change: &Change,
+) -> Result<(), StorageError> {
+    let member_ids: Vec<Uuid> = change.member_ids().iter().map(MemberId::as_uuid).collect();
+    let status_revision = match change.kind {
+        ChangeKind::Status { status_revision, .. } => Some(status_revision),
+        _ => None,
+    };
+    sqlx::query!(
+        "UPDATE member SET open_change_id = $3, status_revision = coalesce($4, status_revision) \
+         WHERE program = $1 AND member_id = ANY($2)",
+        program_id.as_uuid(),
+        &member_ids,
+        change.change_id,
+        status_revision,
+    )
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+/// Frees those who took part.
+pub(super) async fn release_in_tx(
+    tx: &mut PgConnection,
+    program_id: ProgramId,
+    change: &Change,
+) -> Result<(), StorageError> {
+    let member_ids: Vec<Uuid> = change.member_ids().iter().map(MemberId::as_uuid).collect();
+    sqlx::query!(
+        "UPDATE member SET open_change_id = NULL \
+         WHERE program = $1 AND member_id = ANY($2) AND open_change_id = $3",
+        program_id.as_uuid(),
+        &member_ids,
+        change.change_id,
+    )
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+/// A change, however far it has come.
+pub(super) async fn find_in_tx(
+    tx: &mut PgConnection,
+    program_id: ProgramId,
+    change_id: Uuid,
+) -> Result<Option<Change>, StorageError> {
+    sqlx::query_as!(
+        ChangeRow,
+        r#"SELECT change_id, kind, member_id AS "member_id: MemberId",
+                  into_member_id AS "into_member_id: MemberId", household_id AS "household_id: HouseholdId",
+                  status, status_revision, state
+           FROM member_change WHERE program = $1 AND change_id = $2"#,
+        program_id.as_uuid(),
+        change_id,
+    )
+    .fetch_optional(tx)
+    .await?
+    .map(Change::try_from)
+    .transpose()
+}
+
+/// Begins another attempt at an open change; None when it has been ended.
+pub(super) async fn begin_attempt_in_tx(
+    tx: &mut PgConnection,
+    program_id: ProgramId,
+    change_id: Uuid,
+    now: DateTime<Utc>,
+    finish_after: DateTime<Utc>,
+) -> Result<Option<(Change, Attempt)>, StorageError> {
+    let before = sqlx::query!(
+        r#"SELECT finish_after AS "finish_after!", attempt FROM member_change
+           WHERE program = $1 AND change_id = $2 AND state = 'OPEN' FOR NO KEY UPDATE"#,
+        program_id.as_uuid(),
+        change_id,
+    )
+    .fetch_optional(&mut *tx)
+    .await?;
+    let Some(before) = before else {
+        return Ok(None);
+    };
+    let attempt = Attempt {
+        number: before.attempt + 1,
+        alone: before.finish_after <= now,
+    };
+    sqlx::query!(
+        "UPDATE member_change SET attempt = $3, finish_after = $4 WHERE program = $1 AND change_id = $2",
+        program_id.as_uuid(),
+        change_id,
+        attempt.number,
+        finish_after,
+    )
+    .execute(&mut *tx)
+    .await?;
+    let change = find_in_tx(tx, program_id, change_id).await?;
+    Ok(change.map(|change| (change, attempt)))
+}
+
+/// Begins an attempt at changes that nobody has ended by now, the longest waiting first, and keeps others from them until
+/// `finish_after`. Across programs: needs the jobs' role.
+pub(super) async fn claim_leftovers_in_tx(
+    tx: &mut PgConnection,
+    now: DateTime<Utc>,
+    finish_after: DateTime<Utc>,
+    count_max: i64,
+) -> Result<Vec<(ProgramId, Change, Attempt)>, StorageError> {
+    let rows = sqlx::query!(
+        r#"UPDATE member_change SET attempt = attempt + 1, finish_after = $2
+           WHERE (program, change_id) IN (
+               SELECT program, change_id FROM member_change WHERE state = 'OPEN' AND finish_after <= $1
+               ORDER BY finish_after LIMIT $3 FOR UPDATE SKIP LOCKED)
+           RETURNING program AS "program: ProgramId", change_id, kind, member_id AS "member_id: MemberId",
+                     into_member_id AS "into_member_id: MemberId", household_id AS "household_id: HouseholdId",
+                     status, status_revision, state, attempt"#,
+        now,
+        finish_after,
+        count_max,
+    )
+    .fetch_all(tx)
+    .await?;
+    rows.into_iter()
+        .map(|row| {
+            let attempt = Attempt {
+                number: row.attempt,
+                alone: true,
+            };
+            let change = ChangeRow {
+                change_id: row.change_id,
+                kind: row.kind,
+                member_id: row.member_id,
+                into_member_id: row.into_member_id,
+                household_id: row.household_id,
+                status: row.status,
+                status_revision: row.status_revision,
+                state: row.state,
+            };
+            Ok((row.program, change.try_into()?, attempt))
+        })
+        .collect()
+}
+
+/// Ends an open change as made. False when it has been ended.
+pub(super) async fn end_in_tx(
+    tx: &mut PgConnection,
+    program_id: ProgramId,
+    change_id: Uuid,
+    now: DateTime<Utc>,
+) -> Result<bool, StorageError> {
+    let ended = sqlx::query!(
+        "UPDATE member_change SET state = 'DONE', finish_after = NULL, end_time = $3 \
+         WHERE program = $1 AND change_id = $2 AND state = 'OPEN'",
+        program_id.as_uuid(),
+        change_id,
+        now,
+    )
+    .execute(tx)
+    .await?;
+    Ok(ended.rows_affected() == 1)
+}
+
+/// Ends an open change as refused. False when it has been ended, or another attempt at it has begun.
+pub(super) async fn refuse_in_tx(
+    tx: &mut PgConnection,
+    program_id: ProgramId,
+    change_id: Uuid,
+    attempt: Attempt,
+    now: DateTime<Utc>,
+) -> Result<bool, StorageError> {
+    let ended = sqlx::query!(
+        "UPDATE member_change SET state = 'REFUSED', finish_after = NULL, end_time = $4 \
+         WHERE program = $1 AND change_id = $2 AND state = 'OPEN' AND attempt = $3",
+        program_id.as_uuid(),
+        change_id,
+        attempt.number,
+        now,
+    )
+    .execute(tx)
+    .await?;
+    Ok(ended.rows_affected() == 1)
+}
+
+/// A kind of change, in columns.
+struct Columns {
+    kind: &'static str,
+    into_member_id: Option<Uuid>,
+    household_id: Option<Uuid>,
+    status: Option<&'static str>,
+    status_revision: Option<i64>,
+}
+
+impl Columns {
+    fn of(kind: ChangeKind) -> Self {
+        let plain = |kind, household_id: Option<HouseholdId>| Self {
+            kind,
+            into_member_id: None,
+            household_id: household_id.map(|household_id| household_id.as_uuid()),
+            status: None,
+            status_revision: None,
+        };
+        match kind {
+            ChangeKind::Status {
+                status,
+                status_revision,
+            } => Self {
+                status: Some(status.as_str()),
+                status_revision: Some(status_revision),
+                ..plain("STATUS", None)
+            },
+            ChangeKind::Merge {
+                into_member_id,
+                household_id,
+            } => Self {
+                into_member_id: Some(into_member_id.as_uuid()),
+                ..plain("MERGE", household_id)
+            },
+            ChangeKind::CreateHousehold { household_id } => plain("CREATE_HOUSEHOLD", Some(household_id)),
+            ChangeKind::JoinHousehold { household_id } => plain("JOIN_HOUSEHOLD", Some(household_id)),
+            ChangeKind::LeaveHousehold { household_id } => plain("LEAVE_HOUSEHOLD", Some(household_id)),
+        }
+    }
+}
+
+struct ChangeRow {
+    change_id: Uuid,
+    kind: String,
+    member_id: MemberId,
+    into_member_id: Option<MemberId>,
+    household_id: Option<HouseholdId>,
+    status: Option<String>,
+    status_revision: Option<i64>,
+    state: String,
+}
+
+impl TryFrom<ChangeRow> for Change {
+    type Error = StorageError;
+
+    fn try_from(row: ChangeRow) -> Result<Self, StorageError> {
+        let kind = match (row.kind.as_str(), row.household_id) {
+            ("STATUS", None) => row.status.zip(row.status_revision).map(
+                |(status, status_revision)| -> Result<_, StorageError> {
+                    Ok(ChangeKind::Status {
+                        status: parse_status(&status)?,
+                        status_revision,
+                    })
+                },
+            ),
+            ("MERGE", household_id) => row.into_member_id.map(|into_member_id| {
+                Ok(ChangeKind::Merge {
+                    into_member_id,
+                    household_id,
+                })
+            }),
+            ("CREATE_HOUSEHOLD", Some(household_id)) => {
+                Some(Ok(ChangeKind::CreateHousehold { household_id }))
+            }
+            ("JOIN_HOUSEHOLD", Some(household_id)) => Some(Ok(ChangeKind::JoinHousehold { household_id })),
+            ("LEAVE_HOUSEHOLD", Some(household_id)) => Some(Ok(ChangeKind::LeaveHousehold { household_id })),
+            _ => None,
+        };
+        Ok(Self {
+            change_id: row.change_id,
+            member_id: row.member_id,
+            kind: kind.ok_or_else(|| StorageError::corrupt("member_change.kind", &row.kind))??,
+            state: ChangeState::from_column(&row.state)
+                .ok_or_else(|| StorageError::corrupt("member_change.state", &row.state))?,
+        })
+    }
+}
+
+fn parse_status(text: &str) -> Result<MemberStatus, StorageError> {
+    MemberStatus::from_column(text).ok_or_else(|| StorageError::corrupt("member.status", text))
+}
