@@ -152,6 +152,10 @@ async fn waiting_count(ledger: &Ledger) -> i64 {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "somebody else's transaction, which the call waits for"
+)]
 async fn a_caller_whose_time_is_up_leaves_nobody_waiting_in_postgres() {
     /// Well before the two seconds after which the transaction would be ended whoever waits for it.
     const LEFT_WITHIN: Duration = Duration::from_millis(800);
