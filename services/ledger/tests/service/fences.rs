@@ -2,7 +2,6 @@
 
 use fealty_postgres::fences;
 use fealty_proto::ledger::v1 as pb;
-use fealty_proto::ledger::v1::hold_service_client::HoldServiceClient;
 use fealty_proto::types::v1::Amount;
 use fealty_types::{ProgramId, SystemClock};
 
@@ -32,8 +31,7 @@ async fn every_table_that_carries_a_program_is_fenced_and_shows_a_stranger_nothi
         }),
         ..pb::HoldPointsRequest::default()
     };
-    let mut holds = HoldServiceClient::new(ledger.channel.clone());
-    holds.hold_points(ledger.call(hold)).await.unwrap();
+    ledger.holds().hold_points(ledger.call(hold)).await.unwrap();
     let stranger = ProgramId::generate(&SystemClock);
     let leaks = fences::leaks(&database.service, &database.jobs, stranger)
         .await

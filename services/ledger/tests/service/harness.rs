@@ -12,6 +12,7 @@ use fealty_proto::access::v1::Scope;
 use fealty_proto::ledger::v1 as pb;
 use fealty_proto::ledger::v1::balance_service_client::BalanceServiceClient;
 use fealty_proto::ledger::v1::earning_rule_service_client::EarningRuleServiceClient;
+use fealty_proto::ledger::v1::hold_service_client::HoldServiceClient;
 use fealty_proto::ledger::v1::owner_service_client::OwnerServiceClient;
 use fealty_proto::ledger::v1::purchase_service_client::PurchaseServiceClient;
 use fealty_proto::ledger::v1::transaction_service_client::TransactionServiceClient;
@@ -142,6 +143,10 @@ impl Ledger {
 
     pub fn rules(&self) -> EarningRuleServiceClient<Channel> {
         EarningRuleServiceClient::new(self.channel.clone())
+    }
+
+    pub fn holds(&self) -> HoldServiceClient<Channel> {
+        HoldServiceClient::new(self.channel.clone())
     }
 
     pub fn owners(&self) -> OwnerServiceClient<Channel> {

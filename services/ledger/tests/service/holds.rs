@@ -1,6 +1,7 @@
 //! Holds: points that are set aside, spent or given back, and that come back by themselves.
 
 mod ends;
+mod malformed;
 
 use fealty_proto::ledger::v1 as pb;
 use fealty_proto::ledger::v1::{EntryAccount, HoldStatus, TransactionKind};
