@@ -1,6 +1,6 @@
 //! `fealty demo`: an invented shop's year on this machine.
 //!
-//! The suite is started as `up` does, on a clock that is moved from day to day; a year is played through its gRPC API;
+//! The suite is started as `up` does, on a clock that is moved from week to week; a year is played through its gRPC API;
 //! what a loyalty manager would look at is read back and printed; and the suite goes on in the present, with a key and
 //! three calls to paste.
 
@@ -18,7 +18,7 @@ use tokio::time::Instant;
 
 use super::up::{self, Started, ready};
 use crate::demo::clock::PlayClock;
-use crate::demo::plan::Plan;
+use crate::demo::plan::{Day, Plan};
 use crate::demo::play::{Play, request_id};
 use crate::demo::report::Report;
 use crate::demo::shop::{Clients, Shop};
@@ -29,8 +29,10 @@ use crate::tool;
 const PEOPLE_DEFAULT: usize = 200;
 /// Most people: a year of theirs is an evening's play.
 const PEOPLE_MAX: u64 = 10_000;
+/// The clock goes on by a week: each time, the play waits until surveys have decided whom to ask.
+const DAYS_AT_ONCE: usize = 7;
 /// Between two plain lines of progress.
-const DAYS_PER_LINE: usize = 30;
+const WEEKS_PER_LINE: usize = 4;
 
 /// Which year to play, and how to run the suite.
 #[derive(Debug, Clone, clap::Args)]
@@ -111,17 +113,18 @@ impl Year {
         let begun = Instant::now();
         let mut play = Play::new(shop, &self.plan, &self.clock, self.seed);
         let bar = std::io::stderr().is_terminal().then(|| bar(self.plan.days.len()));
-        for (index, day) in self.plan.days.iter().enumerate() {
-            play.day(day)
+        for (index, days) in self.plan.days.chunks(DAYS_AT_ONCE).enumerate() {
+            let week = Day::merged(days).context("a week has a day")?;
+            let date = week.closes_at.date_naive();
+            play.until_closed(&week)
                 .await
-                .with_context(|| format!("the day that ended {}", day.closes_at))?;
-            let date = day.closes_at.date_naive();
+                .with_context(|| format!("the week that ended on {date}"))?;
             match &bar {
                 Some(bar) => {
                     bar.set_message(date.to_string());
-                    bar.inc(1);
+                    bar.set_position(u64::try_from(index * DAYS_AT_ONCE + days.len()).unwrap_or(u64::MAX));
                 }
-                None if (index + 1) % DAYS_PER_LINE == 0 => {
+                None if (index + 1) % WEEKS_PER_LINE == 0 => {
                     eprintln!("played until {date}, in {} s", begun.elapsed().as_secs());
                 }
                 None => {}

@@ -182,6 +182,16 @@ impl Plan {
 }
 
 impl Day {
+    /// What happens on several days, as seen when the last one closes.
+    #[must_use]
+    pub fn merged(days: &[Self]) -> Option<Self> {
+        Some(Self {
+            closes_at: days.last()?.closes_at,
+            enrolments: days.iter().flat_map(|day| day.enrolments.clone()).collect(),
+            purchases: days.iter().flat_map(|day| day.purchases.clone()).collect(),
+        })
+    }
+
     fn empty(date: NaiveDate) -> Self {
         let next = date.checked_add_days(Days::new(1)).unwrap_or(date);
         Self {

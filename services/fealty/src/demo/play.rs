@@ -1,4 +1,4 @@
-//! Plays a year, day by day. On a day people enrol, buy, bring back, redeem what they have saved for, use vouchers, are
+//! Plays a year, week by week. In a week people enrol, buy, bring back, redeem what they have saved for, use vouchers, are
 //! asked and answer; many at a time, as in a shop. The clock goes on when all of it has happened, so that the same year
 //! always comes out alike.
 
@@ -88,8 +88,8 @@ impl<'a> Play<'a> {
         }
     }
 
-    /// Plays a day.
-    pub async fn day(&mut self, day: &Day) -> anyhow::Result<()> {
+    /// Plays what happens until a day has closed.
+    pub async fn until_closed(&mut self, day: &Day) -> anyhow::Result<()> {
         self.clock.move_to(day.closes_at);
         self.enrol(day).await?;
         let bought = self.buy(day).await?;
