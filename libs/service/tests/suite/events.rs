@@ -228,6 +228,8 @@ async fn a_key_of_a_program_follows_that_program_and_one_of_the_suite_what_it_na
         .await
         .remove(0)
         .resume_token;
+    feed.append(theirs, &[tier(subject, "gold")]).await;
+    feed.append(ours, &[tier(subject, "gold")]).await;
     let come = events(&take(&mut program_key.watch(from(&token)), 1).await);
     assert!(of(&come).iter().all(|program| *program == ours.to_string()));
     let mut foreign = program_key.for_program(theirs).watch(everything());
