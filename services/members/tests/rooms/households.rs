@@ -1,5 +1,7 @@
 //! `HouseholdService`: members who share one account.
 
+use std::slice;
+
 use chrono::TimeDelta;
 use fealty_proto::events::v1::event::Payload;
 use fealty_proto::ledger::v1::OwnerKind;
@@ -115,7 +117,7 @@ async fn b9_what_any_of_them_has_all_of_them_have() {
     let household = create(&shop, &ana).await;
     let owner = shop.ledger.account(&household.household_id);
     assert_eq!((owner.kind, owner.points), (OwnerKind::Household.into(), 30));
-    assert_eq!(household.member_ids, [ana.member_id.clone()]);
+    assert_eq!(household.member_ids, slice::from_ref(&ana.member_id));
 
     let both = add(&shop, &household, &vera).await;
     assert_eq!(both.member_ids, [ana.member_id.clone(), vera.member_id.clone()]);
@@ -135,7 +137,10 @@ async fn b9_what_any_of_them_has_all_of_them_have() {
         .await
         .unwrap()
         .into_inner();
-    assert_eq!(left.household.unwrap().member_ids, [vera.member_id.clone()]);
+    assert_eq!(
+        left.household.unwrap().member_ids,
+        slice::from_ref(&vera.member_id)
+    );
     assert_eq!(shop.ledger.account(&ana.member_id).account_owner_id, "");
     assert_eq!(
         shop.ledger.account(&household.household_id).points,
@@ -276,7 +281,7 @@ async fn a_household_that_the_ledger_does_not_know_is_none_until_a_retry_or_the_
             let retried = try_create(&shop, hers).await.expect("the retry goes on");
             assert!(is_replayed(&retried), "{label}");
             let household = retried.into_inner().household.unwrap();
-            assert_eq!(household.member_ids, [ana.member_id.clone()], "{label}");
+            assert_eq!(household.member_ids, slice::from_ref(&ana.member_id), "{label}");
             clock.advance(LONG);
             eventually("the job", async || {
                 let member = shop.get(&vera.member_id).await.unwrap();
@@ -329,7 +334,7 @@ async fn a_retry_finishes_coming_and_going() {
             .into_inner()
             .household
             .unwrap();
-        assert_eq!(left.member_ids, [vera.member_id.clone()], "{label}");
+        assert_eq!(left.member_ids, slice::from_ref(&vera.member_id), "{label}");
         let expected = [
             (household.household_id.clone(), true),
             (household.household_id, false),

@@ -57,7 +57,7 @@ pub struct Opened {
 
 /// An owner as the ledger has it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Account {
+pub struct Held {
     pub kind: i32,
     pub status: i32,
     pub status_revision: i64,
@@ -79,7 +79,7 @@ struct Owners {
     /// Of single doors.
     moods: Arc<Mutex<BTreeMap<Door, Mood>>>,
     opened: Arc<Mutex<Vec<Opened>>>,
-    accounts: Arc<Mutex<BTreeMap<String, Account>>>,
+    accounts: Arc<Mutex<BTreeMap<String, Held>>>,
 }
 
 impl Owners {
@@ -92,7 +92,7 @@ impl Owners {
     async fn answer(
         &self,
         door: Door,
-        act: impl FnOnce(&mut BTreeMap<String, Account>) -> Result<pb::Owner, Status>,
+        act: impl FnOnce(&mut BTreeMap<String, Held>) -> Result<pb::Owner, Status>,
     ) -> Result<pb::Owner, Status> {
         let mood = self.mood_of(door);
         match mood {
@@ -118,22 +118,19 @@ fn refused(reason: ErrorReason) -> Status {
     ApiError::refused(reason, "told to refuse").to_status()
 }
 
-fn account<'a>(
-    accounts: &'a mut BTreeMap<String, Account>,
-    owner_id: &str,
-) -> Result<&'a mut Account, Status> {
+fn account<'a>(accounts: &'a mut BTreeMap<String, Held>, owner_id: &str) -> Result<&'a mut Held, Status> {
     let found = accounts.get_mut(owner_id);
     found.ok_or_else(|| Status::not_found("no such owner"))
 }
 
 /// Moves all that lies in one account to another.
-fn move_points(accounts: &mut BTreeMap<String, Account>, from: &str, into: &str) -> Result<(), Status> {
+fn move_points(accounts: &mut BTreeMap<String, Held>, from: &str, into: &str) -> Result<(), Status> {
     let points = std::mem::take(&mut account(accounts, from)?.points);
     account(accounts, into)?.points += points;
     Ok(())
 }
 
-fn present(owner_id: &str, account: &Account) -> pb::Owner {
+fn present(owner_id: &str, account: &Held) -> pb::Owner {
     pb::Owner {
         owner_id: owner_id.to_owned(),
         kind: account.kind,
@@ -190,7 +187,7 @@ impl LedgerStandIn {
     }
 
     /// An owner as the ledger has it.
-    pub fn account(&self, owner_id: &str) -> Account {
+    pub fn account(&self, owner_id: &str) -> Held {
         locked(&self.owners.accounts)
             .get(owner_id)
             .cloned()
@@ -245,10 +242,10 @@ impl OwnerService for Owners {
         let owner = self
             .answer(Door::Open, |accounts| {
                 locked(&self.opened).push(opened);
-                let account = accounts.entry(message.owner_id.clone()).or_insert(Account {
+                let account = accounts.entry(message.owner_id.clone()).or_insert(Held {
                     kind: message.kind,
                     status: pb::OwnerStatus::Active.into(),
-                    ..Account::default()
+                    ..Held::default()
                 });
                 Ok(present(&message.owner_id, account))
             })
@@ -335,9 +332,9 @@ impl OwnerService for Owners {
                 let ending = account(accounts, &message.from_owner_id)?;
                 if ending.status != i32::from(pb::OwnerStatus::Merged) {
                     ending.status = pb::OwnerStatus::Merged.into();
-                    let used = std::mem::replace(&mut ending.account_owner_id, uses.clone());
+                    let before = std::mem::replace(&mut ending.account_owner_id, uses.clone());
                     // What lies in a household's account is not one member's to take along.
-                    if used.is_empty() {
+                    if before.is_empty() {
                         move_points(accounts, &message.from_owner_id, &uses)?;
                     }
                 }

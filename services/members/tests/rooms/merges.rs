@@ -1,5 +1,7 @@
 //! `MergeMembers`: two records of one person become one, here and in the ledger.
 
+use std::slice;
+
 use chrono::TimeDelta;
 use fealty_proto::events::v1::event::Payload;
 use fealty_proto::ledger::v1::OwnerStatus;
@@ -98,7 +100,7 @@ async fn the_one_who_stays_has_the_points_and_identifiers_of_both() {
     // Who they were is their own still, and nobody else's.
     assert_eq!(ended.profile, old.profile);
     assert_eq!(stays.profile, new.profile);
-    assert_eq!(merged_events(&shop, &old).await, [new.member_id.clone()]);
+    assert_eq!(merged_events(&shop, &old).await, slice::from_ref(&new.member_id));
     // An identifier that was taken over is taken away as any other.
     let remove = pb::RemoveIdentifierRequest {
         member_id: new.member_id.clone(),
@@ -254,7 +256,7 @@ async fn the_place_in_a_household_is_kept_and_two_households_are_never_joined() 
     // Both belong to it.
     merge(&shop, &new, &vera).await;
     let now = households::get(&shop, &household.household_id).await.unwrap();
-    assert_eq!(now.member_ids, [vera.member_id.clone()]);
+    assert_eq!(now.member_ids, slice::from_ref(&vera.member_id));
     assert_eq!(shop.ledger.account(&household.household_id).points, 42);
 
     // Only the one who stays.
@@ -314,24 +316,32 @@ async fn two_records(shop: &Shop) -> (pb::Member, pb::Member, pb::Household) {
 
 async fn assert_untouched(shop: &Shop, label: &str, members: [&pb::Member; 2]) {
     for member in members {
-        assert_eq!(shop.get(&member.member_id).await.unwrap(), *member, "{label}");
+        assert_eq!(
+            shop.get(&member.member_id).await.expect("a member"),
+            *member,
+            "{label}"
+        );
     }
-    let found = shop.lookup(values(members[0]).remove(0)).await.unwrap();
+    let found = shop.lookup(values(members[0]).remove(0)).await.expect("a member");
     assert_eq!(found, *members[0], "{label}");
     assert!(merged_events(shop, members[0]).await.is_empty(), "{label}");
 }
 
 async fn assert_merged(shop: &Shop, label: &str, [old, new]: [&pb::Member; 2], household: &pb::Household) {
-    let ended = shop.get(&old.member_id).await.unwrap();
+    let ended = shop.get(&old.member_id).await.expect("a member");
     assert_eq!(ended.merged_into_member_id, new.member_id, "{label}");
     assert_eq!(ended.household_id, "", "{label}");
-    let stays = shop.lookup(values(old).remove(0)).await.unwrap();
+    let stays = shop.lookup(values(old).remove(0)).await.expect("a member");
     assert_eq!(stays.member_id, new.member_id, "{label}");
     assert_eq!(stays.household_id, household.household_id, "{label}");
     assert_eq!(shop.ledger.account(&household.household_id).points, 42, "{label}");
     let owner = shop.ledger.account(&old.member_id);
     assert_eq!(owner.status, i32::from(OwnerStatus::Merged), "{label}");
-    assert_eq!(merged_events(shop, old).await, [new.member_id.clone()], "{label}");
+    assert_eq!(
+        merged_events(shop, old).await,
+        slice::from_ref(&new.member_id),
+        "{label}"
+    );
 }
 
 #[tokio::test]
