@@ -135,9 +135,11 @@ impl Stage {
 
 impl Points {
     async fn add_member(&mut self, shop: &Shop, member_id: &str) -> anyhow::Result<()> {
-        for transaction in read_transactions(shop, member_id).await? {
-            self.add(&transaction);
+        let transactions = read_transactions(shop, member_id).await?;
+        for transaction in &transactions {
+            self.add(transaction);
         }
+        let recorded = available_after(&transactions);
         let request = GetBalanceRequest {
             owner_id: member_id.to_owned(),
             consistency: Some(Consistency {
@@ -149,6 +151,8 @@ impl Points {
         let balance = balance.balance.context("no balance in the answer")?;
         for unit in balance.balances.iter().filter(|unit| unit.unit_code == UNIT) {
             self.outstanding += unit.available + unit.held;
+            // A lot that has ended does not count from that instant on; it is written off with the next transaction.
+            self.expired += recorded - unit.available;
             self.owed += unit.debt;
         }
         Ok(())
@@ -213,6 +217,14 @@ impl fmt::Display for Report {
         }
         Ok(())
     }
+}
+
+/// What the newest transaction that says so left available; they come newest first.
+fn available_after(transactions: &[Transaction]) -> i64 {
+    let mut entries = transactions.iter().flat_map(|transaction| &transaction.entries);
+    let newest =
+        entries.find(|entry| entry.unit_code == UNIT && entry.account() == EntryAccount::OwnerAvailable);
+    newest.map_or(0, |entry| entry.balance_after)
 }
 
 async fn read_members(shop: &Shop) -> anyhow::Result<Vec<String>> {

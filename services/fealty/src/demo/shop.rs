@@ -16,8 +16,8 @@ use fealty_proto::types::v1::Amount;
 
 /// What it counts.
 pub const UNIT: &str = "beans";
-/// A bean for each twenty pence.
-const RATE: &str = "0.05";
+/// Five beans for each pound: one for twenty pence.
+const RATE: &str = "5";
 /// A bean that nobody uses is gone after half a year.
 const LOT_LIFE_DAYS: i32 = 180;
 /// Nobody owes more beans than that.
