@@ -87,7 +87,7 @@ async fn main() -> Result<(), Failure> {
     let posted = post_steadily(&ledger, &owners, saturation / 2.0, &watch).await;
     println!("half of it: {:.0} postings a second", posted / PART.as_secs_f64());
     print_delays(
-        "in the consumer's hands",
+        "it is in the consumer's hands",
         watch.0.lock().map(|delays| delays.clone()).unwrap_or_default(),
     );
     Ok(())
@@ -287,7 +287,7 @@ fn print_delays(what: &str, mut delays: Vec<Duration>) {
         delays.get(index).copied().unwrap_or_default()
     };
     println!(
-        "from record to {what}, {} events: p50 {:?}, p99 {:?}, longest {:?}",
+        "from the record until {what}, {} events: p50 {:?}, p99 {:?}, longest {:?}",
         delays.len(),
         at(50),
         at(99),
