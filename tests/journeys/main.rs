@@ -2,6 +2,7 @@
 
 mod import;
 mod purchase;
+mod standing;
 mod trace;
 mod whole;
 
