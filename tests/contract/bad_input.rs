@@ -4,6 +4,7 @@
 mod administration;
 mod anybody;
 mod case;
+mod events;
 mod holds;
 mod people;
 mod postings;
@@ -59,6 +60,7 @@ async fn every_method_names_every_bad_field_and_knows_nothing_of_other_programs(
             standing::cases,
             holds::cases,
             rewards::cases,
+            events::cases,
         ]
         .into_iter()
         .flat_map(|cases| cases(&world))

@@ -113,14 +113,15 @@ fn programs(world: &World, path: &str, method: Method) -> Vec<Case> {
         key: Some(world.suite_key.clone()),
         program_id: Some("0198c0de-0000-7000-8000-000000000000".to_owned()),
     };
-    let mut cases = vec![
-        case(
+    let mut cases = vec![case("a program that there is not", nowhere, denied())];
+    // Else it means all programs.
+    if !method.program_optional {
+        cases.push(case(
             "a key of the suite and no program",
             bearer(&world.suite_key),
             refused(Code::InvalidArgument, "PROGRAM_REQUIRED"),
-        ),
-        case("a program that there is not", nowhere, denied()),
-    ];
+        ));
+    }
     if world.caller_of(path).key.as_ref() == Some(&world.shop.key) {
         cases.push(case("another program's header", elsewhere, denied()));
     }
