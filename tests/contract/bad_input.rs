@@ -6,11 +6,13 @@ mod anybody;
 mod case;
 mod events;
 mod holds;
+mod invitations;
 mod people;
 mod postings;
 mod rewards;
 mod sharing;
 mod standing;
+mod surveys;
 mod terms;
 mod world;
 
@@ -60,6 +62,8 @@ async fn every_method_names_every_bad_field_and_knows_nothing_of_other_programs(
             standing::cases,
             holds::cases,
             rewards::cases,
+            surveys::cases,
+            invitations::cases,
             events::cases,
         ]
         .into_iter()
@@ -74,6 +78,7 @@ async fn every_method_names_every_bad_field_and_knows_nothing_of_other_programs(
             .keys()
             .filter(|path| !covered.contains(path.as_str()))
             .collect();
+        events::assert_streams_stay_apart(&world).await;
         assert_refused_without_a_trace(&world, &cases).await;
         assert!(missing.is_empty(), "no case of bad input for {missing:#?}");
     })

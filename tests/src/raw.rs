@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use bytes::{Buf as _, BufMut as _, Bytes};
 use http::uri::PathAndQuery;
+use tonic::client::Grpc;
 use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
 use tonic::metadata::MetadataMap;
 use tonic::transport::{Channel, Endpoint};
-use tonic::{Code, Request, Status};
+use tonic::{Code, Request, Status, Streaming};
 use tonic_types::StatusExt as _;
 
 /// What a call may take: more means that something hangs.
@@ -64,22 +65,44 @@ impl Raw {
         headers: &[(&'static str, &str)],
         message: impl Into<Bytes>,
     ) -> Result<RawAnswer, Status> {
-        let mut client = tonic::client::Grpc::new(self.channel.clone());
-        client
-            .ready()
-            .await
-            .map_err(|error| Status::unavailable(error.to_string()))?;
-        let mut request = Request::new(message.into());
-        request.set_timeout(DEADLINE);
-        for (name, value) in headers {
-            let value = value.parse().expect("a header's value");
-            request.metadata_mut().insert(*name, value);
-        }
+        let mut client = self.ready().await?;
         let path = PathAndQuery::try_from(path).expect("a path");
-        let response = client.unary(request, path, BytesCodec).await?;
+        let response = client.unary(request(headers, message), path, BytesCodec).await?;
         let (metadata, message, _) = response.into_parts();
         Ok(RawAnswer { message, metadata })
     }
+
+    /// Calls a method that answers with a stream.
+    pub async fn open(
+        &self,
+        path: &str,
+        headers: &[(&'static str, &str)],
+        message: impl Into<Bytes>,
+    ) -> Result<Streaming<Bytes>, Status> {
+        let mut client = self.ready().await?;
+        let path = PathAndQuery::try_from(path).expect("a path");
+        let response = client
+            .server_streaming(request(headers, message), path, BytesCodec)
+            .await?;
+        Ok(response.into_inner())
+    }
+
+    async fn ready(&self) -> Result<Grpc<Channel>, Status> {
+        let mut client = Grpc::new(self.channel.clone());
+        let ready = client.ready().await;
+        ready.map_err(|error| Status::unavailable(error.to_string()))?;
+        Ok(client)
+    }
+}
+
+fn request(headers: &[(&'static str, &str)], message: impl Into<Bytes>) -> Request<Bytes> {
+    let mut request = Request::new(message.into());
+    request.set_timeout(DEADLINE);
+    for (name, value) in headers {
+        let value = value.parse().expect("a header's value");
+        request.metadata_mut().insert(*name, value);
+    }
+    request
 }
 
 impl RawAnswer {

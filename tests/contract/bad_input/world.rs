@@ -18,6 +18,7 @@ use fealty_tests::suite::Suite;
 
 use super::case::Caller;
 use super::rewards::Rewarded;
+use super::surveys::Surveyed;
 
 /// A revocation holds everywhere within 5 seconds; the machine may be slow.
 const REVOKED_BOUND: Duration = Duration::from_secs(20);
@@ -67,6 +68,8 @@ pub struct Somebody {
     pub staff_id: String,
     /// What they got for their points.
     pub rewarded: Rewarded,
+    /// What their shop asks, them too.
+    pub surveyed: Surveyed,
 }
 
 impl World {
@@ -106,6 +109,11 @@ impl World {
         let of = |service: ServiceName| path.starts_with(&format!("/{}", service.package()));
         let service = ServiceName::ALL.into_iter().find(|service| of(*service));
         &self.raws[service.unwrap_or(ServiceName::Members)]
+    }
+
+    /// A service.
+    pub fn raw(&self, service: ServiceName) -> &Raw {
+        &self.raws[service]
     }
 
     /// Who may call the method: the shop, or the suite where no program's key can.
@@ -153,6 +161,7 @@ impl World {
 
 async fn somebody(shop: &Shop, name: &str) -> Somebody {
     let member = shop.enrol(vec![Value::ExternalId(name.to_owned())]).await;
+    let other = shop.enrol(vec![Value::ExternalId(format!("{name}-2"))]).await;
     let bought = shop
         .ledger
         .record_purchase(purchase(&member.member_id, "r1", 500_000))
@@ -204,6 +213,7 @@ async fn somebody(shop: &Shop, name: &str) -> Somebody {
         .expect("a staff member");
     Somebody {
         rewarded: Rewarded::of(shop, &member.member_id).await,
+        surveyed: Surveyed::of(shop, &member.member_id, &other.member_id).await,
         identifier_id: member.identifiers[0].identifier_id.clone(),
         member_id: member.member_id,
         purchase_id: bought.purchase_id,
