@@ -39,7 +39,7 @@ async fn spend(shop: &Shop, member: &Member, points: i64) -> Result<(), CallErro
     let request = SpendPointsRequest {
         request_id: request_id(),
         owner_id: member.member_id.clone(),
-        amount: amount(points),
+        amount: Some(amount(points)),
         source: "till-4".to_owned(),
         reason: "on the next purchase".to_owned(),
         ..SpendPointsRequest::default()
@@ -47,11 +47,11 @@ async fn spend(shop: &Shop, member: &Member, points: i64) -> Result<(), CallErro
     shop.ledger.spend_points(request).await.map(drop)
 }
 
-fn amount(points: i64) -> Option<Amount> {
-    Some(Amount {
+fn amount(points: i64) -> Amount {
+    Amount {
         unit_code: UNIT.to_owned(),
         value: points,
-    })
+    }
 }
 
 async fn points_of(shop: &Shop, owner_id: &str) -> i64 {
@@ -205,15 +205,15 @@ async fn who_has_points_set_aside_is_not_merged_before_they_are_back() {
     within(BOUND, async {
         let shop = Shop::open(suite()).await;
         let (old, new) = (member_with(&shop, 40).await, member_with(&shop, 2).await);
-        let hold = HoldPointsRequest {
+        let setting_aside = HoldPointsRequest {
             request_id: request_id(),
             owner_id: old.member_id.clone(),
-            amount: amount(10),
+            amount: Some(amount(10)),
             ..HoldPointsRequest::default()
         };
-        let held = shop
+        let answer = shop
             .ledger
-            .hold_points(hold)
+            .hold_points(setting_aside)
             .await
             .expect("a hold")
             .into_message();
@@ -224,7 +224,7 @@ async fn who_has_points_set_aside_is_not_merged_before_they_are_back() {
         assert_eq!(points_of(&shop, &old.member_id).await, 30, "they are apart still");
         let release = ReleaseHoldRequest {
             request_id: request_id(),
-            hold_id: held.hold.expect("it is answered").hold_id,
+            hold_id: answer.hold.expect("it is answered").hold_id,
             ..ReleaseHoldRequest::default()
         };
         shop.ledger.release_hold(release).await.expect("released");
