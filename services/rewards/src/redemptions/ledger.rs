@@ -196,9 +196,17 @@ fn refused_for_good(error: CallError) -> Result<Failure, RewardsError> {
             | Code::OutOfRange
     );
     match error.reason {
-        Some(reason) if for_good => Ok(Failure::new(reason_name(reason), error.metadata)),
+        Some(reason) if for_good && !is_of_the_caller(reason) => {
+            Ok(Failure::new(reason_name(reason), error.metadata))
+        }
         _ => Err(away(&error)),
     }
+}
+
+/// The ledger turned us away before it looked at the request: it may have done earlier what it refuses to hear of now,
+/// and hears of it again once somebody has set that right.
+const fn is_of_the_caller(reason: ErrorReason) -> bool {
+    matches!(reason, ErrorReason::ProgramInactive | ErrorReason::StaffInactive)
 }
 
 /// A ledger that does not answer is the operator's to know of; one that refuses us has to be set right by them.

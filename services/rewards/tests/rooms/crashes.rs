@@ -362,3 +362,31 @@ async fn what_a_takeover_undid_stays_undone_for_the_caller_who_comes_back() {
     let redeemed_count = assert_member_agrees(&world, &case).await;
     assert_eq!(redeemed_count, 1);
 }
+
+/// Where a redemption is left, and how many are redeemed in the end.
+const LEFT_AT: [(Act, i64); 3] = [(Act::CallHold, 0), (Act::WriteHeld, 0), (Act::CallCapture, 1)];
+
+#[tokio::test]
+async fn a_program_that_is_not_active_for_a_while_ends_no_redemption_against_the_books() {
+    let trap = Trap::default();
+    let world = World::start_with(trap.faults(), |config| config).await;
+    for (act, redeemed_count) in LEFT_AT {
+        let case = set_scene(&world, Scene::Plenty, format!("{act:?}")).await;
+        trap.set(Some(FaultPoint::After(act)));
+        let crashed = world.redeem(&case.member_id, &case.reward_id).await;
+        assert!(crashed.is_err() && !trap.is_set(), "{act:?}");
+        // The ledger has done what it was asked for, and says nothing about it any more.
+        world.ledger.set_program_inactive(true);
+        let before = world.ledger.call_count();
+        world.clock.advance(PAST_EVERY_LEASE);
+        eventually("a takeover", async || {
+            (world.ledger.call_count() > before).then_some(())
+        })
+        .await;
+        world.ledger.set_program_inactive(false);
+        world.clock.advance(PAST_EVERY_LEASE);
+        settle(&world).await;
+        let agreed = assert_member_agrees(&world, &case).await;
+        assert_eq!(agreed, redeemed_count, "{act:?}");
+    }
+}

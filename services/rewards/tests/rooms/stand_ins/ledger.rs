@@ -32,6 +32,8 @@ struct State {
     /// What was done for a request: the hold, or a refusal.
     remembered: HashMap<String, Result<String, Status>>,
     away: bool,
+    /// Whether the program may not be worked in.
+    program_inactive: bool,
     /// Calls of the holds, however they were answered.
     call_count: usize,
 }
@@ -75,6 +77,11 @@ impl LedgerStandIn {
 
     pub fn set_away(&self, away: bool) {
         lock(&self.books.0).away = away;
+    }
+
+    /// Turns everybody away before it looks at what they ask for.
+    pub fn set_program_inactive(&self, program_inactive: bool) {
+        lock(&self.books.0).program_inactive = program_inactive;
     }
 
     pub fn call_count(&self) -> usize {
@@ -123,6 +130,8 @@ impl State {
         self.call_count += 1;
         if self.away {
             Err(Status::unavailable("told to be away"))
+        } else if self.program_inactive {
+            Err(ApiError::program_inactive(Uuid::nil()).to_status())
         } else {
             Ok(())
         }
