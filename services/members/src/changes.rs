@@ -136,7 +136,10 @@ impl Changes {
             };
             if let Some(change) = begun.change.filter(|change| change.state == ChangeState::Open) {
                 if begun.replayed {
-                    self.take_up(program_id, change.change_id).await?;
+                    if !self.take_up(program_id, change.change_id).await? {
+                        // Another attempt has ended it since, and not always as made.
+                        continue;
+                    }
                 } else {
                     self.finish(program_id, &change, Attempt::FIRST).await?;
                 }
@@ -267,13 +270,13 @@ impl Changes {
     /// Ends a change that keeps a member from the next one. Whether it is made or refused is not this caller's matter.
     async fn finish_others(&self, program_id: ProgramId, change_id: Uuid) -> Result<(), MembersError> {
         match self.take_up(program_id, change_id).await {
-            Ok(()) | Err(MembersError::LedgerRefused(_)) => Ok(()),
+            Ok(_) | Err(MembersError::LedgerRefused(_)) => Ok(()),
             Err(error) => Err(error),
         }
     }
 
-    /// Goes on with a change, if it has not been ended meanwhile.
-    async fn take_up(&self, program_id: ProgramId, change_id: Uuid) -> Result<(), MembersError> {
+    /// Goes on with a change and makes it. False when it has been ended meanwhile.
+    async fn take_up(&self, program_id: ProgramId, change_id: Uuid) -> Result<bool, MembersError> {
         let now = self.means.clock.now();
         let scope = Scope::Program(program_id);
         let options = TransactOptions::default();
@@ -287,8 +290,11 @@ impl Changes {
         })
         .await?;
         match taken {
-            Some((change, attempt)) => self.finish(program_id, &change, attempt).await,
-            None => Ok(()),
+            Some((change, attempt)) => {
+                self.finish(program_id, &change, attempt).await?;
+                Ok(true)
+            }
+            None => Ok(false),
         }
     }
 

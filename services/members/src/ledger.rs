@@ -8,6 +8,7 @@ use fealty_proto::ledger::v1::{
     JoinHouseholdRequest, LeaveHouseholdRequest, MergeOwnersRequest, OpenOwnerRequest, OwnerKind,
     OwnerStatus, SetOwnerStatusRequest,
 };
+use fealty_proto::types::v1::ErrorReason;
 use fealty_service::config::{PeerConfig, ports};
 use fealty_types::{HouseholdId, MemberId, OwnerId, ProgramId};
 use tonic::Code;
@@ -168,13 +169,19 @@ fn answered<T>(
             message,
             metadata,
             ..
-        }) => Err(MembersError::LedgerRefused(LedgerRefusal {
+        }) if !is_of_the_caller(reason) => Err(MembersError::LedgerRefused(LedgerRefusal {
             reason,
             message,
             metadata,
         })),
         Err(error) => Err(away(what, member_id.into(), &error)),
     }
+}
+
+/// The ledger turned us away before it looked at the request: it may have done earlier what it refuses to hear of now,
+/// and hears of it again once somebody has set that right.
+const fn is_of_the_caller(reason: ErrorReason) -> bool {
+    matches!(reason, ErrorReason::ProgramInactive | ErrorReason::StaffInactive)
 }
 
 /// A ledger that does not answer is the operator's to know of; one that refuses us has to be set right by them.

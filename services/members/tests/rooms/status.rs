@@ -385,6 +385,39 @@ async fn a_refusal_beside_an_attempt_that_may_still_succeed_is_no_end() {
 }
 
 #[tokio::test]
+async fn a_ledger_that_turns_the_program_away_has_not_refused_the_change() {
+    let (shop, clock) = Shop::open_with_clock().await;
+    let ana = shop.enrol(&[]).await;
+    let request = change(&ana, MemberStatus::Suspended);
+    shop.ledger.set_mood_of(Door::Status, Some(Mood::LosesAnswer));
+    assert_away("lost", try_set(&shop, request.clone()).await);
+    // It has done it, and does not look at what it is asked any more.
+    let turned_away = Mood::Refuses(ErrorReason::ProgramInactive);
+    shop.ledger.set_mood_of(Door::Status, Some(turned_away));
+    clock.advance(LONG);
+    assert_away("turned away", try_set(&shop, request.clone()).await);
+    shop.ledger.set_mood_of(Door::Status, None);
+    let done = try_set(&shop, request).await.unwrap().into_inner();
+    assert_eq!(done.member.unwrap().status(), MemberStatus::Suspended);
+    assert_eq!(told(&shop, &ana).await, ["SUSPENDED"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn of_those_who_ask_at_once_for_what_the_ledger_refuses_none_is_told_that_it_is_done() {
+    let shop = Shop::open().await;
+    let ana = shop.enrol(&[]).await;
+    shop.ledger
+        .set_mood_of(Door::Status, Some(Mood::Refuses(ErrorReason::OwnerUnsuitable)));
+    for _ in 0..20 {
+        let request = change(&ana, MemberStatus::Suspended);
+        let asking = (0..6).map(|_| try_set(&shop, request.clone()));
+        for answer in join_all(asking).await {
+            assert!(answer.is_err(), "{answer:?}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn what_is_malformed_or_about_nobody_is_refused_and_leaves_nothing() {
     let mut shop = Shop::open().await;
     let ana = shop.enrol(&[]).await;
