@@ -6,6 +6,7 @@ use fealty::services::ServiceName;
 use fealty_tests::bounded::within;
 use fealty_tests::process::Process;
 use fealty_tests::python::{Python, root};
+use fealty_tests::replica::Replica;
 use fealty_tests::shop::Shop;
 
 use crate::suite;
@@ -15,19 +16,21 @@ const BOUND: Duration = Duration::from_mins(6);
 const JOURNEY_BOUND: Duration = Duration::from_mins(2);
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_python_client_enrols_buys_refunds_and_reads_the_balance() {
+async fn a_python_client_takes_a_member_from_enrolment_to_a_score_over_four_processes() {
     within(BOUND, async {
         let python = Python::with_grpc();
         let shop = Shop::bare(suite()).await;
-        let addresses = suite().addresses();
+        // A process for each service, as in production.
+        let services = tokio::task::block_in_place(|| Replica::start_all(suite(), None));
+        let url = |service: ServiceName| services[service].url();
         let mut command = python.script("journey.py");
         command
             .arg("--protos")
             .arg(root().join("proto"))
-            .args(["--members", authority(addresses.of(ServiceName::Members))])
-            .args(["--ledger", authority(addresses.of(ServiceName::Ledger))])
-            .args(["--rewards", authority(addresses.of(ServiceName::Rewards))])
-            .args(["--surveys", authority(addresses.of(ServiceName::Surveys))])
+            .args(["--members", authority(&url(ServiceName::Members))])
+            .args(["--ledger", authority(&url(ServiceName::Ledger))])
+            .args(["--rewards", authority(&url(ServiceName::Rewards))])
+            .args(["--surveys", authority(&url(ServiceName::Surveys))])
             .args(["--key", &shop.key]);
         let ended = Process::start("journey.py", command, None).wait(JOURNEY_BOUND);
         ended.assert_success();

@@ -16,10 +16,18 @@ const REASON_TOO_LONG: usize = 501;
 
 /// All cases.
 pub fn cases(world: &World) -> Vec<Case> {
-    [status, tier, merge, households, household_members, contacts, topics]
-        .into_iter()
-        .flat_map(|cases| cases(world))
-        .collect()
+    [
+        status,
+        tier,
+        merge,
+        households,
+        household_members,
+        contacts,
+        topics,
+    ]
+    .into_iter()
+    .flat_map(|cases| cases(world))
+    .collect()
 }
 
 fn status(world: &World) -> Vec<Case> {
@@ -53,7 +61,11 @@ fn status(world: &World) -> Vec<Case> {
             },
             invalid(&["status", "reason"]),
         )
-        .row("a member of another program", &of(&world.theirs.member_id), not_found())
+        .row(
+            "a member of another program",
+            &of(&world.theirs.member_id),
+            not_found(),
+        )
         .done()
 }
 
@@ -79,7 +91,11 @@ fn tier(world: &World) -> Vec<Case> {
             },
             invalid(&["tier_code", "reason"]),
         )
-        .row("a member of another program", &of(&world.theirs.member_id), not_found())
+        .row(
+            "a member of another program",
+            &of(&world.theirs.member_id),
+            not_found(),
+        )
         .done()
 }
 
@@ -185,7 +201,11 @@ fn contacts(world: &World) -> Vec<Case> {
             },
             invalid(&["channel", "purpose", "topic"]),
         )
-        .row("a member of another program", &of(&world.theirs.member_id), not_found())
+        .row(
+            "a member of another program",
+            &of(&world.theirs.member_id),
+            not_found(),
+        )
         .done()
 }
 
