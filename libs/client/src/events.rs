@@ -135,3 +135,34 @@ fn is_final(status: &Status) -> bool {
             | Code::Unimplemented
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::net::TcpListener;
+    use tokio::task::JoinSet;
+    use tokio_stream::wrappers::TcpListenerStream;
+    use tonic::service::Routes;
+    use tonic::transport::Server;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_replica_that_refuses_for_days_is_remembered_once() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("an address");
+        let mut running = JoinSet::new();
+        running.spawn(
+            Server::builder()
+                .add_routes(Routes::default())
+                .serve_with_incoming(TcpListenerStream::new(listener)),
+        );
+        let config = ClientConfig::new(format!("http://{address}"), "key");
+        let client = EventsClient::try_new(&config).expect("a client");
+        let mut stream = client.watch(WatchEventsRequest::default());
+        for _ in 0..3 {
+            let refused = stream.next().await.expect_err("it serves nothing");
+            assert_eq!(refused.code, Code::Unimplemented);
+        }
+        assert_eq!(stream.tried, [address]);
+    }
+}

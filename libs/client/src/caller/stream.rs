@@ -73,7 +73,10 @@ impl Caller {
                 ended_count += 1;
                 continue;
             }
-            tried.push(connection.address());
+            // Once: a stream is opened for as long as it takes, and the list must not grow with that.
+            if !tried.contains(&connection.address()) {
+                tried.push(connection.address());
+            }
             return Err(status);
         }
     }
