@@ -52,12 +52,16 @@ fn a_file_in_order_is_told_so_and_a_missing_one_is_named() -> Outcome {
     fs::write(&file, "[ledger.pool]\nsize = 4\n")?;
     assert!(printed(fealty(["check-config", name, "--services", "ledger"]))?.contains("in order"));
     let without_key = output(fealty(["check-config", name]))?;
-    assert!(text(&without_key.stderr).contains("members.vault.master_key"));
+    for field in ["members.vault.master_key", "surveys.vault.master_key"] {
+        assert!(text(&without_key.stderr).contains(field));
+    }
     let mut with_key = fealty(["check-config", name]);
-    with_key.env(
+    for variable in [
         "FEALTY__MEMBERS__VAULT__MASTER_KEY",
-        "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=",
-    );
+        "FEALTY__SURVEYS__VAULT__MASTER_KEY",
+    ] {
+        with_key.env(variable, "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=");
+    }
     assert!(printed(with_key)?.contains("in order"));
     Ok(())
 }

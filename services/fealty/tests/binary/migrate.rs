@@ -6,13 +6,16 @@ use fealty_local::start;
 use nix::sys::signal::Signal;
 use sqlx::{Connection as _, PgConnection};
 
-use crate::run::{Outcome, Running, fealty, output, printed, servers, text};
+use crate::run::{Outcome, Running, SERVICES, fealty, output, printed, servers, text};
+
+/// Of a test, and of nothing else.
+const MASTER_KEY: &str = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
 
 fn config(admin_url: &str, redis_url: &str) -> String {
     let server = admin_url.rsplit('@').next().unwrap_or_default();
     let server = server.split('/').next().unwrap_or_default();
     let url = |role: &str, database: &str| format!("postgres://{role}:p%40ss-{role}@{server}/{database}");
-    let service = |name: &str| {
+    let service = |name: &&str| {
         format!(
             "[{name}]\ndatabase_url = \"{}\"\njobs_database_url = \"{}\"\n\
              [{name}.grpc]\nlisten = \"127.0.0.1:0\"\n[{name}.admin]\nlisten = \"127.0.0.1:0\"\n",
@@ -20,14 +23,16 @@ fn config(admin_url: &str, redis_url: &str) -> String {
             url(&format!("fealty_{name}_jobs"), &format!("fealty_{name}")),
         )
     };
+    let owner = |name: &&str| {
+        let url = url(&format!("fealty_{name}_owner"), &format!("fealty_{name}"));
+        format!("{name}_owner_url = \"{url}\"\n")
+    };
     format!(
-        "{}{}[ledger.cache]\nurl = \"{redis_url}\"\n[drain]\nnot_serving_pause_ms = 0\n\
-         [members.vault]\nmaster_key = \"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\"\n\
-         [migrate]\nadmin_url = \"{admin_url}\"\nmembers_owner_url = \"{}\"\nledger_owner_url = \"{}\"\n",
-        service("members"),
-        service("ledger"),
-        url("fealty_members_owner", "fealty_members"),
-        url("fealty_ledger_owner", "fealty_ledger"),
+        "{}[ledger.cache]\nurl = \"{redis_url}\"\n[drain]\nnot_serving_pause_ms = 0\n\
+         [members.vault]\nmaster_key = \"{MASTER_KEY}\"\n[surveys.vault]\nmaster_key = \"{MASTER_KEY}\"\n\
+         [migrate]\nadmin_url = \"{admin_url}\"\n{}",
+        SERVICES.iter().map(service).collect::<String>(),
+        SERVICES.iter().map(owner).collect::<String>(),
     )
 }
 
@@ -40,13 +45,14 @@ async fn a_second_run_changes_nothing_services_start_and_a_newer_schema_is_refus
     let file = file.to_str().ok_or("no text")?;
 
     let first = printed(fealty(["migrate", "--config", file]))?;
-    assert!(first.contains("members: applied 0001"), "{first}");
-    assert!(first.contains("ledger: applied 0001"), "{first}");
+    for service in SERVICES {
+        assert!(first.contains(&format!("{service}: applied 0001")), "{first}");
+    }
     let second = printed(fealty(["migrate", "--config", file]))?;
     assert!(!second.contains("applied"), "{second}");
-    assert_eq!(second.matches("up to date").count(), 2, "{second}");
+    assert_eq!(second.matches("up to date").count(), SERVICES.len(), "{second}");
 
-    for service in ["members", "ledger"] {
+    for service in SERVICES {
         let mut running = Running::start(fealty([service, "--config", file]))?;
         running.until_it_says("all health checks pass")?;
         running.signal(Signal::SIGTERM)?;

@@ -16,6 +16,9 @@ use nix::unistd::Pid;
 
 pub type Outcome = Result<(), Box<dyn Error>>;
 
+/// As they are called in commands, settings and what `up` prints.
+pub const SERVICES: [&str; 4] = ["members", "ledger", "rewards", "surveys"];
+
 /// How long anything may take here: a first start makes a database cluster, on a machine that builds at the same time.
 const BOUND: Duration = Duration::from_mins(2);
 
@@ -181,9 +184,9 @@ fn follow(mut stream: impl Read + Send + 'static, into: Arc<Mutex<String>>) {
 /// A suite that runs: what it printed, taken apart.
 pub struct Up {
     pub running: Running,
-    pub members: String,
-    pub ledger: String,
-    /// Where health and metrics are, members first.
+    /// Where each service takes calls, in the order of [`SERVICES`].
+    pub urls: Vec<String>,
+    /// Where health and metrics are, in the same order.
     pub admins: Vec<String>,
     pub folder: PathBuf,
     pub program_id: String,
@@ -219,9 +222,14 @@ impl Up {
             .find(|line| line.contains(" call --members "))
             .ok_or("no call")?;
         Ok(Self {
-            members: word("members ", 0)?,
-            ledger: word("ledger ", 0)?,
-            admins: vec![word("members ", 4)?, word("ledger ", 4)?],
+            urls: SERVICES
+                .iter()
+                .map(|service| word(&format!("{service} "), 0))
+                .collect::<Result<_, _>>()?,
+            admins: SERVICES
+                .iter()
+                .map(|service| word(&format!("{service} "), 4))
+                .collect::<Result<_, _>>()?,
             folder: word("data ", 0)?.into(),
             key: word("key ", 0)?,
             program_id,
@@ -237,9 +245,9 @@ impl Up {
             method,
             request,
             "--members",
-            &self.members,
+            &self.urls[0],
             "--ledger",
-            &self.ledger,
+            &self.urls[1],
         ]);
         command.env("FEALTY_KEY", key);
         output(command)
@@ -257,14 +265,11 @@ impl Up {
 /// The command, on free ports where the arguments name none.
 pub fn up<const N: usize>(args: [&str; N]) -> Command {
     let mut command = fealty(["up"]);
-    for flag in [
-        "--members-port",
-        "--ledger-port",
-        "--members-admin-port",
-        "--ledger-admin-port",
-    ] {
-        if !args.contains(&flag) {
-            command.args([flag, "0"]);
+    for service in SERVICES {
+        for flag in [format!("--{service}-port"), format!("--{service}-admin-port")] {
+            if !args.contains(&flag.as_str()) {
+                command.args([&flag, "0"]);
+            }
         }
     }
     command.args(args);

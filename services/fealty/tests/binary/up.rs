@@ -49,11 +49,7 @@ fn the_printed_call_answers_and_ctrl_c_leaves_nothing() -> Outcome {
 
     suite.end(Signal::SIGINT)?;
     assert!(!suite.folder.exists());
-    assert!(
-        ![&suite.members, &suite.ledger]
-            .into_iter()
-            .any(|url| is_open(url))
-    );
+    assert!(!suite.urls.iter().any(|url| is_open(url)));
     until("no process is left", || {
         processes_naming(&suite.folder).is_empty()
     })
@@ -71,7 +67,7 @@ fn a_killed_suite_starts_again_with_its_key_and_a_second_one_is_told_what_runs()
     let told = text(&second.stderr);
     assert_eq!(second.status.code(), Some(1), "{told}");
     assert!(told.contains(&first.running.id().to_string()), "{told}");
-    for url in [&first.members, &first.ledger] {
+    for url in &first.urls {
         assert!(told.contains(url.trim_start_matches("http://")), "{told}");
     }
 
