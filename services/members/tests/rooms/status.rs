@@ -402,19 +402,48 @@ async fn a_ledger_that_turns_the_program_away_has_not_refused_the_change() {
     assert_eq!(told(&shop, &ana).await, ["SUSPENDED"]);
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn of_those_who_ask_at_once_for_what_the_ledger_refuses_none_is_told_that_it_is_done() {
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the test holds a row while a call waits for it"
+)]
+#[tokio::test]
+async fn a_retry_that_finds_its_change_refused_meanwhile_is_not_told_that_it_is_done() {
     let shop = Shop::open().await;
     let ana = shop.enrol(&[]).await;
+    let request = change(&ana, MemberStatus::Suspended);
+    shop.ledger.set_mood_of(Door::Status, Some(Mood::LosesAnswer));
+    assert_away("lost", try_set(&shop, request.clone()).await);
     shop.ledger
         .set_mood_of(Door::Status, Some(Mood::Refuses(ErrorReason::OwnerUnsuitable)));
-    for _ in 0..20 {
-        let request = change(&ana, MemberStatus::Suspended);
-        let asking = (0..6).map(|_| try_set(&shop, request.clone()));
-        for answer in join_all(asking).await {
-            assert!(answer.is_err(), "{answer:?}");
-        }
+    // Another attempt ends the change as refused, after the retry has seen it open and before it has taken it up.
+    let mut other = shop.world.database.owner.begin().await.unwrap();
+    for statement in [
+        "UPDATE member_change SET state = 'REFUSED', finish_after = NULL, end_time = begin_time",
+        "UPDATE member SET open_change_id = NULL",
+    ] {
+        sqlx::query(statement).execute(&mut *other).await.unwrap();
     }
+    let retry = try_set(&shop, request);
+    let ending = async {
+        loop {
+            let is_waited_for: bool = sqlx::query_scalar(
+                "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted \
+                 AND transactionid = pg_current_xact_id()::xid)",
+            )
+            .fetch_one(&mut *other)
+            .await
+            .unwrap();
+            if is_waited_for {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        other.commit().await.unwrap();
+    };
+    let (answer, ()) = futures::future::join(retry, ending).await;
+    let (code, reason) = (Code::FailedPrecondition, ErrorReason::OwnerUnsuitable);
+    assert_refused("refused", answer, code, reason);
+    assert_eq!(shop.get(&ana.member_id).await.unwrap(), ana);
 }
 
 #[tokio::test]
