@@ -239,7 +239,8 @@ pub(super) struct Again {
     pub(super) next_try_time: DateTime<Utc>,
 }
 
-/// Notes it with the first that is left, if there is one.
+/// Notes it with the first that is left, if there is one. One that was the first before, and came to stand behind others
+/// because the followed service was restored, waits for them from now on.
 pub(super) async fn note_in_tx(
     tx: &mut PgConnection,
     consumer: &str,
@@ -247,10 +248,13 @@ pub(super) async fn note_in_tx(
     again: &Again,
 ) -> Result<(), StorageError> {
     sqlx::query(
-        "UPDATE parked_event SET attempts = $4, error = $5, next_try_time = $6 \
-         WHERE program = $1 AND consumer = $2 AND subject_id = $3 \
-           AND version = (SELECT min(version) FROM parked_event \
-                          WHERE program = $1 AND consumer = $2 AND subject_id = $3)",
+        "UPDATE parked_event p SET attempts = CASE WHEN p.version = f.first THEN $4 ELSE 0 END, \
+                                   error = CASE WHEN p.version = f.first THEN $5 ELSE '' END, \
+                                   next_try_time = CASE WHEN p.version = f.first THEN $6 END \
+         FROM (SELECT min(version) AS first FROM parked_event \
+               WHERE program = $1 AND consumer = $2 AND subject_id = $3) AS f \
+         WHERE p.program = $1 AND p.consumer = $2 AND p.subject_id = $3 \
+           AND (p.version = f.first OR p.next_try_time IS NOT NULL)",
     )
     .bind(subject.program)
     .bind(consumer)

@@ -64,7 +64,9 @@ impl<H: Handler> Consumer<H> {
             .execute(&mut *tx)
             .await?;
         let parked = parked::list_of_subject_in_tx(&mut *tx, name, subject, EVENTS_MAX).await?;
-        let is_due = |first: &Parked| first.next_try_time.is_some_and(|time| time <= now);
+        // The first has no time when it was parked behind a later one, which the followed service sent before it was
+        // restored: that one was due.
+        let is_due = |first: &Parked| first.next_try_time.is_none_or(|time| time <= now);
         if !parked.first().is_some_and(is_due) {
             // Another replica was here.
             return Ok(());

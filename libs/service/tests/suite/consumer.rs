@@ -267,26 +267,60 @@ async fn what_cannot_be_applied_now_stops_the_feed_and_loses_nothing() {
     assert_eq!(parked(&feed).await, []);
 }
 
+/// Puts the consumer at a position that the followed service does not know: it was restored.
+async fn plant_other_history(feed: &Feed) {
+    let elsewhere = Feed::new().await;
+    let timeline = database_timeline(&elsewhere.database.jobs)
+        .await
+        .expect("a timeline");
+    sqlx::query(
+        "INSERT INTO feed_position VALUES ($1, $2, now()) \
+         ON CONFLICT (feed) DO UPDATE SET resume_token = EXCLUDED.resume_token",
+    )
+    .bind(NAME)
+    .bind(EventPosition::before(i64::MAX).encode(timeline))
+    .execute(&feed.database.owner)
+    .await
+    .expect("planted");
+}
+
 #[tokio::test]
 async fn a_position_of_another_history_starts_over() {
     let feed = Feed::new().await;
     let replica = feed.serve().await;
     let subject = Uuid::now_v7();
     feed.append_each(program(), &[subject], 3).await;
-    let elsewhere = Feed::new().await;
-    let timeline = database_timeline(&elsewhere.database.jobs)
-        .await
-        .expect("a timeline");
-    sqlx::query("INSERT INTO feed_position VALUES ($1, $2, now())")
-        .bind(NAME)
-        .bind(EventPosition::before(i64::MAX).encode(timeline))
-        .execute(&feed.database.owner)
-        .await
-        .expect("planted");
+    plant_other_history(&feed).await;
     let mut running = JoinSet::new();
     running.spawn(consumer(&feed, &replica, Effects::default()).keep_consuming());
     until("all of it comes", async || applied(&feed).await.len() >= 3).await;
     assert_each_once_in_order(&applied(&feed).await);
+}
+
+#[tokio::test]
+async fn a_parked_subject_whose_events_come_again_from_the_first_is_tried_again() {
+    let feed = Feed::new().await;
+    let replica = feed.serve().await;
+    let subject = Uuid::now_v7();
+    feed.append(program(), &[tier(subject, "silver"), tier(subject, "poison")])
+        .await;
+    let effects = Effects::default();
+    let mut running = JoinSet::new();
+    running.spawn(consumer(&feed, &replica, effects.clone()).keep_consuming());
+    until("it is parked", async || parked(&feed).await.len() == 1).await;
+    running.shutdown().await;
+
+    plant_other_history(&feed).await;
+    sqlx::query("DELETE FROM applied")
+        .execute(&feed.database.owner)
+        .await
+        .expect("emptied");
+    running.spawn(consumer(&feed, &replica, effects.clone()).keep_consuming());
+    until("the first waits, too", async || parked(&feed).await.len() == 2).await;
+    effects.mended.store(true, Ordering::SeqCst);
+    running.spawn(consumer(&feed, &replica, effects).keep_retrying());
+    until("it is well", async || parked(&feed).await.is_empty()).await;
+    assert_eq!(applied(&feed).await, [(subject, 1), (subject, 2)]);
 }
 
 #[test]
