@@ -38,7 +38,7 @@ async fn every_method_refuses_who_may_not_call_it_and_what_is_no_message() {
     within(BOUND, async {
         // A suite of its own, because nothing may change in it meanwhile.
         let suite = Suite::start(Options::new(FEALTY));
-        let world = World::of(&suite).await;
+        let world = Box::pin(World::of(&suite)).await;
         let cases: Vec<Case> = methods()
             .iter()
             .flat_map(|(path, method)| anybody::cases(&world, path, *method))
@@ -52,7 +52,7 @@ async fn every_method_refuses_who_may_not_call_it_and_what_is_no_message() {
 async fn every_method_names_every_bad_field_and_knows_nothing_of_other_programs() {
     within(BOUND, async {
         let suite = Suite::start(Options::new(FEALTY));
-        let world = World::of(&suite).await;
+        let world = Box::pin(World::of(&suite)).await;
         let cases: Vec<Case> = [
             administration::cases,
             people::cases,

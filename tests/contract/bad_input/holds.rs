@@ -19,7 +19,7 @@ fn hold_points(world: &World) -> Vec<Case> {
     let hold = || HoldPointsRequest {
         request_id: request_id(),
         owner_id: world.ours.member_id.clone(),
-        amount: amount(UNIT, 1),
+        amount: Some(amount(UNIT, 1)),
         ..HoldPointsRequest::default()
     };
     let lasting = |duration_seconds| HoldPointsRequest {
@@ -35,7 +35,7 @@ fn hold_points(world: &World) -> Vec<Case> {
         .row(
             "nonsense",
             &HoldPointsRequest {
-                amount: amount("Stamps!", 0),
+                amount: Some(amount("Stamps!", 0)),
                 source: "x".repeat(101),
                 reason: "x".repeat(501),
                 ..lasting(-1)
@@ -64,7 +64,7 @@ fn hold_points(world: &World) -> Vec<Case> {
         .row(
             "another program's unit",
             &HoldPointsRequest {
-                amount: amount(&world.theirs.unit_code, 1),
+                amount: Some(amount(&world.theirs.unit_code, 1)),
                 ..hold()
             },
             not_found(),
@@ -72,11 +72,11 @@ fn hold_points(world: &World) -> Vec<Case> {
         .done()
 }
 
-fn amount(unit_code: &str, value: i64) -> Option<Amount> {
-    Some(Amount {
+fn amount(unit_code: &str, value: i64) -> Amount {
+    Amount {
         unit_code: unit_code.to_owned(),
         value,
-    })
+    }
 }
 
 fn capture_hold(world: &World) -> Vec<Case> {

@@ -240,6 +240,21 @@ fn list_surveys(world: &World) -> Vec<Case> {
         .done()
 }
 
+fn nonsense() -> pb::SurveyVersion {
+    pb::SurveyVersion {
+        score_question: "x".repeat(QUESTION_TOO_LONG),
+        follow_ups: vec![
+            pb::FollowUp::default(),
+            pb::FollowUp {
+                asked_of: 99,
+                question: "x".repeat(QUESTION_TOO_LONG),
+                required: false,
+            },
+        ],
+        ..pb::SurveyVersion::default()
+    }
+}
+
 fn publish_survey_version(world: &World) -> Vec<Case> {
     let publish = |survey_id: &str, version: pb::SurveyVersion| pb::PublishSurveyVersionRequest {
         request_id: request_id(),
@@ -256,21 +271,7 @@ fn publish_survey_version(world: &World) -> Vec<Case> {
         )
         .row(
             "nonsense",
-            &publish(
-                "nps",
-                pb::SurveyVersion {
-                    score_question: "x".repeat(QUESTION_TOO_LONG),
-                    follow_ups: vec![
-                        pb::FollowUp::default(),
-                        pb::FollowUp {
-                            asked_of: 99,
-                            question: "x".repeat(QUESTION_TOO_LONG),
-                            required: false,
-                        },
-                    ],
-                    ..pb::SurveyVersion::default()
-                },
-            ),
+            &publish("nps", nonsense()),
             invalid(&[
                 "survey_id",
                 "version.score_question",
