@@ -216,14 +216,16 @@ impl Start<'_> {
             ("shared_buffers", "256MB".to_owned()),
             // Fewer checkpoints under an import, for disk that a developer's machine has.
             ("max_wal_size", "4GB".to_owned()),
-            // Who breaks off in the middle of logging in holds up a database's removal until then, a minute by default.
-            ("authentication_timeout", "3s".to_owned()),
             // The suite's statements are short: compiling them takes longer than running them.
             ("jit", "off".to_owned()),
             ("timezone", "UTC".to_owned()),
             ("log_timezone", "UTC".to_owned()),
             ("logging_collector", "off".to_owned()),
         ];
+        if self.durability == Durability::Fast {
+            // Who breaks off in the middle of logging in holds up a database's removal until then, a minute by default.
+            settings.push(("authentication_timeout", "3s".to_owned()));
+        }
         let durable = if self.durability == Durability::Durable {
             "on"
         } else {
