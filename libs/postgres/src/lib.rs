@@ -24,6 +24,7 @@
 //! it the same query was three times slower. `FORCE` holds for the owner too, hence its policy: migrations move rows of
 //! all programs. A setting that is absent is an error, not an empty answer: whoever forgets the scope hears of it.
 
+pub mod acquire;
 pub mod deadline;
 pub mod error;
 pub mod events;
@@ -39,6 +40,7 @@ pub mod testing;
 pub mod timeline;
 pub mod transact;
 
+pub use acquire::{acquire, ping};
 pub use deadline::Deadline;
 pub use error::{Fault, StorageError, TransactError};
 pub use feed::{FeedPosition, FeedTokenError};

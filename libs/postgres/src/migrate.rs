@@ -6,6 +6,7 @@ use sqlx::migrate::{MigrateError, Migration, Migrator};
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection};
 
+use crate::acquire::acquire;
 use crate::error::StorageError;
 use crate::provision::quoted;
 
@@ -91,7 +92,7 @@ async fn protect_record(connection: &mut PgConnection) -> Result<(), StorageErro
 /// Checks that the database's schema is the one this program was built for. A service that finds anything else does not
 /// start: it would fail at its first statement, or write what another version cannot read.
 pub async fn check_schema(pool: &PgPool, migrator: &Migrator) -> Result<(), SchemaError> {
-    let mut connection = pool.acquire().await.map_err(StorageError::from)?;
+    let mut connection = acquire(pool).await?;
     let applied = applied_checksums(&mut connection).await?;
     compare(&applied, migrator)
 }

@@ -16,6 +16,9 @@ const SIZE_DEFAULT: u32 = 10;
 /// Wait for a free connection: longer than that, the caller is better told that there is no room.
 const ACQUIRE_TIMEOUT_DEFAULT_MS: u64 = 1_000;
 
+/// How many times longer a connection may take to be made than a caller waits for one.
+const CONNECT_FACTOR: u32 = 10;
+
 /// Longest statement. A transaction sets a shorter one for itself; this bounds whatever runs outside of one.
 const STATEMENT_TIMEOUT_DEFAULT_MS: u64 = 5_000;
 
@@ -40,7 +43,8 @@ const CONNECTION_LIFETIME_DEFAULT_S: u64 = 1_800;
 pub struct PoolConfig {
     /// Most connections.
     pub size: u32,
-    /// Longest wait for a free connection, in milliseconds.
+    /// Longest wait for a connection, in milliseconds. Making one may take ten times as long, which only its next user
+    /// notices.
     pub acquire_timeout_ms: u64,
     /// Longest statement, in milliseconds.
     pub statement_timeout_ms: u64,
@@ -90,7 +94,8 @@ impl PoolConfig {
     fn pool_options(&self) -> PgPoolOptions {
         PgPoolOptions::new()
             .max_connections(self.size)
-            .acquire_timeout(Duration::from_millis(self.acquire_timeout_ms))
+            // The driver's limit is for waiting and making together. Who waits has the shorter one: see `acquire`.
+            .acquire_timeout(Duration::from_millis(self.acquire_timeout_ms) * CONNECT_FACTOR)
             .max_lifetime(Duration::from_secs(self.connection_lifetime_s))
             .test_before_acquire(false)
             .before_acquire(|connection, metadata| {
@@ -118,6 +123,11 @@ impl PoolConfig {
             // the same, at a cost on paper that would call the compiler: nothing here is worth compiling.
             .options([("enable_seqscan", "off"), ("jit", "off")]))
     }
+}
+
+/// How long a caller waits for a connection of the pool.
+pub(crate) fn acquire_wait(pool: &PgPool) -> Duration {
+    pool.options().get_acquire_timeout() / CONNECT_FACTOR
 }
 
 /// Opens a pool and makes its first connection, so that a wrong URL is told at the start. `application` is what

@@ -5,6 +5,7 @@ use std::fmt;
 
 use sqlx::postgres::PgPool;
 
+use crate::acquire::acquire;
 use crate::error::StorageError;
 
 /// The history of a database: positions of a feed and keys of a cache hold within it only.
@@ -41,7 +42,7 @@ pub async fn database_timeline(pool: &PgPool) -> Result<DatabaseTimeline, Storag
              ELSE ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::bigint END \
          FROM pg_control_system()",
     )
-    .fetch_one(pool)
+    .fetch_one(&mut *acquire(pool).await?)
     .await?;
     let narrow = |number: i64| {
         u32::try_from(number).map_err(|_| StorageError::corrupt("timeline", "a number is out of its range"))

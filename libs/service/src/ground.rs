@@ -4,7 +4,7 @@ use std::error::Error;
 use std::io;
 use std::net::SocketAddr;
 
-use fealty_postgres::{StorageError, check_schema, connect_lazy};
+use fealty_postgres::{PoolConfig, StorageError, check_schema, connect_lazy, ping};
 use fealty_rpc::server::{Server, ServerError};
 use fealty_runtime::{BindError, Health, Listeners, Service, Tasks};
 use fealty_types::SharedClock;
@@ -73,6 +73,9 @@ pub struct Ground {
     pub service: PgPool,
     /// Its database, by the role that crosses programs.
     pub jobs: PgPool,
+    /// A connection of its own by each role: what readiness asks by, so that a replica whose callers use all of theirs
+    /// is not taken for one that cannot reach Postgres.
+    probes: [PgPool; 2],
     /// What tells the time.
     pub clock: SharedClock,
     /// Opens when the database has been checked.
@@ -86,10 +89,19 @@ impl Ground {
         database: DatabaseConfig<'_>,
         clock: SharedClock,
     ) -> Result<Self, ServeError> {
+        let (url, jobs_url) = (database.url.expose(), database.jobs_url.expose());
+        let lone = |config: &PoolConfig| PoolConfig {
+            size: 1,
+            ..config.clone()
+        };
         Ok(Self {
             name,
-            service: connect_lazy(database.url.expose(), name, database.pool)?,
-            jobs: connect_lazy(database.jobs_url.expose(), name, database.jobs_pool)?,
+            service: connect_lazy(url, name, database.pool)?,
+            jobs: connect_lazy(jobs_url, name, database.jobs_pool)?,
+            probes: [
+                connect_lazy(url, name, &lone(database.pool))?,
+                connect_lazy(jobs_url, name, &lone(database.jobs_pool))?,
+            ],
             clock,
             gate: SchemaGate::default(),
         })
@@ -109,9 +121,8 @@ impl Ground {
     }
 
     async fn is_fit(&self) -> Result<(), String> {
-        for pool in [&self.service, &self.jobs] {
-            let answer = sqlx::query("SELECT 1").execute(pool).await;
-            answer.map_err(|error| error.to_string())?;
+        for pool in &self.probes {
+            ping(pool).await.map_err(|error| error.to_string())?;
         }
         if self.gate.opens_soon().await {
             Ok(())

@@ -1,13 +1,15 @@
-//! A proxy in front of a server, to take the network away from a test: cut it, freeze it, lose one answer, give it
-//! back.
+//! A proxy in front of a server, to take the network away from a test: cut it, freeze it, slow it down, lose one
+//! answer, give it back.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use tokio::io::{self, AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::{AbortHandle, JoinSet};
+use tokio::time::sleep;
 
 /// Bytes moved at once.
 const CHUNK_LEN: usize = 16 * 1024;
@@ -15,6 +17,8 @@ const CHUNK_LEN: usize = 16 * 1024;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Mode {
     Open,
+    /// Each answer comes that much later.
+    Slow(Duration),
     Frozen,
     Cut,
 }
@@ -68,6 +72,11 @@ impl Proxy {
     /// Keeps connections and moves nothing: as if the server or the network hung.
     pub fn freeze(&self) {
         self.mode.send_replace(Mode::Frozen);
+    }
+
+    /// Hands each answer on that much later: as if the server were busy.
+    pub fn slow_down(&self, delay: Duration) {
+        self.mode.send_replace(Mode::Slow(delay));
     }
 
     /// Moves bytes again.
@@ -134,7 +143,7 @@ async fn forward(
         if now == Mode::Cut {
             return Ok(());
         }
-        let is_open = now == Mode::Open;
+        let is_open = now != Mode::Frozen;
         tokio::select! {
             changed = mode.changed() => if changed.is_err() { return Ok(()) },
             read = client.read(&mut request), if is_open => {
@@ -153,6 +162,9 @@ async fn forward(
                 let bytes = &answer[..read?];
                 if bytes.is_empty() {
                     return Ok(());
+                }
+                if let Mode::Slow(delay) = now {
+                    sleep(delay).await;
                 }
                 client.write_all(bytes).await?;
             }

@@ -12,6 +12,7 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::body::Body;
 use super::options::{Access, Isolation, Scope, TransactOptions};
+use crate::acquire::acquire;
 use crate::deadline::Deadline;
 use crate::error::{StorageError, TransactError};
 use crate::sqlstate::{Failure, classify};
@@ -85,10 +86,10 @@ impl<'a> Attempt<'a> {
         // The wait for a connection has the pool's limit and the caller's; the transaction's own limit counts from its
         // beginning, since only from there on it holds anything.
         let connection = self
-            .by_deadline(self.pool.acquire())
+            .by_deadline(acquire(self.pool))
             .await
-            .map_err(no_connection)?
-            .map_err(|error| no_connection(error.into()))?;
+            .flatten()
+            .map_err(no_connection)?;
 
         let end = self.end_after(self.options.duration_max);
         let mut phase = Phase::Begin;

@@ -4,7 +4,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use fealty_postgres::{
-    Deadline, Fault, PoolConfig, Scope, StorageError, TransactOptions, connect, in_tx, transact,
+    Deadline, Fault, PoolConfig, Scope, StorageError, TransactOptions, connect, connect_lazy, in_tx, ping,
+    transact,
 };
 use fealty_testing::Proxy;
 use fealty_types::ProgramId;
@@ -224,4 +225,29 @@ async fn transactions_dropped_anywhere_leave_no_trace_on_their_connections() {
         );
     }
     ends_with_nobody_asleep(&database.jobs).await;
+}
+
+/// The wait for a connection is shorter than making one takes: each caller is told in time, and one of the next is
+/// served, by what was begun for those before.
+#[tokio::test]
+async fn a_connection_is_made_to_its_end_though_nobody_waits_so_long() {
+    const WAIT: Duration = Duration::from_millis(200);
+    /// Making a connection takes at least three answers.
+    const DELAY: Duration = Duration::from_millis(100);
+    let database = database().await;
+    let (proxy, url) = Proxy::in_front_of(&database.urls.service).await;
+    proxy.slow_down(DELAY);
+    let config = PoolConfig {
+        size: 1,
+        acquire_timeout_ms: u64::try_from(WAIT.as_millis()).unwrap(),
+        ..PoolConfig::default()
+    };
+    let pool = connect_lazy(&url, "slow", &config).unwrap();
+
+    let begun = Instant::now();
+    let late = ping(&pool).await.unwrap_err();
+    assert!(matches!(late.fault(), Fault::Unavailable(_)), "{late}");
+    assert!(begun.elapsed() < 2 * WAIT, "{:?}", begun.elapsed());
+    let served = async { while ping(&pool).await.is_err() {} };
+    timeout(Duration::from_secs(2), served).await.unwrap();
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use fealty_postgres::events::{EventFilter, EventPosition, EventQuery, horizon_in_tx};
 use fealty_postgres::{
-    DatabaseTimeline, Scope, StorageError, TransactOptions, database_timeline, in_tx, transact,
+    DatabaseTimeline, Scope, StorageError, TransactOptions, acquire, database_timeline, in_tx, transact,
 };
 use sqlx::postgres::PgPool;
 use tokio::sync::watch;
@@ -136,7 +136,7 @@ impl<R: EventRows> EventFeed<R> {
     /// that lies below it; and ten of these a second leave no trace in everybody's traces.
     async fn read_on(&self) -> Result<bool, StorageError> {
         let after = self.0.tail.borrow().head();
-        let mut connection = self.0.jobs.acquire().await?;
+        let mut connection = acquire(&self.0.jobs).await?;
         let horizon = horizon_in_tx(&mut connection).await?;
         let rows = &self.0.rows;
         let query = EventQuery {
@@ -158,7 +158,7 @@ impl<R: EventRows> EventFeed<R> {
     }
 
     async fn horizon(&self) -> Result<i64, StorageError> {
-        horizon_in_tx(&mut *self.0.jobs.acquire().await?).await
+        horizon_in_tx(&mut *acquire(&self.0.jobs).await?).await
     }
 
     /// Which history the feed is of, asked afresh: what a token is held to.
