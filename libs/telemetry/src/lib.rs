@@ -10,7 +10,8 @@
 //!   by OTLP when there is an endpoint.
 //!
 //! A trace crosses services by [`inject`] on the calling side and [`continue_trace`] on the called side (W3C Trace
-//! Context in the gRPC metadata).
+//! Context in the gRPC metadata). It crosses the time until something is done because of it, such as what follows from
+//! an event, by [`trace_parent`] where it is stored and [`continue_stored_trace`] where it is done.
 //!
 //! The exporter runs on a thread of its own and never reports on itself; see `export`.
 
@@ -26,7 +27,7 @@ mod telemetry;
 pub use config::{LogFormat, TelemetryConfig};
 pub use error::TelemetryError;
 pub use export::ServiceIdentity;
-pub use propagation::{continue_trace, inject, trace_id};
+pub use propagation::{continue_stored_trace, continue_trace, inject, trace_id, trace_parent};
 #[cfg(feature = "sink")]
 pub use sink::{Sink, SinkSpan, TracedTests};
 pub use telemetry::Telemetry;

@@ -1,4 +1,4 @@
-//! The trace crosses a call: W3C Trace Context in the metadata.
+//! The trace crosses a call, in its metadata, and a table, in a column: W3C Trace Context in both.
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 use opentelemetry::propagation::{Extractor, Injector};
@@ -7,24 +7,64 @@ use opentelemetry::{Context, global};
 use tracing::Span;
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 
+/// The header of W3C Trace Context that says where in which trace its sender is.
+const TRACE_PARENT: &str = "traceparent";
+
+/// Characters of a `traceparent` of the format's version 00, the only one there is. What stores it allows no other
+/// length, so another is never answered: no row is refused for the sake of a trace.
+const TRACE_PARENT_LENGTH: usize = 55;
+
 /// Writes the span's trace context into the headers of a call that is about to leave.
 ///
 /// A span that the subscriber does not record stands for the one around it.
 pub fn inject(span: &Span, headers: &mut HeaderMap) {
-    let own = span.context();
-    let context = if own.span().span_context().is_valid() {
-        own
-    } else {
-        Context::current()
-    };
-    global::get_text_map_propagator(|propagator| propagator.inject_context(&context, &mut Headers(headers)));
+    inject_into(&context_of(span), &mut Headers(headers));
+}
+
+/// The span's place in its trace, to be stored with what will be done later because of it: a `traceparent` of 55
+/// characters, for [`continue_stored_trace`]. None where the trace is not sampled: nobody would look for what follows.
+///
+/// A span that the subscriber does not record stands for the one around it.
+#[must_use]
+pub fn trace_parent(span: &Span) -> Option<String> {
+    let context = context_of(span);
+    if !context.span().span_context().is_sampled() {
+        return None;
+    }
+    let mut stored = Stored(None);
+    inject_into(&context, &mut stored);
+    stored.0.filter(|text| text.len() == TRACE_PARENT_LENGTH)
 }
 
 /// Makes the span a child of the caller's span, if the headers name one.
 ///
 /// To be called before the span is first entered: a span that has begun keeps its parent.
 pub fn continue_trace(span: &Span, headers: &HeaderMap) {
-    let parent = global::get_text_map_propagator(|propagator| propagator.extract(&Names(headers)));
+    continue_from(span, &Names(headers));
+}
+
+/// Makes the span a child of the one whose [`trace_parent`] was stored. What is no `traceparent` is passed over.
+///
+/// To be called before the span is first entered, like [`continue_trace`].
+pub fn continue_stored_trace(span: &Span, trace_parent: &str) {
+    continue_from(span, &Stored(Some(trace_parent.to_owned())));
+}
+
+fn context_of(span: &Span) -> Context {
+    let own = span.context();
+    if own.span().span_context().is_valid() {
+        own
+    } else {
+        Context::current()
+    }
+}
+
+fn inject_into(context: &Context, carrier: &mut dyn Injector) {
+    global::get_text_map_propagator(|propagator| propagator.inject_context(context, carrier));
+}
+
+fn continue_from(span: &Span, carrier: &dyn Extractor) {
+    let parent = global::get_text_map_propagator(|propagator| propagator.extract(carrier));
     if parent.span().span_context().is_valid() {
         // The error says that the span is not recorded or has begun; then there is nothing to continue.
         let _ = span.set_parent(parent);
@@ -61,5 +101,26 @@ impl Extractor for Names<'_> {
 
     fn keys(&self) -> Vec<&str> {
         self.0.keys().map(HeaderName::as_str).collect()
+    }
+}
+
+/// The one header that is worth a column: what vendors add beside it is lost.
+struct Stored(Option<String>);
+
+impl Injector for Stored {
+    fn set(&mut self, key: &str, value: String) {
+        if key == TRACE_PARENT {
+            self.0 = Some(value);
+        }
+    }
+}
+
+impl Extractor for Stored {
+    fn get(&self, key: &str) -> Option<&str> {
+        self.0.as_deref().filter(|_| key == TRACE_PARENT)
+    }
+
+    fn keys(&self) -> Vec<&str> {
+        vec![TRACE_PARENT]
     }
 }

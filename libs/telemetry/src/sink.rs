@@ -41,6 +41,8 @@ pub struct SinkSpan {
     pub service: String,
     /// Its name.
     pub name: String,
+    /// Its kind as the protocol names it, such as `SPAN_KIND_SERVER`.
+    pub kind: String,
     /// Its trace, in hex.
     pub trace_id: String,
     /// Itself, in hex.
@@ -229,6 +231,7 @@ impl TraceService for Collector {
                 .flat_map(|scope| scope.spans)
                 .map(|span| SinkSpan {
                     service: service.clone(),
+                    kind: span.kind().as_str_name().to_owned(),
                     name: span.name,
                     trace_id: hex(&span.trace_id),
                     span_id: hex(&span.span_id),

@@ -5,8 +5,8 @@ use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 
 use fealty_telemetry::{
-    ServiceIdentity, Sink, Telemetry, TelemetryConfig, TelemetryError, continue_trace, inject, meter,
-    trace_id,
+    ServiceIdentity, Sink, Telemetry, TelemetryConfig, TelemetryError, continue_stored_trace, continue_trace,
+    inject, meter, trace_id, trace_parent,
 };
 use http::HeaderMap;
 use tracing::{Instrument as _, info_span};
@@ -67,6 +67,47 @@ async fn headers_without_a_trace_begin_a_new_one() {
         headers.insert("traceparent", broken.parse().expect("a header value"));
         let span = info_span!("called");
         continue_trace(&span, &headers);
+        assert!(trace_id(&span).is_some());
+    }
+}
+
+#[tokio::test]
+async fn what_is_done_later_is_of_the_trace_that_was_stored() {
+    let _ = Telemetry::for_tests();
+    let cause = info_span!("caller");
+    let stored = trace_parent(&cause).expect("a recorded span is sampled here");
+    let id = trace_id(&cause).expect("a recorded span has an id");
+    assert_eq!(stored.len(), 55, "{stored}");
+    assert_eq!(&stored[3..35], id, "{stored}");
+    // Whoever is not recorded speaks for the span around it.
+    let around = cause.in_scope(|| trace_parent(&tracing::Span::none()));
+    assert_eq!(around, Some(stored.clone()));
+    drop(cause);
+
+    let later = info_span!("called");
+    continue_stored_trace(&later, &stored);
+    assert_eq!(trace_id(&later), Some(id));
+}
+
+#[tokio::test]
+async fn what_nobody_samples_is_not_worth_storing() {
+    let _ = Telemetry::for_tests();
+    assert_eq!(trace_parent(&tracing::Span::none()), None);
+    let mut headers = HeaderMap::new();
+    let unsampled = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00";
+    headers.insert("traceparent", unsampled.parse().expect("a header value"));
+    let span = info_span!("called");
+    continue_trace(&span, &headers);
+    assert!(trace_id(&span).is_some());
+    assert_eq!(trace_parent(&span), None);
+}
+
+#[tokio::test]
+async fn what_is_stored_and_no_place_in_a_trace_is_passed_over() {
+    let _ = Telemetry::for_tests();
+    for broken in ["", "00-0-0-01", "nonsense"] {
+        let span = info_span!("called");
+        continue_stored_trace(&span, broken);
         assert!(trace_id(&span).is_some());
     }
 }
