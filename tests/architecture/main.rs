@@ -33,7 +33,15 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ),
     (
         "service",
-        &["types", "proto", "rpc", "postgres", "client", "runtime"],
+        &[
+            "types",
+            "proto",
+            "telemetry",
+            "rpc",
+            "postgres",
+            "client",
+            "runtime",
+        ],
     ),
     ("members", SERVICE_MAY_USE),
     ("ledger", SERVICE_MAY_USE),

@@ -20,6 +20,11 @@
 //! followed service its events come again from the first; a handler tells by its own rows (a unique key, the event's id)
 //! what it has done before.
 //!
+//! # Traces
+//!
+//! A handler runs in a span of its consumer's, in the trace that the event was written in; what it notes for a job may
+//! take the place in that trace along ([`fealty_telemetry::trace_parent`]), so that the job goes on with it.
+//!
 //! The tables are those of `events/consumer_tables.sql` in `fealty-postgres`.
 
 mod apply;

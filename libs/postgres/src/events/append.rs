@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use chrono::{DateTime, Utc};
 use fealty_types::{EventId, ProgramId};
 use sqlx::{PgConnection, Row};
+use tracing::Span;
 use uuid::Uuid;
 
 use crate::error::StorageError;
@@ -30,6 +31,8 @@ pub struct NewEvent {
 ///
 /// It locks the subjects until the transaction ends, in the order of their ids. So: after the transaction's own locks,
 /// as late as can be, and once with everything; and wake the feed after the commit.
+///
+/// The events keep the place of the current span in its trace, so that whoever follows goes on with that trace.
 pub async fn append_in_tx(
     tx: &mut PgConnection,
     program: ProgramId,
@@ -105,9 +108,9 @@ async fn insert_in_tx(
 ) -> Result<(), StorageError> {
     let written = sqlx::query(
         "INSERT INTO event (program, subject_id, version, feed_xid, event_id, event_type, payload, occur_time, \
-                            record_time) \
+                            record_time, trace_parent) \
          SELECT $1, u.subject_id, u.version, u.feed_xid::text::xid8, u.event_id, u.event_type, u.payload, \
-                u.occur_time, u.record_time \
+                u.occur_time, u.record_time, $10 \
          FROM unnest($2::uuid[], $3::bigint[], $4::bigint[], $5::uuid[], $6::smallint[], $7::bytea[], \
                      $8::timestamptz[], $9::timestamptz[]) \
               AS u (subject_id, version, feed_xid, event_id, event_type, payload, occur_time, record_time)",
@@ -121,6 +124,7 @@ async fn insert_in_tx(
     .bind(column(events, |event| event.payload.as_slice()))
     .bind(column(events, |event| event.occur_time))
     .bind(column(events, |event| event.record_time))
+    .bind(fealty_telemetry::trace_parent(&Span::current()))
     .execute(tx)
     .await?
     .rows_affected();

@@ -35,6 +35,8 @@ CREATE TABLE event (
     payload     bytea       NOT NULL,
     occur_time  timestamptz NOT NULL,
     record_time timestamptz NOT NULL,
+    -- Where in which trace it was written (W3C traceparent); null where that was not sampled.
+    trace_parent text       CHECK (octet_length(trace_parent) = 55),
     PRIMARY KEY (program, subject_id, version)
 );
 

@@ -65,6 +65,8 @@ pub struct StoredEvent {
     pub occur_time: DateTime<Utc>,
     /// When it was recorded.
     pub record_time: DateTime<Utc>,
+    /// Where in which trace it was written; None where that was not traced.
+    pub trace_parent: Option<String>,
 }
 
 /// The rule of the feed's order, behind one function: below the answer nothing can appear any more. A page that is read
@@ -77,7 +79,7 @@ pub async fn horizon_in_tx(tx: &mut PgConnection) -> Result<i64, StorageError> {
 }
 
 const COLUMNS: &str = "program, subject_id, version, feed_xid::text::bigint AS feed_xid, event_id, event_type, payload, \
-                       occur_time, record_time";
+                       occur_time, record_time, trace_parent";
 
 const ALL: &str = "WHERE (feed_xid, program, subject_id, version) > ($1::bigint::text::xid8, $2, $3, $4) \
                    AND feed_xid < $5::bigint::text::xid8 \
@@ -130,6 +132,7 @@ impl FromRow<'_, PgRow> for StoredEvent {
             payload: row.try_get("payload")?,
             occur_time: row.try_get("occur_time")?,
             record_time: row.try_get("record_time")?,
+            trace_parent: row.try_get("trace_parent")?,
         })
     }
 }

@@ -11,6 +11,7 @@ use fealty_postgres::testing::TestDatabase;
 use fealty_postgres::{
     FeedTokenError, Scope, StorageError, TransactOptions, database_timeline, fences, in_tx, transact,
 };
+use fealty_telemetry::{Telemetry, trace_parent};
 use fealty_types::{Clock, EventId, ProgramId, SystemClock};
 use futures::future::join_all;
 use rand::rngs::StdRng;
@@ -19,6 +20,7 @@ use sqlx::migrate::Migrator;
 use sqlx::postgres::PgPool;
 use sqlx::{Connection, PgConnection, Postgres, Transaction};
 use tokio::time::{Instant, sleep};
+use tracing::Instrument as _;
 use uuid::Uuid;
 
 use crate::probe::{admin_url, migration, program, service};
@@ -221,6 +223,35 @@ async fn several_events_of_a_transaction_keep_their_order() {
         [1, 2, 4].map(|index: usize| appended[index].event_id)
     );
     assert_eq!(of(other), [0, 3].map(|index: usize| appended[index].event_id));
+}
+
+#[tokio::test]
+async fn events_know_the_trace_that_they_were_written_in() {
+    let traced = Telemetry::for_tests();
+    let database = database().await;
+    let (pool, program, subject) = (&database.service, program(), subject());
+    let call = tracing::info_span!("call");
+    let trace_id = fealty_telemetry::trace_id(&call).unwrap();
+    append(pool, program, vec![event(subject), event(subject)])
+        .instrument(call)
+        .await;
+    // A transaction begun outside of everything is traced by nobody.
+    let mut untraced = begin(pool, program).await;
+    assert_eq!(trace_parent(&tracing::Span::current()), None);
+    append_in_tx(&mut untraced, program, &[event(subject)])
+        .await
+        .unwrap();
+    untraced.commit().await.unwrap();
+
+    let events = read_until(&database.jobs, 3).await;
+    let places: Vec<Option<&str>> = events.iter().map(|event| event.trace_parent.as_deref()).collect();
+    let written = traced
+        .sink
+        .wait_for_trace(&trace_id, PATIENCE, |spans| spans.len() >= 2)
+        .await;
+    let writer = written.iter().find(|span| span.name == "append").unwrap();
+    let place = format!("00-{trace_id}-{}-01", writer.span_id);
+    assert_eq!(places, [Some(place.as_str()), Some(&place), None]);
 }
 
 /// Events of a few subjects in two programs, which share one.

@@ -26,6 +26,10 @@ pub struct Event {
     /// When it was recorded.
     #[prost(message, optional, tag = "7")]
     pub record_time: ::core::option::Option<::prost_types::Timestamp>,
+    /// Where in which trace it was written, as the W3C's `traceparent` says it; empty where that was not sampled. Whoever
+    /// goes on from here makes what follows from the event part of the same trace.
+    #[prost(string, tag = "8")]
+    pub trace_parent: ::prost::alloc::string::String,
     /// What happened.
     #[prost(oneof = "event::Payload", tags = "20, 21, 22, 23, 24, 25, 26, 27, 28, 29")]
     pub payload: ::core::option::Option<event::Payload>,

@@ -6,6 +6,7 @@ use fealty_postgres::{Failure, Scope, StorageError, TransactError, TransactOptio
 use fealty_proto::events::v1::{Event, WatchEventsResponse};
 use futures::FutureExt as _;
 use sqlx::PgConnection;
+use tracing::{Instrument as _, Span};
 
 use super::parked::{self, NewParked, Subject};
 use super::{ConsumeError, Consumer, Handler, RoundError, metrics};
@@ -226,12 +227,41 @@ impl<H: Handler> Consumer<H> {
     }
 
     async fn apply_one_in_tx(&self, tx: &mut PgConnection, event: &Event) -> Result<(), ConsumeError> {
+        let span = span_of(self.0.name, event);
         // Nothing of the handler is used after a panic but what the transaction takes back.
-        AssertUnwindSafe(self.0.handler.apply_in_tx(tx, event))
+        let outcome = AssertUnwindSafe(self.0.handler.apply_in_tx(tx, event))
             .catch_unwind()
+            .instrument(span.clone())
             .await
-            .unwrap_or_else(|_| Err(ConsumeError::Poison("the handler panicked".to_owned())))
+            .unwrap_or_else(|_| Err(ConsumeError::Poison("the handler panicked".to_owned())));
+        if outcome.is_err() {
+            span.record("otel.status_code", "ERROR");
+        }
+        outcome
     }
+}
+
+/// What applying an event is in the trace that the event was written in, by OpenTelemetry's conventions for messages. An
+/// event of no trace begins none. The batch, which is of many traces, is linked.
+fn span_of(consumer: &str, event: &Event) -> Span {
+    if event.trace_parent.is_empty() {
+        return Span::none();
+    }
+    let span = tracing::info_span!(
+        "event",
+        otel.name = format!("process {consumer}"),
+        otel.kind = "consumer",
+        otel.status_code = tracing::field::Empty,
+        messaging.system = "fealty",
+        messaging.operation.name = "process",
+        messaging.operation.type = "process",
+        messaging.consumer.group.name = consumer,
+        messaging.message.id = event.event_id,
+        fealty.program_id = event.program_id,
+    );
+    span.follows_from(Span::current());
+    fealty_telemetry::continue_stored_trace(&span, &event.trace_parent);
+    span
 }
 
 /// The database is away, or a neighbour came first: says nothing about the event.

@@ -39,9 +39,17 @@ impl FeedEvent {
             event_type: event_type.into(),
             occur_time: Some(timestamp(occur_time)),
             record_time: Some(timestamp(record_time)),
+            trace_parent: String::new(),
             payload,
         };
         Self { position, event }
+    }
+
+    /// The same, written at that place of a trace.
+    #[must_use]
+    pub fn traced(mut self, trace_parent: Option<String>) -> Self {
+        self.event.trace_parent = trace_parent.unwrap_or_default();
+        self
     }
 }
 
@@ -66,11 +74,11 @@ impl EventRows for EventTable {
         page: EventQuery,
     ) -> Result<Vec<FeedEvent>, StorageError> {
         let stored = list_in_tx(tx, page).await?;
-        stored.iter().map(feed_event).collect()
+        stored.into_iter().map(feed_event).collect()
     }
 }
 
-fn feed_event(stored: &StoredEvent) -> Result<FeedEvent, StorageError> {
+fn feed_event(stored: StoredEvent) -> Result<FeedEvent, StorageError> {
     let kept = Event::decode(stored.payload.as_slice())
         .map_err(|error| StorageError::corrupt("event.payload", error))?;
     let mut event = FeedEvent::new(
@@ -79,7 +87,8 @@ fn feed_event(stored: &StoredEvent) -> Result<FeedEvent, StorageError> {
         kept.payload,
         stored.occur_time,
         stored.record_time,
-    );
+    )
+    .traced(stored.trace_parent);
     // A kind that a newer build wrote keeps its number, though not its payload.
     event.event.event_type = stored.event_type.into();
     Ok(event)
@@ -143,13 +152,15 @@ mod tests {
             subject_id: new.subject_id,
             version: 3,
         };
-        let read = feed_event(&StoredEvent {
+        let trace_parent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+        let read = feed_event(StoredEvent {
             position,
             event_id: new.event_id,
             event_type: new.event_type,
             payload: new.payload,
             occur_time: new.occur_time,
             record_time: new.record_time,
+            trace_parent: Some(trace_parent.to_owned()),
         });
         let event = read.unwrap().event;
         assert_eq!(event.payload, Some(payload));
@@ -157,5 +168,6 @@ mod tests {
         assert_eq!(event.event_id, new.event_id.to_string());
         assert_eq!(event.subject_id, Uuid::from_u128(7).to_string());
         assert_eq!((event.version, event.occur_time), (3, Some(timestamp(time))));
+        assert_eq!(event.trace_parent, trace_parent);
     }
 }

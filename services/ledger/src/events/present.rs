@@ -26,14 +26,9 @@ pub(super) fn event(row: TransactionRow) -> Result<FeedEvent, StorageError> {
     let event_id = EventId::try_from(row.transaction_id)
         .map_err(|error| StorageError::corrupt("transaction.transaction_id", error))?;
     let (occur_time, record_time) = (row.occur_time, row.record_time);
+    let trace_parent = row.trace_parent.clone();
     let payload = Payload::TransactionPosted(posted(row));
-    Ok(FeedEvent::new(
-        position,
-        event_id,
-        Some(payload),
-        occur_time,
-        record_time,
-    ))
+    Ok(FeedEvent::new(position, event_id, Some(payload), occur_time, record_time).traced(trace_parent))
 }
 
 fn posted(row: TransactionRow) -> TransactionPosted {

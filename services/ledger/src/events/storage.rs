@@ -27,7 +27,7 @@ async fn all_in_tx(tx: &mut PgConnection, page: EventQuery) -> Result<Vec<Transa
         TransactionRow,
         r#"SELECT program, owner_id, version AS "version!", feed_xid::text::bigint AS "feed_xid!", transaction_id, kind,
                   source, receipt_id, purchase_id, money_minor, currency_code, on_behalf_of,
-                  entries AS "entries: Json<Vec<EntryRow>>", occur_time, record_time
+                  entries AS "entries: Json<Vec<EntryRow>>", occur_time, record_time, trace_parent
            FROM transaction
            WHERE version IS NOT NULL
              AND (feed_xid, program, owner_id, version) > ($1::bigint::text::xid8, $2::uuid, $3::uuid, $4::bigint)
@@ -54,7 +54,7 @@ async fn of_program_in_tx(
         TransactionRow,
         r#"SELECT program, owner_id, version AS "version!", feed_xid::text::bigint AS "feed_xid!", transaction_id, kind,
                   source, receipt_id, purchase_id, money_minor, currency_code, on_behalf_of,
-                  entries AS "entries: Json<Vec<EntryRow>>", occur_time, record_time
+                  entries AS "entries: Json<Vec<EntryRow>>", occur_time, record_time, trace_parent
            FROM transaction
            WHERE program = $2 AND version IS NOT NULL
              AND (feed_xid, owner_id, version) > ($1::bigint::text::xid8, $3::uuid, $4::bigint)
@@ -83,7 +83,7 @@ async fn of_owner_in_tx(
         TransactionRow,
         r#"SELECT program, owner_id, version AS "version!", feed_xid::text::bigint AS "feed_xid!", transaction_id, kind,
                   source, receipt_id, purchase_id, money_minor, currency_code, on_behalf_of,
-                  entries AS "entries: Json<Vec<EntryRow>>", occur_time, record_time
+                  entries AS "entries: Json<Vec<EntryRow>>", occur_time, record_time, trace_parent
            FROM transaction
            WHERE program = $2 AND owner_id = $7 AND version IS NOT NULL
              AND (feed_xid, owner_id, version) > ($1::bigint::text::xid8, $3::uuid, $4::bigint)
@@ -119,4 +119,5 @@ pub(super) struct TransactionRow {
     pub(super) entries: Json<Vec<EntryRow>>,
     pub(super) occur_time: DateTime<Utc>,
     pub(super) record_time: DateTime<Utc>,
+    pub(super) trace_parent: Option<String>,
 }

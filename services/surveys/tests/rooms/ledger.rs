@@ -101,6 +101,7 @@ pub fn purchase(
         event_type: pb::EventType::TransactionPosted.into(),
         occur_time: Some(timestamp(occur_time)),
         record_time: Some(timestamp(occur_time)),
+        trace_parent: String::new(),
         payload: Some(Payload::TransactionPosted(posted)),
     }
 }

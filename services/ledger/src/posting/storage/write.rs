@@ -10,6 +10,7 @@ use fealty_postgres::StorageError;
 use fealty_types::{OwnerId, ProgramId, RequestId, UnitCode, Version};
 use sqlx::PgConnection;
 use sqlx::types::Json;
+use tracing::Span;
 use uuid::Uuid;
 
 use super::holds::upsert_holds_in_tx;
@@ -210,11 +211,12 @@ async fn insert_transactions_in_tx(
         r#"INSERT INTO transaction AS t
                   (program, transaction_id, owner_id, version, kind, request_id, command_hash, source, receipt_id,
                    purchase_id, money_minor, currency_code, entries, lot_movements, unit_codes, actor, reason,
-                   occur_time, record_time, answer, unchanged, on_behalf_of, feed_xid)
+                   occur_time, record_time, answer, unchanged, on_behalf_of, feed_xid, trace_parent)
            SELECT p.program, u.transaction_id, u.owner_id, u.version, u.kind, u.request_id, u.command_hash, u.source,
                   u.receipt_id, u.purchase_id, u.money_minor, u.currency_code, u.entries, u.lot_movements,
                   string_to_array(u.unit_codes, ' '), u.actor, u.reason, u.occur_time, u.record_time, u.answer,
-                  u.unchanged, u.on_behalf_of, u.feed_xid::text::xid8
+                  u.unchanged, u.on_behalf_of, u.feed_xid::text::xid8,
+                  CASE WHEN u.feed_xid IS NOT NULL THEN $24::text END
            FROM program p, unnest($2::uuid[], $3::uuid[], $4::bigint[], $5::text[], $6::uuid[], $7::bytea[],
                                   $8::text[], $9::text[], $10::uuid[], $11::bigint[], $12::text[], $13::jsonb[],
                                   $14::jsonb[], $15::text[], $16::text[], $17::text[], $18::timestamptz[],
@@ -246,6 +248,7 @@ async fn insert_transactions_in_tx(
         &columns.unchanged,
         &columns.on_behalf_of as &[Option<Uuid>],
         &columns.feed_xids as &[Option<i64>],
+        fealty_telemetry::trace_parent(&Span::current()),
     )
     .execute(tx)
     .await?;
