@@ -19,6 +19,7 @@ use fealty_types::{AnswerId, InvitationId, MemberId, ProgramId, SharedClock, Sur
 use futures::future::join_all;
 use sqlx::PgConnection;
 use sqlx::postgres::PgPool;
+use tracing::{Instrument as _, Span};
 use uuid::Uuid;
 
 use crate::events::invitation_decided;
@@ -239,7 +240,11 @@ impl Invitations {
         })
         .await?;
         let count = taken.len();
-        let ends = join_all(taken.into_iter().map(|taken| self.decide(taken))).await;
+        let ends = join_all(taken.into_iter().map(|taken| {
+            let span = span_of(&taken);
+            self.decide(taken).instrument(span)
+        }));
+        let ends = ends.await;
         let decided_count = ends.iter().filter(|end| end.is_ok()).count();
         if decided_count > 0 {
             self.waker.wake();
@@ -290,6 +295,20 @@ impl Invitations {
         })
         .await
     }
+}
+
+/// The decision about an invitation goes on with the trace in which it was planned: that of the purchase.
+fn span_of(taken: &Taken) -> Span {
+    let span = tracing::info_span!(
+        "job",
+        otel.name = "decide_invitations",
+        fealty.program_id = %taken.program,
+        fealty.invitation_id = %taken.invitation.invitation_id,
+    );
+    if let Some(trace_parent) = &taken.trace_parent {
+        fealty_telemetry::continue_stored_trace(&span, trace_parent);
+    }
+    span
 }
 
 /// What is known of an attempt before members is asked.

@@ -7,6 +7,7 @@ use fealty_postgres::StorageError;
 use fealty_types::{AnswerId, InvitationId, MemberId, ProgramId, PurchaseId, SurveyId};
 use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
+use tracing::Span;
 use uuid::Uuid;
 
 use super::domain::{ContactRule, Invitation, TokenHash};
@@ -35,9 +36,12 @@ pub(super) struct Taken {
     pub invitation: Invitation,
     pub topic: Topic,
     pub survey_closed: bool,
+    /// Where in which trace it was planned.
+    pub trace_parent: Option<String>,
 }
 
-/// Writes a new invitation. One of a purchase that its survey has invited already is not written again.
+/// Writes a new invitation, with the place of the current span in its trace. One of a purchase that its survey has invited
+/// already is not written again.
 pub(super) async fn insert_in_tx(
     tx: &mut PgConnection,
     program: ProgramId,
@@ -45,8 +49,9 @@ pub(super) async fn insert_in_tx(
 ) -> Result<(), StorageError> {
     sqlx::query!(
         "INSERT INTO invitation (program, invitation_id, survey_id, survey_version, member_id, channel, \
-         purchase_id, status, contact_rule, due_time, expire_time, decide_after, postponed_count, create_time) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) \
+         purchase_id, status, contact_rule, due_time, expire_time, decide_after, postponed_count, create_time, \
+         trace_parent) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) \
          ON CONFLICT (program, survey_id, purchase_id) WHERE purchase_id IS NOT NULL DO NOTHING",
         program.as_uuid(),
         invitation.invitation_id.as_uuid(),
@@ -62,6 +67,7 @@ pub(super) async fn insert_in_tx(
         invitation.decide_after,
         invitation.postponed_count,
         invitation.create_time,
+        fealty_telemetry::trace_parent(&Span::current()),
     )
     .execute(tx)
     .await?;
@@ -103,7 +109,8 @@ pub(super) async fn take_due_in_tx(
                   t.purchase_id AS "purchase_id: PurchaseId", t.status AS "status!", t.contact_rule,
                   t.due_time AS "due_time!", t.expire_time AS "expire_time!", t.decide_after,
                   t.postponed_count AS "postponed_count!", t.answer_id AS "answer_id: AnswerId",
-                  t.create_time AS "create_time!", s.topic AS "topic!", s.close_time IS NOT NULL AS "survey_closed!"
+                  t.create_time AS "create_time!", t.trace_parent, s.topic AS "topic!",
+                  s.close_time IS NOT NULL AS "survey_closed!"
            FROM taken AS t JOIN survey AS s ON s.program = t.program AND s.survey_id = t.survey_id"#,
         now,
         lease_end,

@@ -40,6 +40,7 @@ pub(super) struct TakenRow {
     pub postponed_count: i32,
     pub answer_id: Option<AnswerId>,
     pub create_time: DateTime<Utc>,
+    pub trace_parent: Option<String>,
     pub topic: String,
     pub survey_closed: bool,
 }
@@ -88,6 +89,7 @@ impl TryFrom<TakenRow> for Taken {
                 .parse()
                 .map_err(|error| StorageError::corrupt("survey.topic", error))?,
             survey_closed: row.survey_closed,
+            trace_parent: row.trace_parent,
             invitation: Invitation::try_from(InvitationRow {
                 invitation_id: row.invitation_id,
                 survey_id: row.survey_id,
