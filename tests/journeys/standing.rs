@@ -205,34 +205,42 @@ async fn who_has_points_set_aside_is_not_merged_before_they_are_back() {
     within(BOUND, async {
         let shop = Shop::open(suite()).await;
         let (old, new) = (member_with(&shop, 40).await, member_with(&shop, 2).await);
-        let setting_aside = HoldPointsRequest {
-            request_id: request_id(),
-            owner_id: old.member_id.clone(),
-            amount: Some(amount(10)),
-            ..HoldPointsRequest::default()
-        };
-        let answer = shop
-            .ledger
-            .hold_points(setting_aside)
-            .await
-            .expect("a hold")
-            .into_message();
-        let merge = merging(&old, &new);
-        let refused = shop.members.merge_members(merge.clone()).await;
-        let refused = refused.expect_err("points are set aside");
-        assert_eq!(refused.code, Code::FailedPrecondition, "{refused}");
-        assert_eq!(points_of(&shop, &old.member_id).await, 30, "they are apart still");
-        let release = ReleaseHoldRequest {
-            request_id: request_id(),
-            hold_id: answer.hold.expect("it is answered").hold_id,
-            ..ReleaseHoldRequest::default()
-        };
-        shop.ledger.release_hold(release).await.expect("released");
-        shop.members
-            .merge_members(merge)
-            .await
-            .expect("the same request, once it can be");
+        refused_until_released(&shop, &old, merging(&old, &new)).await;
         assert_eq!(points_of(&shop, &new.member_id).await, 42);
+        // Nor does one who stays take the other's place in a household.
+        let (old, new) = (member_with(&shop, 1).await, member_with(&shop, 40).await);
+        let household = household_of(&shop, &old).await;
+        refused_until_released(&shop, &new, merging(&old, &new)).await;
+        assert_eq!(points_of(&shop, &household.household_id).await, 41);
     })
     .await;
+}
+
+/// A merge while ten of the holder's points are set aside: nothing of it happens, and it does once they are back.
+async fn refused_until_released(shop: &Shop, holder: &Member, merge: MergeMembersRequest) {
+    let before = points_of(shop, &holder.member_id).await;
+    let setting_aside = HoldPointsRequest {
+        request_id: request_id(),
+        owner_id: holder.member_id.clone(),
+        amount: Some(amount(10)),
+        ..HoldPointsRequest::default()
+    };
+    let held = shop.ledger.hold_points(setting_aside).await.expect("a hold");
+    let refused = shop.members.merge_members(merge.clone()).await;
+    let refused = refused.expect_err("points are set aside");
+    assert_eq!(refused.code, Code::FailedPrecondition, "{refused}");
+    assert_eq!(
+        points_of(shop, &holder.member_id).await,
+        before - 10,
+        "they are apart still"
+    );
+    set_status(shop, holder, MemberStatus::Active).await;
+    let release = ReleaseHoldRequest {
+        request_id: request_id(),
+        hold_id: held.into_message().hold.expect("it is answered").hold_id,
+        ..ReleaseHoldRequest::default()
+    };
+    shop.ledger.release_hold(release).await.expect("released");
+    let merged = shop.members.merge_members(merge).await;
+    merged.expect("the same request, once it can be");
 }

@@ -44,7 +44,9 @@ fn non_nil(uuid: Uuid) -> Result<Uuid, IdError> {
     }
 }
 
-fn uuid_v7(time: DateTime<Utc>) -> Uuid {
+/// A new id, version 7, at a time, for what has no type of its own.
+#[must_use]
+pub fn uuid_v7(time: DateTime<Utc>) -> Uuid {
     // A clock before 1970 has no place in a version 7 id; the id stays unique, it only sorts first.
     let seconds = u64::try_from(time.timestamp()).unwrap_or(0);
     Uuid::new_v7(Timestamp::from_unix(

@@ -21,7 +21,7 @@ pub use currency::{CurrencyCode, CurrencyCodeError};
 pub use ids::{
     AnswerId, ApiKeyId, EventId, HoldId, HouseholdId, IdError, IdentifierId, InvitationId, LotId, MemberId,
     OwnerId, PolicyId, ProgramId, PurchaseId, RedemptionId, RequestId, RewardId, RuleId, StaffId, SurveyId,
-    TransactionId, VoucherId,
+    TransactionId, VoucherId, uuid_v7,
 };
 pub use money::{Money, MoneyError};
 pub use points::Points;

@@ -19,10 +19,10 @@ mod events;
 mod storage;
 mod telling;
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use fealty_postgres::requests::{ClaimError, Made, Request, claim_in_tx};
 use fealty_postgres::{Scope, StorageError, TransactError, TransactOptions, in_tx, transact};
-use fealty_types::ProgramId;
+use fealty_types::{ProgramId, uuid_v7};
 use fealty_vault::{Person, Personal};
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -183,7 +183,7 @@ impl Changes {
         asked: &Asked,
         because: &Because,
     ) -> Result<Begun, BeginError> {
-        let new_id = Uuid::now_v7();
+        let new_id = uuid_v7(self.means.clock.now());
         let scope = Scope::Program(program_id);
         let options = TransactOptions::default().repeatable();
         transact(&self.means.service, "begin_change", scope, options, |tx| {
@@ -308,11 +308,16 @@ impl Changes {
         match telling::tell(&self.means.ledger, program_id, change, attempt.number).await {
             Ok(()) => self.confirm(program_id, change).await,
             Err(MembersError::LedgerRefused(refusal)) => {
-                if attempt.alone && self.refuse(program_id, change, attempt).await? {
-                    return Err(MembersError::LedgerRefused(refusal));
-                }
-                // Another attempt may still succeed: nobody knows yet, as when the ledger does not answer.
-                Err(MembersError::LedgerAway)
+                let refused = match attempt.others_until {
+                    None => self.refuse(program_id, change, attempt).await?,
+                    Some(time) => self.end_attempt(program_id, change, attempt.number, time).await?,
+                };
+                // Another attempt may still succeed, so nobody knows yet.
+                Err(if refused {
+                    MembersError::LedgerRefused(refusal)
+                } else {
+                    Refusal::Contended.into()
+                })
             }
             Err(error) => Err(error),
         }
@@ -332,6 +337,24 @@ impl Changes {
         .await?;
         self.means.waker.wake();
         Ok(())
+    }
+
+    /// Ends an attempt beside which another one may still be running. Never ends the change.
+    async fn end_attempt(
+        &self,
+        program_id: ProgramId,
+        change: &Change,
+        number: i64,
+        others_until: DateTime<Utc>,
+    ) -> Result<bool, MembersError> {
+        let (scope, options) = (Scope::Program(program_id), TransactOptions::default());
+        transact(&self.means.service, "end_change_attempt", scope, options, |tx| {
+            in_tx(async move {
+                storage::end_attempt_in_tx(tx, program_id, change.change_id, number, others_until).await?;
+                Ok::<_, MembersError>(false)
+            })
+        })
+        .await
     }
 
     /// Ends a change as refused, unless another attempt has begun. Says whether it did.

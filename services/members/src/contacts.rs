@@ -7,7 +7,7 @@ mod storage;
 use chrono::{DateTime, Utc};
 use fealty_postgres::requests::{Made, Request, claim_in_tx};
 use fealty_postgres::{Scope, StorageError, TransactOptions, in_tx, transact};
-use fealty_types::{MemberId, ProgramId, SharedClock};
+use fealty_types::{MemberId, ProgramId, SharedClock, uuid_v7};
 use sqlx::PgConnection;
 use sqlx::postgres::PgPool;
 use uuid::Uuid;
@@ -38,7 +38,7 @@ impl Contacts {
         member_id: MemberId,
         contact: &Contact,
     ) -> Result<Made<Decision>, MembersError> {
-        let decision_id = Uuid::now_v7();
+        let decision_id = uuid_v7(self.clock.now());
         let scope = Scope::Program(program_id);
         let options = TransactOptions::default().repeatable();
         transact(&self.service, "may_contact", scope, options, |tx| {

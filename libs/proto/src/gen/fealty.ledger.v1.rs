@@ -3203,7 +3203,8 @@ pub mod owner_service_client {
             self.inner.unary(req, path, codec).await
         }
         /// Merges an owner into another: what the one has moves to the other, lots with their ends, in one commit. From then
-        /// on whatever names the first means the second.
+        /// on whatever names the first means the second. If the first is in a household and the second is not, the second takes
+        /// their place, in the same commit and under the conditions of JoinHousehold.
         pub async fn merge_owners(
             &mut self,
             request: impl tonic::IntoRequest<super::MergeOwnersRequest>,
@@ -3285,7 +3286,8 @@ pub mod owner_service_server {
             tonic::Status,
         >;
         /// Merges an owner into another: what the one has moves to the other, lots with their ends, in one commit. From then
-        /// on whatever names the first means the second.
+        /// on whatever names the first means the second. If the first is in a household and the second is not, the second takes
+        /// their place, in the same commit and under the conditions of JoinHousehold.
         async fn merge_owners(
             &self,
             request: tonic::Request<super::MergeOwnersRequest>,
@@ -4585,7 +4587,7 @@ pub struct Unit {
 /// Defines a unit.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct CreateUnitRequest {
-    /// UUID of this attempt; the same again gives the same answer again.
+    /// UUID of this attempt; the same again changes nothing and answers with the unit as it is.
     #[prost(string, tag = "1")]
     pub request_id: ::prost::alloc::string::String,
     /// The unit, without times and etag.

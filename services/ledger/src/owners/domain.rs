@@ -9,7 +9,7 @@ use std::str::FromStr;
 use chrono::{DateTime, Utc};
 use fealty_types::{OwnerId, Version};
 
-pub use joining::{Step, join, leave, merge, merged};
+pub use joining::{Step, join, leave, merge, merged, place_to_take};
 pub use redirecting::{Redirection, redirect, redirect_merged};
 
 /// Somebody who holds points.

@@ -51,6 +51,17 @@ impl What {
         }
     }
 
+    /// Whose account may go elsewhere: who stays of two that are merged can take the other's place in a household.
+    fn all_moving(self) -> Vec<OwnerId> {
+        match self {
+            Self::Join { owner_id, .. } | Self::Leave { owner_id } => vec![owner_id],
+            Self::Merge {
+                from_owner_id,
+                into_owner_id,
+            } => vec![from_owner_id, into_owner_id],
+        }
+    }
+
     /// The other owner that is named, if there is one.
     const fn other(self) -> Option<OwnerId> {
         match self {
@@ -239,8 +250,9 @@ impl Parties {
     /// Locks them, and reads them in a new statement, because the locking one may have waited.
     async fn lock_in_tx(tx: &mut PgConnection, program: ProgramId, what: What) -> Result<Self, MoveError> {
         let named: Vec<OwnerId> = std::iter::once(what.moving()).chain(what.other()).collect();
-        let locked = storage::lock_parties_in_tx(&mut *tx, program, &named, what.moving()).await?;
-        let read = storage::find_parties_in_tx(tx, program, &locked, what.moving()).await?;
+        let moving = what.all_moving();
+        let locked = storage::lock_parties_in_tx(&mut *tx, program, &named, &moving).await?;
+        let read = storage::find_parties_in_tx(tx, program, &locked, &moving).await?;
         let locked: HashSet<OwnerId> = locked.into_iter().collect();
         let led_to = |owner_id: &OwnerId| {
             let owner = read.iter().find(|owner| owner.owner_id == *owner_id);
@@ -288,6 +300,9 @@ impl Parties {
             What::Merge { into_owner_id, .. } => {
                 let into = self.get(into_owner_id)?;
                 let step = domain::merge(owner, into)?;
+                if let Some(household) = domain::place_to_take(owner, into) {
+                    return self.plan_with_place(owner, into, self.get(household)?).map(Some);
+                }
                 let redirections = domain::redirect_merged(owner, into, &others);
                 (step, into.account_owner_id(), redirections)
             }
@@ -301,6 +316,22 @@ impl Parties {
             points: has_own.then_some((owner.owner_id, account)),
             redirections,
         }))
+    }
+
+    /// A merge of a household's member into one who has an account of their own: they join it in the same commit.
+    fn plan_with_place(&self, from: &Owner, into: &Owner, household: &Owner) -> Result<Plan, Refusal> {
+        domain::join(into, household)?;
+        let others: Vec<Owner> = self.owners.values().copied().collect();
+        let at_home = Owner {
+            account_owner_id: Some(household.owner_id),
+            ..*into
+        };
+        let mut redirections = domain::redirect(into, household.owner_id, &others);
+        redirections.extend(domain::redirect_merged(from, &at_home, &others));
+        Ok(Plan {
+            points: Some((into.owner_id, household.owner_id)),
+            redirections,
+        })
     }
 
     /// The owners as they are once the plan is carried out.

@@ -70,38 +70,38 @@ pub(super) async fn set_status_in_tx(
     Ok(())
 }
 
-/// Locks owners, whose accounts they use, and who follows when `moving` goes elsewhere: all in the order of their ids, as
+/// Locks owners, whose accounts they use, and who follows when those of `moving` go elsewhere: all in the order of their ids, as
 /// postings do, so that nobody waits in a circle. Answers whom it locked. Who came to it while it waited is missing.
 pub(super) async fn lock_parties_in_tx(
     tx: &mut PgConnection,
     program: ProgramId,
     owner_ids: &[OwnerId],
-    moving: OwnerId,
+    moving: &[OwnerId],
 ) -> Result<Vec<OwnerId>, StorageError> {
     let locked = sqlx::query_scalar!(
         r#"SELECT o.owner_id AS "owner_id: OwnerId"
            FROM owner o
            JOIN (SELECT u.owner_id FROM unnest($2::uuid[]) AS u (owner_id)
                  UNION SELECT n.account_owner_id FROM owner n WHERE n.program = $1 AND n.owner_id = ANY($2)
-                 UNION SELECT f.owner_id FROM owner f WHERE f.program = $1 AND f.account_owner_id = $3
-                 UNION SELECT f.owner_id FROM owner f WHERE f.program = $1 AND f.merged_into_owner_id = $3)
+                 UNION SELECT f.owner_id FROM owner f WHERE f.program = $1 AND f.account_owner_id = ANY($3)
+                 UNION SELECT f.owner_id FROM owner f WHERE f.program = $1 AND f.merged_into_owner_id = ANY($3))
                 AS party (owner_id) ON o.owner_id = party.owner_id
            WHERE o.program = $1 ORDER BY o.owner_id FOR NO KEY UPDATE OF o"#,
         program.as_uuid(),
         &uuids(owner_ids),
-        moving.as_uuid(),
+        &uuids(moving),
     )
     .fetch_all(tx)
     .await?;
     Ok(locked)
 }
 
-/// Reads owners, and who follows when `moving` goes elsewhere.
+/// Reads owners, and who follows when those of `moving` go elsewhere.
 pub(super) async fn find_parties_in_tx(
     tx: &mut PgConnection,
     program: ProgramId,
     owner_ids: &[OwnerId],
-    moving: OwnerId,
+    moving: &[OwnerId],
 ) -> Result<Vec<Owner>, StorageError> {
     sqlx::query_as!(
         OwnerRow,
@@ -109,10 +109,10 @@ pub(super) async fn find_parties_in_tx(
                   status_revision, account_owner_id AS "account_owner_id: OwnerId",
                   merged_into_owner_id AS "merged_into_owner_id: OwnerId"
            FROM owner
-           WHERE program = $1 AND (owner_id = ANY($2) OR account_owner_id = $3 OR merged_into_owner_id = $3)"#,
+           WHERE program = $1 AND (owner_id = ANY($2) OR account_owner_id = ANY($3) OR merged_into_owner_id = ANY($3))"#,
         program.as_uuid(),
         &uuids(owner_ids),
-        moving.as_uuid(),
+        &uuids(moving),
     )
     .fetch_all(tx)
     .await?

@@ -70,7 +70,7 @@ impl TransactionService for Transactions {
             let program = caller.program_id()?;
             let page = list_transactions::parse(program, &message)?;
             let read = self.list(program, &page.asked).await?;
-            page.present(read)
+            page.present(&read)
         })
         .await
     }

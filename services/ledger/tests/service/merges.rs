@@ -184,17 +184,71 @@ async fn who_is_merged_into_a_member_of_a_household_brings_their_points_home() {
         (&household, &household)
     );
     assert_eq!(points_of(&ledger, &household).await, 9);
-    // The household's points are not one member's to take along.
-    let stranger = ledger.open_owner().await;
-    merge(&ledger, &into, &stranger).await;
-    assert_eq!(
-        (
-            points_of(&ledger, &from).await,
-            points_of(&ledger, &household).await
-        ),
-        (0, 9)
+    check_books(&ledger).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_stays_takes_the_others_place_in_a_household_with_all_that_they_have() {
+    let ledger = Ledger::start().await;
+    let (from, into, before) = (
+        ledger.open_owner().await,
+        ledger.open_owner().await,
+        ledger.open_owner().await,
     );
-    assert_eq!(owner(&ledger, &from).await.account_owner_id, stranger);
+    let household = open_household(&ledger).await;
+    ledger.give(&from, 9).await;
+    join(&ledger, &from, &household).await;
+    ledger.give(&into, 5).await;
+    merge(&ledger, &before, &into).await;
+
+    let (gone, stays) = merge(&ledger, &from, &into).await;
+    assert_eq!(
+        (&gone.account_owner_id, &stays.account_owner_id),
+        (&household, &household)
+    );
+    // Whoever was merged into them goes along.
+    assert_eq!(owner(&ledger, &before).await.account_owner_id, household);
+    for name in [&from, &into, &before, &household] {
+        assert_eq!(points_of(&ledger, name).await, 14, "{name}");
+    }
+    ledger.give(&into, 1).await;
+    assert_eq!(points_of(&ledger, &household).await, 15);
+    check_books(&ledger).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_has_points_held_takes_nobodys_place_and_is_merged_with_nobody_by_half() {
+    let ledger = Ledger::start().await;
+    let (from, into) = (ledger.open_owner().await, ledger.open_owner().await);
+    let household = open_household(&ledger).await;
+    join(&ledger, &from, &household).await;
+    ledger.give(&into, 10).await;
+    let request = hold_request(&into, 4);
+    let held = ledger
+        .holds()
+        .hold_points(ledger.call(request))
+        .await
+        .expect("held");
+    let status = try_merge(&ledger, merge_request(&from, &into))
+        .await
+        .expect_err("unsuitable");
+    let metadata = refused(&status, Code::FailedPrecondition, ErrorReason::OwnerUnsuitable);
+    assert_eq!(metadata["owner_id"], into);
+    assert_eq!(owner(&ledger, &from).await.status(), pb::OwnerStatus::Active);
+    assert_eq!(owner(&ledger, &into).await.account_owner_id, "", "their own");
+
+    let release = pb::ReleaseHoldRequest {
+        request_id: new_id(),
+        hold_id: held.into_inner().hold.expect("a hold").hold_id,
+        ..pb::ReleaseHoldRequest::default()
+    };
+    ledger
+        .holds()
+        .release_hold(ledger.call(release))
+        .await
+        .expect("released");
+    merge(&ledger, &from, &into).await;
+    assert_eq!(points_of(&ledger, &household).await, 10);
     check_books(&ledger).await;
 }
 
@@ -301,21 +355,25 @@ async fn a_merge_is_replayed_and_done_again_it_changes_nothing() {
     assert_eq!(check_books(&ledger).await, 7);
 }
 
+fn hold_request(owner_id: &str, value: i64) -> pb::HoldPointsRequest {
+    pb::HoldPointsRequest {
+        request_id: new_id(),
+        owner_id: owner_id.to_owned(),
+        amount: Some(fealty_proto::types::v1::Amount {
+            unit_code: "points".to_owned(),
+            value,
+        }),
+        ..pb::HoldPointsRequest::default()
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_cannot_be_merged_is_refused_and_stays_as_it_is() {
     let ledger = Ledger::start().await;
     let (member, other) = (ledger.open_owner().await, ledger.open_owner().await);
     let household = open_household(&ledger).await;
     ledger.give(&member, 10).await;
-    let request = pb::HoldPointsRequest {
-        request_id: new_id(),
-        owner_id: member.clone(),
-        amount: Some(fealty_proto::types::v1::Amount {
-            unit_code: "points".to_owned(),
-            value: 4,
-        }),
-        ..pb::HoldPointsRequest::default()
-    };
+    let request = hold_request(&member, 4);
     ledger
         .holds()
         .hold_points(ledger.call(request))

@@ -23,15 +23,15 @@ pub(super) use effects::{
 pub(super) struct Attempt {
     /// 1, 2, 3 ... of the change.
     pub number: i64,
-    /// No earlier one can still be running.
-    pub alone: bool,
+    /// Until when another one may still be running; None when none can.
+    pub others_until: Option<DateTime<Utc>>,
 }
 
 impl Attempt {
     /// That of the call which stored the change.
     pub(super) const FIRST: Self = Self {
         number: 1,
-        alone: true,
+        others_until: None,
     };
 }
 
@@ -202,7 +202,7 @@ pub(super) async fn begin_attempt_in_tx(
     };
     let attempt = Attempt {
         number: before.attempt + 1,
-        alone: before.finish_after <= now,
+        others_until: Some(before.finish_after).filter(|time| *time > now),
     };
     sqlx::query!(
         "UPDATE member_change SET attempt = $3, finish_after = $4 WHERE program = $1 AND change_id = $2",
@@ -219,6 +219,8 @@ pub(super) async fn begin_attempt_in_tx(
 
 /// Begins an attempt at changes that nobody has ended by now, the longest waiting first, and keeps others from them until
 /// `finish_after`. Across programs: needs the jobs' role.
+///
+/// What is locked is materialised: a subselect that locks could be run again, and would then take more than it may.
 pub(super) async fn claim_leftovers_in_tx(
     tx: &mut PgConnection,
     now: DateTime<Utc>,
@@ -226,10 +228,11 @@ pub(super) async fn claim_leftovers_in_tx(
     count_max: i64,
 ) -> Result<Vec<(ProgramId, Change, Attempt)>, StorageError> {
     let rows = sqlx::query!(
-        r#"UPDATE member_change SET attempt = attempt + 1, finish_after = $2
-           WHERE (program, change_id) IN (
+        r#"WITH left_behind AS MATERIALIZED (
                SELECT program, change_id FROM member_change WHERE state = 'OPEN' AND finish_after <= $1
                ORDER BY finish_after LIMIT $3 FOR UPDATE SKIP LOCKED)
+           UPDATE member_change SET attempt = attempt + 1, finish_after = $2
+           WHERE (program, change_id) IN (SELECT program, change_id FROM left_behind)
            RETURNING program AS "program: ProgramId", change_id, kind, member_id AS "member_id: MemberId",
                      into_member_id AS "into_member_id: MemberId", household_id AS "household_id: HouseholdId",
                      status, status_revision, state, attempt"#,
@@ -243,7 +246,7 @@ pub(super) async fn claim_leftovers_in_tx(
         .map(|row| {
             let attempt = Attempt {
                 number: row.attempt,
-                alone: true,
+                others_until: None,
             };
             let change = ChangeRow {
                 change_id: row.change_id,
@@ -277,6 +280,28 @@ pub(super) async fn end_in_tx(
     .execute(tx)
     .await?;
     Ok(ended.rows_affected() == 1)
+}
+
+/// Ends an attempt that the ledger has refused: it is not running any more, so that only those before it are waited for.
+/// Nothing happens if another one has begun.
+pub(super) async fn end_attempt_in_tx(
+    tx: &mut PgConnection,
+    program_id: ProgramId,
+    change_id: Uuid,
+    number: i64,
+    others_until: DateTime<Utc>,
+) -> Result<(), StorageError> {
+    sqlx::query!(
+        "UPDATE member_change SET finish_after = $4 \
+         WHERE program = $1 AND change_id = $2 AND state = 'OPEN' AND attempt = $3",
+        program_id.as_uuid(),
+        change_id,
+        number,
+        others_until,
+    )
+    .execute(tx)
+    .await?;
+    Ok(())
 }
 
 /// Ends an open change as refused. False when it has been ended, or another attempt at it has begun.

@@ -31,10 +31,13 @@ pub(super) async fn tell(
                 .set_status(program_id, member_id, status, status_revision)
                 .await
         }
-        ChangeKind::Merge {
-            into_member_id,
-            household_id,
-        } => telling.merge(member_id, into_member_id, household_id).await,
+        // The one that stays takes the other's place in a household by it.
+        ChangeKind::Merge { into_member_id, .. } => {
+            let request_id = telling.request_id("merge");
+            ledger
+                .merge(program_id, request_id, member_id, into_member_id)
+                .await
+        }
         ChangeKind::CreateHousehold { household_id } => {
             ledger.open_household(program_id, household_id).await?;
             telling.join("join", member_id, household_id).await
@@ -55,24 +58,6 @@ struct Telling<'a> {
 }
 
 impl Telling<'_> {
-    /// Merges two owners; the one that stays takes the other's place in a household. What can be refused comes first: a
-    /// merge is not taken back.
-    async fn merge(
-        &self,
-        from_member_id: MemberId,
-        into_member_id: MemberId,
-        household_id: Option<HouseholdId>,
-    ) -> Result<(), MembersError> {
-        let request_id = self.request_id("merge");
-        self.ledger
-            .merge(self.program_id, request_id, from_member_id, into_member_id)
-            .await?;
-        match household_id {
-            Some(household_id) => decided(self.join("take place", into_member_id, household_id).await),
-            None => Ok(()),
-        }
-    }
-
     async fn join(
         &self,
         step: &str,
@@ -96,19 +81,5 @@ impl Telling<'_> {
         let (first, _) = hash.split_at(16);
         let bytes: [u8; 16] = first.try_into().expect("16 bytes of 32");
         Builder::from_custom_bytes(bytes).into_uuid()
-    }
-}
-
-/// A step after one that has taken effect: there is no way back, so a refusal is something to try again.
-fn decided(step: Result<(), MembersError>) -> Result<(), MembersError> {
-    match step {
-        Err(MembersError::LedgerRefused(refusal)) => {
-            tracing::error!(
-                ?refusal,
-                "the ledger refuses the rest of a change that it has begun"
-            );
-            Err(MembersError::LedgerAway)
-        }
-        step => step,
     }
 }

@@ -96,6 +96,8 @@ pub(super) async fn confirm_in_tx(
 
 /// Takes members whose enrolment nobody has finished by now, the longest waiting first, and keeps others from them until
 /// `finish_after`. Across programs: needs the jobs' role.
+///
+/// What is locked is materialised: a subselect that locks could be run again, and would then take more than it may.
 pub(super) async fn claim_unfinished_in_tx(
     tx: &mut PgConnection,
     now: DateTime<Utc>,
@@ -103,10 +105,11 @@ pub(super) async fn claim_unfinished_in_tx(
     count_max: i64,
 ) -> Result<Vec<(ProgramId, MemberId)>, StorageError> {
     let rows = sqlx::query!(
-        r#"UPDATE member SET finish_after = $2
-           WHERE (program, member_id) IN (
+        r#"WITH unfinished AS MATERIALIZED (
                SELECT program, member_id FROM member WHERE NOT ledger_confirmed AND finish_after <= $1
                ORDER BY finish_after LIMIT $3 FOR UPDATE SKIP LOCKED)
+           UPDATE member SET finish_after = $2
+           WHERE (program, member_id) IN (SELECT program, member_id FROM unfinished)
            RETURNING program AS "program: ProgramId", member_id AS "member_id: MemberId""#,
         now,
         finish_after,

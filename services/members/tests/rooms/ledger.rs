@@ -324,6 +324,14 @@ impl OwnerService for Owners {
         let message = request.into_inner();
         let owner = self
             .answer(Door::Merge, |accounts| {
+                let home = account(accounts, &message.from_owner_id)?
+                    .account_owner_id
+                    .clone();
+                let into = account(accounts, &message.into_owner_id)?;
+                if into.account_owner_id.is_empty() && home != message.into_owner_id && !home.is_empty() {
+                    into.account_owner_id.clone_from(&home);
+                    move_points(accounts, &message.into_owner_id, &home)?;
+                }
                 let into_uses = account(accounts, &message.into_owner_id)?
                     .account_owner_id
                     .clone();

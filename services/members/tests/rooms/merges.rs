@@ -302,7 +302,7 @@ async fn only_two_active_records_are_merged() {
     assert_refused("back", back, precondition, ErrorReason::MemberNotActive);
 }
 
-/// Two records of one person, of which the older belongs to a household: a merge goes through every door of the ledger.
+/// Two records of one person, of which the older belongs to a household.
 async fn two_records(shop: &Shop) -> (pb::Member, pb::Member, pb::Household) {
     let old = shop
         .enrol(&[email(&format!("{}@example.com", request_id()))])
@@ -347,49 +347,38 @@ async fn assert_merged(shop: &Shop, label: &str, [old, new]: [&pb::Member; 2], h
 #[tokio::test]
 async fn a_retry_goes_on_from_wherever_the_first_attempt_was_cut_off() {
     let shop = Shop::open().await;
-    for door in [Door::Merge, Door::Join] {
-        for mood in status::CUT_OFF {
-            let label = format!("{door:?} {mood:?}");
-            let (old, new, household) = two_records(&shop).await;
-            let (old, new) = (shop.get(&old.member_id).await.unwrap(), new);
-            let request = merging(&old, &new);
-            shop.ledger.set_mood_of(door, Some(mood));
-            let cut_off = try_merge(&shop, request.clone()).await;
-            let (code, reason) = (Code::Unavailable, ErrorReason::DependencyUnavailable);
-            assert_refused(&label, cut_off, code, reason);
-            assert_untouched(&shop, &label, [&old, &new]).await;
-            shop.ledger.set_mood_of(door, None);
-            let retried = try_merge(&shop, request).await.expect("the retry goes on");
-            assert!(is_replayed(&retried), "{label}");
-            assert_merged(&shop, &label, [&old, &new], &household).await;
-        }
+    for mood in status::CUT_OFF {
+        let label = format!("{mood:?}");
+        let (old, new, household) = two_records(&shop).await;
+        let (old, new) = (shop.get(&old.member_id).await.unwrap(), new);
+        let request = merging(&old, &new);
+        shop.ledger.set_mood_of(Door::Merge, Some(mood));
+        let cut_off = try_merge(&shop, request.clone()).await;
+        let (code, reason) = (Code::Unavailable, ErrorReason::DependencyUnavailable);
+        assert_refused(&label, cut_off, code, reason);
+        assert_untouched(&shop, &label, [&old, &new]).await;
+        shop.ledger.set_mood_of(Door::Merge, None);
+        let retried = try_merge(&shop, request).await.expect("the retry goes on");
+        assert!(is_replayed(&retried), "{label}");
+        assert_merged(&shop, &label, [&old, &new], &household).await;
     }
 }
 
 #[tokio::test]
-async fn what_nobody_retries_is_finished_by_itself_at_every_step() {
+async fn what_nobody_retries_is_finished_by_itself() {
     let (shop, clock) = Shop::open_with_clock().await;
-    let mut halves = Vec::new();
-    for (number, door) in [Door::Merge, Door::Join].into_iter().enumerate() {
-        let old = shop.enrol(&[external_id(&number.to_string())]).await;
-        let new = shop.enrol(&[]).await;
-        households::create(&shop, &old).await;
-        shop.ledger.credit(&old.member_id, 40);
-        shop.ledger
-            .set_mood_of(door, Some(Mood::Fails(Code::PermissionDenied)));
-        assert!(try_merge(&shop, merging(&old, &new)).await.is_err());
-        shop.ledger.set_mood_of(door, None);
-        halves.push((old, new));
-    }
+    let (old, new, _) = two_records(&shop).await;
+    shop.ledger
+        .set_mood_of(Door::Merge, Some(Mood::Fails(Code::PermissionDenied)));
+    assert!(try_merge(&shop, merging(&old, &new)).await.is_err());
+    shop.ledger.set_mood_of(Door::Merge, None);
     clock.advance(LONG);
-    for (old, new) in halves {
-        eventually("the job", async || {
-            let ended = shop.get(&old.member_id).await.unwrap();
-            (ended.merged_into_member_id == new.member_id).then_some(())
-        })
-        .await;
-        assert_eq!(merged_events(&shop, &old).await, [new.member_id]);
-    }
+    eventually("the job", async || {
+        let ended = shop.get(&old.member_id).await.unwrap();
+        (ended.merged_into_member_id == new.member_id).then_some(())
+    })
+    .await;
+    assert_eq!(merged_events(&shop, &old).await, [new.member_id]);
 }
 
 #[tokio::test]

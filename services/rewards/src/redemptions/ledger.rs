@@ -204,9 +204,13 @@ fn refused_for_good(error: CallError) -> Result<Failure, RewardsError> {
 }
 
 /// The ledger turned us away before it looked at the request: it may have done earlier what it refuses to hear of now,
-/// and hears of it again once somebody has set that right.
+/// and hears of it again once somebody has set that right. So it may have when it knows the request in other words: an
+/// earlier version of this service asked for it.
 const fn is_of_the_caller(reason: ErrorReason) -> bool {
-    matches!(reason, ErrorReason::ProgramInactive | ErrorReason::StaffInactive)
+    matches!(
+        reason,
+        ErrorReason::ProgramInactive | ErrorReason::StaffInactive | ErrorReason::RequestIdReused
+    )
 }
 
 /// A ledger that does not answer is the operator's to know of; one that refuses us has to be set right by them.

@@ -186,6 +186,8 @@ pub(super) async fn extend_lease_in_tx(
 
 /// Takes redemptions on which nobody works any more, the longest left first, and keeps others from them until
 /// `lease_time`. Across programs: needs the jobs' role.
+///
+/// What is locked is materialised: a subselect that locks could be run again, and would then take more than it may.
 pub(super) async fn claim_left_in_tx(
     tx: &mut PgConnection,
     now: DateTime<Utc>,
@@ -193,10 +195,11 @@ pub(super) async fn claim_left_in_tx(
     count_max: i64,
 ) -> Result<Vec<(ProgramId, RedemptionId)>, StorageError> {
     let rows = sqlx::query!(
-        r#"UPDATE redemption SET lease_time = $2
-           WHERE (program, redemption_id) IN (
+        r#"WITH left_behind AS MATERIALIZED (
                SELECT program, redemption_id FROM redemption WHERE lease_time <= $1
                ORDER BY lease_time LIMIT $3 FOR NO KEY UPDATE SKIP LOCKED)
+           UPDATE redemption SET lease_time = $2
+           WHERE (program, redemption_id) IN (SELECT program, redemption_id FROM left_behind)
            RETURNING program AS "program: ProgramId", redemption_id AS "redemption_id: RedemptionId""#,
         now,
         lease_time,

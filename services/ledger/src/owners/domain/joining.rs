@@ -1,5 +1,7 @@
 //! Who may share whose account. Pure.
 
+use fealty_types::OwnerId;
+
 use super::{Owner, OwnerKind, OwnerStatus};
 use crate::refusal::{Refusal, Unsuitable};
 
@@ -55,6 +57,15 @@ pub fn merge(from: &Owner, into: &Owner) -> Result<Step, Refusal> {
     Ok(Step::Change)
 }
 
+/// The household in which the owner that stays takes the place of the one that is merged into them, if there is one.
+#[must_use]
+pub fn place_to_take(from: &Owner, into: &Owner) -> Option<OwnerId> {
+    match (from.merged_into_owner_id, into.account_owner_id) {
+        (None, None) => from.account_owner_id,
+        _ => None,
+    }
+}
+
 /// Why nothing is changed of an owner who was merged into another.
 #[must_use]
 pub fn merged(owner: &Owner) -> Refusal {
@@ -103,7 +114,6 @@ fn require_may_give(owner: &Owner) -> Result<(), Refusal> {
 mod tests {
     use super::*;
     use chrono::DateTime;
-    use fealty_types::OwnerId;
 
     fn owner(kind: OwnerKind) -> Owner {
         let time = DateTime::UNIX_EPOCH;
@@ -167,6 +177,22 @@ mod tests {
             why(merge(&one, &owner(OwnerKind::Partner))),
             Unsuitable::OtherKind
         );
+    }
+
+    #[test]
+    fn only_who_has_an_account_of_their_own_takes_anothers_place() {
+        let (household, other) = (owner(OwnerKind::Household), owner(OwnerKind::Household));
+        let alone = owner(OwnerKind::Member);
+        let of = |home: &Owner| Owner {
+            account_owner_id: Some(home.owner_id),
+            ..owner(OwnerKind::Member)
+        };
+        assert_eq!(place_to_take(&of(&household), &alone), Some(household.owner_id));
+        assert_eq!(place_to_take(&of(&household), &of(&other)), None);
+        assert_eq!(place_to_take(&of(&household), &of(&household)), None);
+        assert_eq!(place_to_take(&alone, &of(&household)), None);
+        let merged_before = merged_into(&of(&household));
+        assert_eq!(place_to_take(&merged_before, &alone), None);
     }
 
     #[test]

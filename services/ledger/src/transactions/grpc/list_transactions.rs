@@ -9,6 +9,7 @@ use fealty_rpc::page::{PageRequest, PageSize};
 use fealty_rpc::page_token::PageTokens;
 use fealty_rpc::violations::{Problem, Violations};
 use fealty_types::{OwnerId, ProgramId, UnitCode};
+use prost::Message;
 
 use super::present;
 use crate::posting::domain::{Transaction, TransactionKind};
@@ -68,13 +69,21 @@ fn tokens(program: ProgramId, asked: &StatementOf) -> Result<PageTokens, ApiErro
 }
 
 impl Page {
-    pub(super) fn present(&self, read: Vec<Transaction>) -> Result<pb::ListTransactionsResponse, ApiError> {
-        let (transactions, next_page_token) = self.page.cut(read, |last| StatementPosition {
-            owner_id: last.owner_id,
-            version: last.version,
-        })?;
+    pub(super) fn present(&self, read: &[Transaction]) -> Result<pb::ListTransactionsResponse, ApiError> {
+        let rows = read.iter().map(|transaction| {
+            let position = StatementPosition {
+                owner_id: transaction.owner_id,
+                version: transaction.version,
+            };
+            (position, present(transaction))
+        });
+        // One transaction can have hundreds of entries.
+        let size_bytes = |(_, transaction): &(_, pb::Transaction)| transaction.encoded_len();
+        let (rows, next_page_token) = self
+            .page
+            .cut_within(rows.collect(), size_bytes, |(position, _)| *position)?;
         Ok(pb::ListTransactionsResponse {
-            transactions: transactions.iter().map(present).collect(),
+            transactions: rows.into_iter().map(|(_, transaction)| transaction).collect(),
             next_page_token,
         })
     }
