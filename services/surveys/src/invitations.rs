@@ -8,6 +8,8 @@ pub mod domain;
 pub mod grpc;
 mod storage;
 
+use std::slice;
+
 use chrono::{DateTime, Utc};
 use fealty_postgres::requests::{
     Claim, ClaimError, Made, Request, claim_in_tx, find_in_tx as find_request_in_tx,
@@ -148,7 +150,7 @@ impl Invitations {
                     ..planned
                 };
                 let invitation = planned.decided(contact, now);
-                storage::insert_in_tx(&mut *tx, program, &invitation).await?;
+                storage::insert_all_in_tx(&mut *tx, program, slice::from_ref(&invitation)).await?;
                 append_decided_in_tx(tx, program, &invitation, now).await?;
                 Ok(Made::now(invitation))
             })
@@ -327,12 +329,15 @@ pub(crate) async fn plan_for_purchase_in_tx(
     purchase: &Purchase,
     now: DateTime<Utc>,
 ) -> Result<(), StorageError> {
-    for survey in surveys::list_triggered_in_tx(&mut *tx, program).await? {
-        if let Some(planned) = Invitation::plan_for_purchase(&survey, purchase, now) {
-            storage::insert_in_tx(&mut *tx, program, &planned).await?;
-        }
+    let surveys = surveys::list_triggered_in_tx(&mut *tx, program).await?;
+    let planned = surveys
+        .iter()
+        .filter_map(|survey| Invitation::plan_for_purchase(survey, purchase, now));
+    let planned: Vec<Invitation> = planned.collect();
+    if planned.is_empty() {
+        return Ok(());
     }
-    Ok(())
+    storage::insert_all_in_tx(tx, program, &planned).await
 }
 
 /// The invitation of a token.

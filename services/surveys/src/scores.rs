@@ -4,6 +4,8 @@ pub mod domain;
 pub mod grpc;
 mod storage;
 
+use std::time::Duration;
+
 use fealty_postgres::{Scope, TransactOptions, in_tx, transact};
 use fealty_types::{ProgramId, SurveyId};
 use sqlx::postgres::PgPool;
@@ -12,6 +14,10 @@ use crate::answers::domain::Span;
 use crate::refusal::SurveysError;
 use crate::surveys;
 use domain::{Months, Tally};
+
+/// Longest count of answers, which only reads and whom nobody waits for. Within the ten seconds that a call may take
+/// unless its caller says more.
+const COUNT_DURATION_MAX: Duration = Duration::from_secs(8);
 
 /// The use cases of scores.
 #[derive(Debug, Clone)]
@@ -34,7 +40,7 @@ impl Scores {
         span: Span,
     ) -> Result<Tally, SurveysError> {
         let scope = Scope::Program(program);
-        let options = TransactOptions::read_only();
+        let options = TransactOptions::read_only().duration_max(COUNT_DURATION_MAX);
         transact(&self.pool, "get_score", scope, options, |tx| {
             in_tx(async move {
                 surveys::get_in_tx(&mut *tx, program, survey_id).await?;
@@ -55,7 +61,7 @@ impl Scores {
         let starts = months.starts();
         let starts = starts.as_slice();
         let scope = Scope::Program(program);
-        let options = TransactOptions::read_only();
+        let options = TransactOptions::read_only().duration_max(COUNT_DURATION_MAX);
         let counts = transact(&self.pool, "get_score_trend", scope, options, |tx| {
             in_tx(async move {
                 surveys::get_in_tx(&mut *tx, program, survey_id).await?;

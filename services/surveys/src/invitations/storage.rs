@@ -40,33 +40,39 @@ pub(super) struct Taken {
     pub trace_parent: Option<String>,
 }
 
-/// Writes a new invitation, with the place of the current span in its trace. One of a purchase that its survey has invited
-/// already is not written again.
-pub(super) async fn insert_in_tx(
+fn column<T>(invitations: &[Invitation], field: impl Fn(&Invitation) -> T) -> Vec<T> {
+    invitations.iter().map(field).collect()
+}
+
+/// Writes new invitations in one statement, with the place of the current span in its trace. One of a purchase that its
+/// survey has invited already is not written again.
+pub(super) async fn insert_all_in_tx(
     tx: &mut PgConnection,
     program: ProgramId,
-    invitation: &Invitation,
+    invitations: &[Invitation],
 ) -> Result<(), StorageError> {
     sqlx::query!(
         "INSERT INTO invitation (program, invitation_id, survey_id, survey_version, member_id, channel, \
          purchase_id, status, contact_rule, due_time, expire_time, decide_after, postponed_count, create_time, \
          trace_parent) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15) \
+         SELECT $1, u.*, $15 FROM unnest($2::uuid[], $3::uuid[], $4::integer[], $5::uuid[], $6::text[], \
+             $7::uuid[], $8::text[], $9::text[], $10::timestamptz[], $11::timestamptz[], $12::timestamptz[], \
+             $13::integer[], $14::timestamptz[]) AS u \
          ON CONFLICT (program, survey_id, purchase_id) WHERE purchase_id IS NOT NULL DO NOTHING",
         program.as_uuid(),
-        invitation.invitation_id.as_uuid(),
-        invitation.survey_id.as_uuid(),
-        invitation.survey_version,
-        invitation.member_id.as_uuid(),
-        invitation.channel.as_str(),
-        invitation.purchase_id.map(|id| id.as_uuid()),
-        invitation.stored_status.as_str(),
-        invitation.contact_rule.map(ContactRule::as_str),
-        invitation.due_time,
-        invitation.expire_time,
-        invitation.decide_after,
-        invitation.postponed_count,
-        invitation.create_time,
+        &column(invitations, |it| it.invitation_id.as_uuid()),
+        &column(invitations, |it| it.survey_id.as_uuid()),
+        &column(invitations, |it| it.survey_version),
+        &column(invitations, |it| it.member_id.as_uuid()),
+        &column(invitations, |it| it.channel.as_str().to_owned()),
+        &column(invitations, |it| it.purchase_id.map(|id| id.as_uuid())) as &[Option<Uuid>],
+        &column(invitations, |it| it.stored_status.as_str().to_owned()),
+        &column(invitations, |it| it.contact_rule.map(|rule| rule.as_str().to_owned())) as &[Option<String>],
+        &column(invitations, |it| it.due_time),
+        &column(invitations, |it| it.expire_time),
+        &column(invitations, |it| it.decide_after) as &[Option<DateTime<Utc>>],
+        &column(invitations, |it| it.postponed_count),
+        &column(invitations, |it| it.create_time),
         fealty_telemetry::trace_parent(&Span::current()),
     )
     .execute(tx)

@@ -62,6 +62,28 @@ async fn e20_a_purchase_that_is_told_twice_invites_once_to_each_survey() {
     assert_eq!(world.invitations(&by_hand_only.survey_id).await, []);
 }
 
+/// The feed hands on a hundred events at once, and they are applied in one transaction.
+#[tokio::test]
+async fn a_program_with_many_surveys_stops_nobodys_invitations() {
+    const SURVEYS: usize = 60;
+    const PURCHASES: usize = 100;
+    let world = World::start().await;
+    let mut survey_id = String::new();
+    for _ in 0..SURVEYS {
+        survey_id = world.open_survey(after_purchases(), plain()).await.survey_id;
+    }
+    for _ in 0..PURCHASES {
+        world.ledger.tell(world.purchase(&new_id(), 1_000));
+    }
+    world.has_followed_the_ledger().await;
+    let invited: i64 = sqlx::query_scalar("SELECT count(*) FROM invitation")
+        .fetch_one(&world.database.owner)
+        .await
+        .expect("a count");
+    assert_eq!(usize::try_from(invited), Ok(SURVEYS * PURCHASES));
+    assert!(!world.invitations(&survey_id).await.is_empty());
+}
+
 #[tokio::test]
 async fn two_purchases_of_one_member_are_two_invitations() {
     let world = World::start().await;
