@@ -56,6 +56,13 @@ async fn a_kill_of_postgres_is_told_by_readiness_and_waited_out() {
             let (code, said) = probe(admin, "/livez").await.expect("it answers");
             assert_eq!(code, 200, "it lives without Postgres, but says {said}");
         }
+        eventually("the end of Postgres is told", PROBE_BOUND, async || {
+            suite
+                .stderr()
+                .contains("the private postgres has ended")
+                .then_some(())
+        })
+        .await;
         let _postgres = tokio::task::block_in_place(|| killed.start_again());
         for admin in admins {
             until_ready_is(admin, true).await;

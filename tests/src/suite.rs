@@ -109,6 +109,24 @@ impl Suite {
         self.options.program
     }
 
+    /// Its process.
+    ///
+    /// # Panics
+    /// When it does not run.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.process.as_ref().expect("it runs").pid()
+    }
+
+    /// What it has said so far of what goes wrong.
+    ///
+    /// # Panics
+    /// When it does not run.
+    #[must_use]
+    pub fn stderr(&self) -> String {
+        self.process.as_ref().expect("it runs").stderr()
+    }
+
     /// Where it listens; the same after a restart.
     #[must_use]
     pub fn addresses(&self) -> &Addresses {

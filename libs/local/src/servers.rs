@@ -3,7 +3,7 @@
 use std::fs::{self, File, OpenOptions};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
-use std::process::Child;
+use std::process::{Child, ExitStatus};
 
 use crate::error::Error;
 use crate::find::{PostgresPrograms, RedisProgram};
@@ -59,6 +59,21 @@ impl LocalServers {
         let stopping = tokio::task::spawn_blocking(move || self.owner.stop());
         // The task can only be lost with its runtime; the servers are stopped by the drop then.
         stopping.await.unwrap_or(Ok(()))
+    }
+
+    /// The private servers that have ended by themselves since the last look, each in a sentence. Whoever looks also lets
+    /// go of what is left of them, so that they can be started again by hand.
+    pub fn find_ended(&mut self) -> Vec<String> {
+        let Owner { folder, children, .. } = &mut self.owner;
+        let mut ended = Vec::new();
+        children.retain_mut(|child| match child.try_wait() {
+            Ok(Some(status)) => {
+                ended.push(end_of(folder, child.id(), status));
+                false
+            }
+            _ => true,
+        });
+        ended
     }
 }
 
@@ -196,6 +211,21 @@ impl Drop for Owner {
     fn drop(&mut self) {
         // Nobody is there to be told; what does not end by our signals does not end by the watchdog's either.
         let _ = self.stop();
+    }
+}
+
+fn end_of(folder: &Folder, pid: u32, status: ExitStatus) -> String {
+    let is_it = |name: &&str| {
+        let noted = fs::read_to_string(folder.pid_file(name)).unwrap_or_default();
+        noted.lines().next() == Some(pid.to_string().as_str())
+    };
+    let name = [POSTGRES, REDIS].into_iter().find(is_it);
+    match name {
+        Some(name) => format!(
+            "the private {name} has ended ({status}); why is in {}",
+            folder.log_file(name).display()
+        ),
+        None => format!("the private server {pid} has ended ({status})"),
     }
 }
 

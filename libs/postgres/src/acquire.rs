@@ -1,10 +1,8 @@
 //! How a connection comes out of a pool.
 
-use std::time::Duration;
-
 use sqlx::Connection;
 use sqlx::pool::PoolConnection;
-use sqlx::postgres::{PgPool, Postgres};
+use sqlx::postgres::{PgConnection, PgPool, Postgres};
 use tokio::runtime::Handle;
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
@@ -23,17 +21,21 @@ pub async fn acquire(pool: &PgPool) -> Result<PoolConnection<Postgres>, StorageE
     // Boxed: it is some kilobytes that every transaction would carry.
     let (wait, acquired) = (acquire_wait(pool), Box::pin(pool.acquire()));
     if is_full(pool) {
-        return within(wait, acquired).await?.map_err(StorageError::from);
+        let acquired = timeout(wait, acquired).await;
+        return acquired
+            .map_err(|_| sqlx::Error::PoolTimedOut)?
+            .map_err(StorageError::from);
     }
     #[expect(
         clippy::disallowed_methods,
         reason = "ends by itself within the pool's limit for making a connection, and harms nobody when it is dropped"
     )]
     let made = tokio::spawn(make(acquired));
-    match within(wait, made).await? {
-        Ok(Some(connection)) => connection.map_err(StorageError::from),
+    match timeout(wait, made).await {
+        Ok(Ok(Some(connection))) => Ok(connection?),
         // The driver panicked, or the runtime ends.
-        Ok(None) | Err(_) => Err(sqlx::Error::PoolClosed.into()),
+        Ok(Ok(None) | Err(_)) => Err(sqlx::Error::PoolClosed.into()),
+        Err(_) => Err(sqlx::Error::PoolTimedOut.into()),
     }
 }
 
@@ -58,18 +60,38 @@ where
         .flatten()
 }
 
-/// Asks Postgres for a sign of life by way of the pool.
-pub async fn ping(pool: &PgPool) -> Result<(), StorageError> {
-    Ok(acquire(pool).await?.ping().await?)
+/// Asks a Postgres that takes writes for a sign of life by way of the pool. If there is none, says why: a pool only knows
+/// that it has waited.
+pub async fn ping(pool: &PgPool) -> Result<(), String> {
+    let is_standby = async {
+        let mut connection = acquire(pool).await?;
+        let asked = sqlx::query_scalar("SELECT pg_is_in_recovery()");
+        Ok::<bool, StorageError>(asked.fetch_one(&mut *connection).await?)
+    };
+    match is_standby.await {
+        Ok(false) => Ok(()),
+        Ok(true) => Err(format!("{} is a standby and takes no writes", place(pool))),
+        Err(error) => Err(why_away(pool).await.unwrap_or_else(|| error.to_string())),
+    }
+}
+
+/// What a connection beside the pool's fails with.
+async fn why_away(pool: &PgPool) -> Option<String> {
+    let options = pool.connect_options();
+    let error = match timeout(acquire_wait(pool), PgConnection::connect_with(&options)).await {
+        Ok(Ok(_)) => return None,
+        Ok(Err(error)) => error.to_string(),
+        Err(_) => "no answer".to_owned(),
+    };
+    Some(format!("{}: {error}", place(pool)))
+}
+
+fn place(pool: &PgPool) -> String {
+    let options = pool.connect_options();
+    format!("postgres at {}:{}", options.get_host(), options.get_port())
 }
 
 /// Whether nothing is to be made: something is free, or callers wait for each other.
 fn is_full(pool: &PgPool) -> bool {
     pool.num_idle() > 0 || pool.size() >= pool.options().get_max_connections()
-}
-
-async fn within<F: Future>(wait: Duration, future: F) -> Result<F::Output, StorageError> {
-    timeout(wait, future)
-        .await
-        .map_err(|_| sqlx::Error::PoolTimedOut.into())
 }

@@ -10,7 +10,7 @@ use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use crate::error::StorageError;
 
 /// Connections of one pool. Two cores do their best with some ten busy connections; a Postgres of default size takes
-/// a hundred, for several replicas of several services.
+/// a hundred, which is four processes with two pools each; more replicas need a larger one.
 const SIZE_DEFAULT: u32 = 10;
 
 /// Wait for a free connection: longer than that, the caller is better told that there is no room.

@@ -9,7 +9,7 @@ use std::task::{Context, Poll};
 use std::time::Instant;
 
 use bytes::Bytes;
-use fealty_telemetry::continue_trace;
+use fealty_telemetry::{Throttle, continue_trace};
 use http::{HeaderMap, Request, Response};
 use http_body::{Frame, SizeHint};
 use tonic::body::Body;
@@ -22,6 +22,10 @@ use crate::call::{Call, Endpoints, Inner, Stage, proceed};
 
 /// The target of the line that each call writes.
 const LOG_TARGET: &str = "fealty::call";
+
+/// Calls that failed by our fault: so many lines a second show what fails; in an outage that is every call, and the
+/// metrics count them all.
+static FAULT_LINES: Throttle = Throttle::new(20);
 
 /// The id of the trace that the current call belongs to; without telemetry a random one, so that a fault's log line and
 /// the answer about it still name the same thing.
@@ -140,7 +144,10 @@ impl Observation {
         if self.call.endpoint.is_open() {
             tracing::debug!(target: LOG_TARGET, method, code = code_name, reason, duration_ms, "call");
         } else if is_servers_fault(code) {
-            tracing::warn!(target: LOG_TARGET, method, code = code_name, reason, duration_ms, program, key, "call");
+            let Some(held_back) = FAULT_LINES.pass() else {
+                return;
+            };
+            tracing::warn!(target: LOG_TARGET, method, code = code_name, reason, duration_ms, program, key, held_back, "call");
         } else {
             tracing::info!(target: LOG_TARGET, method, code = code_name, reason, duration_ms, program, key, "call");
         }

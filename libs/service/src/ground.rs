@@ -122,7 +122,7 @@ impl Ground {
 
     async fn is_fit(&self) -> Result<(), String> {
         for pool in &self.probes {
-            ping(pool).await.map_err(|error| error.to_string())?;
+            ping(pool).await?;
         }
         if self.gate.opens_soon().await {
             Ok(())

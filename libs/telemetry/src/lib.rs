@@ -23,6 +23,7 @@ mod propagation;
 #[cfg(feature = "sink")]
 mod sink;
 mod telemetry;
+mod throttle;
 
 pub use config::{LogFormat, TelemetryConfig};
 pub use error::TelemetryError;
@@ -31,6 +32,7 @@ pub use propagation::{continue_stored_trace, continue_trace, inject, trace_id, t
 #[cfg(feature = "sink")]
 pub use sink::{Sink, SinkSpan, TracedTests};
 pub use telemetry::Telemetry;
+pub use throttle::Throttle;
 
 /// The meter under which a crate records its metrics.
 ///

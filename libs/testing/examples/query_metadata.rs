@@ -30,8 +30,13 @@ async fn main() -> ExitCode {
 async fn run(check: bool) -> anyhow::Result<bool> {
     let services = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../services");
     let mut fresh = true;
+    let mut folders = Vec::new();
     for entry in fs::read_dir(&services)? {
-        let folder = entry?.path();
+        folders.push(entry?.path());
+    }
+    // The tests of those that come later are built with those before them.
+    folders.sort();
+    for folder in folders {
         if !folder.join("sqlx.toml").exists() {
             continue;
         }

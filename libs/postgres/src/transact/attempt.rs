@@ -5,6 +5,7 @@ use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use sqlx::error::DatabaseError;
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgPool, Postgres};
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
@@ -147,7 +148,7 @@ impl<'a> Attempt<'a> {
             .as_mut()
             .begin_with(statement)
             .await
-            .map_err(StorageError::from)?;
+            .map_err(begin_error)?;
         begun.store(true, Ordering::Relaxed);
         *phase = Phase::Body;
         match body(&mut transaction).await {
@@ -221,6 +222,16 @@ impl<'a> Attempt<'a> {
         StorageError::DeadlineExceeded {
             transaction: self.name,
         }
+    }
+}
+
+/// A standby, or a server that is being recovered, refuses to begin what writes: another connection may lead to the
+/// primary, and a caller may come again.
+fn begin_error(error: sqlx::Error) -> StorageError {
+    let code = error.as_database_error().and_then(DatabaseError::code);
+    match code.as_deref() {
+        Some("0A000" | "25006") => sqlx::Error::Protocol(error.to_string()).into(),
+        _ => StorageError::from(error),
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use fealty_postgres::{
-    Deadline, Fault, PoolConfig, Scope, StorageError, TransactOptions, connect, connect_lazy, in_tx, ping,
+    Deadline, Fault, PoolConfig, Scope, StorageError, TransactOptions, acquire, connect, connect_lazy, in_tx,
     transact,
 };
 use fealty_testing::Proxy;
@@ -245,9 +245,9 @@ async fn a_connection_is_made_to_its_end_though_nobody_waits_so_long() {
     let pool = connect_lazy(&url, "slow", &config).unwrap();
 
     let begun = Instant::now();
-    let late = ping(&pool).await.unwrap_err();
+    let late = acquire(&pool).await.map(drop).unwrap_err();
     assert!(matches!(late.fault(), Fault::Unavailable(_)), "{late}");
     assert!(begun.elapsed() < 2 * WAIT, "{:?}", begun.elapsed());
-    let served = async { while ping(&pool).await.is_err() {} };
+    let served = async { while acquire(&pool).await.is_err() {} };
     timeout(Duration::from_secs(2), served).await.unwrap();
 }

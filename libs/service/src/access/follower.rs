@@ -28,7 +28,7 @@ use crate::ground::{Ground, ServeError};
 const INTERVAL: Duration = Duration::from_secs(1);
 
 /// Longest pause while members does not answer: how late a service notices that it is back.
-const PAUSE_MAX: Duration = Duration::from_secs(4);
+const PAUSE_MAX: Duration = Duration::from_secs(2);
 
 /// Longest wait for a page. Callers with a new key wait for it, and have deadlines of their own.
 const PAGE_DEADLINE: Duration = Duration::from_secs(2);

@@ -267,6 +267,26 @@ pub(super) async fn note_in_tx(
     Ok(())
 }
 
+/// Puts a subject off for the longest pause, whatever is the matter with it.
+pub(super) async fn put_off_in_tx(
+    tx: &mut PgConnection,
+    consumer: &str,
+    subject: Subject,
+    now: DateTime<Utc>,
+) -> Result<(), StorageError> {
+    sqlx::query(
+        "UPDATE parked_event SET attempts = attempts + 1, next_try_time = $4 \
+         WHERE program = $1 AND consumer = $2 AND subject_id = $3 AND next_try_time IS NOT NULL",
+    )
+    .bind(subject.program)
+    .bind(consumer)
+    .bind(subject.subject_id)
+    .bind(now + TimeDelta::seconds(PAUSE_MAX_S))
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
 fn programs<'a>(subjects: impl Iterator<Item = &'a Subject>) -> Vec<Uuid> {
     subjects.map(|subject| subject.program).collect()
 }

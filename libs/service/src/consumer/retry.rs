@@ -47,12 +47,34 @@ impl<H: Handler> Consumer<H> {
         metrics::parked_now(name, count);
         for subject in due {
             let options = TransactOptions::default();
-            transact(jobs, "retry_parked_events", Scope::Suite, options, |tx| {
+            let retried = transact(jobs, "retry_parked_events", Scope::Suite, options, |tx| {
                 in_tx(self.retry_in_tx(tx, subject))
-            })
-            .await?;
+            });
+            if let Err(error) = retried.await {
+                if is_nobodys_fault(&error) {
+                    return Err(error);
+                }
+                self.put_off(subject, &error).await?;
+            }
         }
         Ok(())
+    }
+
+    /// Lets the others go before a subject whose retry failed as a whole, so that one does not hold up all.
+    async fn put_off(&self, subject: Subject, error: &StorageError) -> Result<(), StorageError> {
+        let (name, now) = (self.0.name, self.0.ground.clock.now());
+        tracing::error!(
+            consumer = name,
+            program = %subject.program,
+            subject = %subject.subject_id,
+            %error,
+            "a parked subject cannot be tried again as it is; the others are"
+        );
+        let (jobs, options) = (&self.0.ground.jobs, TransactOptions::default());
+        transact(jobs, "put_off_parked_events", Scope::Suite, options, |tx| {
+            in_tx(parked::put_off_in_tx(tx, name, subject, now))
+        })
+        .await
     }
 
     /// Tries a subject's events in their order, up to the first that still cannot be applied.

@@ -250,6 +250,34 @@ async fn parked_poison_is_tried_again_and_stays_while_it_is_not_mended() {
 }
 
 #[tokio::test]
+async fn a_parked_subject_that_cannot_even_be_read_holds_up_no_other() {
+    let feed = Feed::new().await;
+    let replica = feed.serve().await;
+    let (broken, sick) = (Uuid::now_v7(), Uuid::now_v7());
+    feed.append(program(), &[tier(broken, "poison"), tier(sick, "poison")])
+        .await;
+    let effects = Effects::default();
+    let consumer = consumer(&feed, &replica, effects.clone());
+    let mut running = JoinSet::new();
+    running.spawn(consumer.clone().keep_consuming());
+    until("both are parked", async || parked(&feed).await.len() == 2).await;
+    // It has waited longest, so it comes first each time.
+    sqlx::query(
+        "UPDATE parked_event SET event = '\\xff', next_try_time = now() - interval '1 hour' \
+         WHERE subject_id = $1",
+    )
+    .bind(broken)
+    .execute(&feed.database.owner)
+    .await
+    .expect("broken");
+    effects.mended.store(true, Ordering::SeqCst);
+    running.spawn(consumer.keep_retrying());
+    until("the other is well", async || parked(&feed).await.len() == 1).await;
+    assert_eq!(applied(&feed).await, [(sick, 1)]);
+    assert_eq!(parked(&feed).await[0].0, broken);
+}
+
+#[tokio::test]
 async fn what_cannot_be_applied_now_stops_the_feed_and_loses_nothing() {
     let feed = Feed::new().await;
     let replica = feed.serve().await;

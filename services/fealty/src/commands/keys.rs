@@ -30,7 +30,7 @@ pub enum Command {
     Create(Box<CreateArgs>),
     /// List keys, oldest first, revoked ones among them. No secret is shown, since none is stored.
     List(ListArgs),
-    /// End a key for good. All services heed it within 5 seconds.
+    /// End a key for good. All services that reach members heed it within 5 seconds, and the others once they do.
     Revoke(RevokeArgs),
 }
 

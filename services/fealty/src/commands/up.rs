@@ -11,10 +11,12 @@ mod ports;
 pub(super) mod ready;
 mod suite;
 
+use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::builder::FalseyValueParser;
@@ -27,6 +29,7 @@ use fealty_telemetry::{Telemetry, TelemetryConfig};
 use fealty_types::SystemClock;
 use tokio::runtime::Handle;
 use tokio::task::spawn_blocking;
+use tokio::time::sleep;
 
 use self::ports::{Bound, Ports};
 use self::suite::Ground;
@@ -38,7 +41,10 @@ use crate::services::{PerService, ServiceName};
 const DRAIN_TIMEOUT_MS: u64 = 10_000;
 
 /// Whoever starts this wants to read where everything is, not what is done. What ends the process is told anyway.
-const LOG_DEFAULT: &str = "warn,fealty_runtime::process=off";
+const LOG_DEFAULT: &str = "warn,fealty_runtime::process=off,sqlx_core=error,sqlx=error";
+
+/// How often it is looked whether the private servers still run.
+const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 
 /// What to run, where.
 #[derive(Debug, Clone, clap::Args)]
@@ -202,6 +208,7 @@ async fn start(args: &Args, times: Times, held: &Servers, tasks: &Tasks) -> anyh
     };
     let suite = suite::start(sockets.map(|bound| bound.listeners), &ground, tasks)?;
     suite.wait_until_ready(tasks).await?;
+    held.tell_of_ends(tasks);
     plant::try_key(&kept, program.program_id).await?;
     Ok(Started {
         kept,
@@ -247,6 +254,20 @@ impl Servers {
 
     fn take(&self) -> Option<LocalServers> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// Says so when one of them ends by itself: until it is started again the services do without it.
+    fn tell_of_ends(&self, tasks: &Tasks) {
+        let (ending, held) = (tasks.soft_shutdown(), self.clone());
+        tasks.spawn_critical("private servers", async move {
+            while ending.run_until_cancelled(sleep(LOOK_INTERVAL)).await.is_some() {
+                let mut servers = held.0.lock().unwrap_or_else(PoisonError::into_inner);
+                for sentence in servers.iter_mut().flat_map(LocalServers::find_ended) {
+                    tracing::error!("{sentence}");
+                }
+            }
+            Ok::<_, Infallible>(())
+        });
     }
 
     /// Tells a second start on the folder what runs here.
