@@ -9,13 +9,13 @@ use fealty_proto::rewards::v1::RedeemRewardRequest;
 use fealty_proto::surveys::v1::InviteMemberRequest;
 use fealty_telemetry::{Sink, SinkSpan};
 use fealty_tests::bounded::within;
+use fealty_tests::offers::{offer_reward, open_survey};
 use fealty_tests::raw::Raw;
 use fealty_tests::shop::{Shop, purchase, request_id};
 use fealty_tests::suite::{Options, Suite};
 use prost::Message;
 
 use crate::FEALTY;
-use crate::whole::{offer_reward, open_survey};
 
 const BOUND: Duration = Duration::from_mins(4);
 /// Spans wait up to a second for company before they are sent, and what follows from an event takes a job's round. The
@@ -66,7 +66,7 @@ async fn each_step_is_one_trace_from_the_caller_to_the_last_service_behind_it() 
                 .record_purchase(purchase(&member_id, "r1", 500_000))
                 .await;
             bought.expect("a purchase");
-            let reward = offer_reward(&shop).await;
+            let reward = offer_reward(&shop, 1).await;
             let request = RedeemRewardRequest {
                 request_id: request_id(),
                 member_id: member_id.clone(),

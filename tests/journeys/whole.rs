@@ -6,32 +6,31 @@ use std::time::Duration;
 use fealty_proto::members::v1::LookupMemberRequest;
 use fealty_proto::members::v1::identifier::Value;
 use fealty_proto::rewards::v1::{
-    CodeSource, CreateRewardRequest, GetRedemptionRequest, LookupVoucherRequest, QuoteRedemptionRequest,
-    RedeemRewardRequest, Redemption, RedemptionStatus, Reward, RewardStatus, UseVoucherRequest, Voucher,
-    VoucherStatus,
+    GetRedemptionRequest, LookupVoucherRequest, QuoteRedemptionRequest, RedeemRewardRequest, Redemption,
+    RedemptionStatus, Reward, UseVoucherRequest, Voucher, VoucherStatus,
 };
 use fealty_proto::surveys::v1::{
-    CreateSurveyRequest, FollowUp, GetInvitationRequest, GetQuestionnaireRequest, GetScoreRequest,
-    Invitation, InvitationStatus, IssueInvitationTokenRequest, ListInvitationsRequest,
-    PublishSurveyVersionRequest, PurchaseTrigger, ScoreGroup, SubmitAnswerRequest, Survey, SurveyVersion,
+    GetInvitationRequest, GetQuestionnaireRequest, GetScoreRequest, Invitation, InvitationStatus,
+    IssueInvitationTokenRequest, ListInvitationsRequest, SubmitAnswerRequest, Survey,
 };
-use fealty_proto::types::v1::{Amount, ErrorReason};
+use fealty_proto::types::v1::ErrorReason;
 use fealty_tests::bounded::{eventually, within};
-use fealty_tests::shop::{Shop, UNIT, identifier, purchase, request_id, unit_of};
+use fealty_tests::offers::{REWARD_PRICE as PRICE, offer_reward, open_survey};
+use fealty_tests::shop::{Shop, identifier, purchase, request_id, unit_of};
 
 use crate::suite;
 
 const BOUND: Duration = Duration::from_mins(3);
 /// From a purchase to its invitation: an event, a job's round and a call to members. The machine may be slow.
 const INVITED_BOUND: Duration = Duration::from_secs(30);
-/// What the reward costs.
-const PRICE: i64 = 30;
+/// Of the reward.
+const STOCK_COUNT: i64 = 5;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_member_goes_from_enrolment_to_a_score() {
     within(BOUND, async {
         let shop = Shop::open(suite()).await;
-        let reward = offer_reward(&shop).await;
+        let reward = offer_reward(&shop, STOCK_COUNT).await;
         let survey = open_survey(&shop).await;
 
         let card = Value::CardNumber("4000 0012 3456 7899".to_owned());
@@ -86,66 +85,6 @@ async fn a_member_goes_from_enrolment_to_a_score() {
         );
     })
     .await;
-}
-
-/// A coffee for some points, once per member.
-pub async fn offer_reward(shop: &Shop) -> Reward {
-    let reward = Reward {
-        display_name: "A coffee".to_owned(),
-        price: Some(Amount {
-            unit_code: UNIT.to_owned(),
-            value: PRICE,
-        }),
-        status: RewardStatus::Active.into(),
-        code_source: CodeSource::Generated.into(),
-        per_member_count_max: 1,
-        voucher_life_days: 30,
-        ..Reward::default()
-    };
-    let request = CreateRewardRequest {
-        request_id: request_id(),
-        reward: Some(reward),
-        stock_count: 5,
-    };
-    let created = shop.rewards.create_reward(request).await.expect("a reward");
-    created.into_message().reward.expect("it is answered")
-}
-
-/// A survey that invites after each purchase.
-pub async fn open_survey(shop: &Shop) -> Survey {
-    let survey = Survey {
-        display_name: "After payment".to_owned(),
-        topic: "after_payment".to_owned(),
-        purchase_trigger: Some(PurchaseTrigger::default()),
-        invitation_life_days: 14,
-        ..Survey::default()
-    };
-    let request = CreateSurveyRequest {
-        request_id: request_id(),
-        survey: Some(survey),
-    };
-    let created = shop.surveys.create_survey(request).await.expect("a survey");
-    let survey_id = created.into_message().survey.expect("it is answered").survey_id;
-    let version = SurveyVersion {
-        score_question: "Would you recommend us?".to_owned(),
-        follow_ups: vec![FollowUp {
-            asked_of: ScoreGroup::Promoters.into(),
-            question: "What do you like most?".to_owned(),
-            required: true,
-        }],
-        ..SurveyVersion::default()
-    };
-    let request = PublishSurveyVersionRequest {
-        request_id: request_id(),
-        survey_id,
-        version: Some(version),
-    };
-    let published = shop.surveys.publish_survey_version(request).await;
-    published
-        .expect("a version")
-        .into_message()
-        .survey
-        .expect("it is answered")
 }
 
 /// Redeems what was quoted; the same attempt again is the same redemption, and another one is one too many.

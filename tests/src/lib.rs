@@ -7,6 +7,7 @@ pub mod bounded;
 pub mod database;
 pub mod health;
 pub mod killed;
+pub mod offers;
 pub mod process;
 pub mod python;
 pub mod raw;

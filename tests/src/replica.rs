@@ -98,6 +98,15 @@ impl Replica {
         SocketAddr::from((Ipv4Addr::LOCALHOST, self.ports[0]))
     }
 
+    /// Its process.
+    ///
+    /// # Panics
+    /// When it does not run.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.process.as_ref().expect("it runs").pid()
+    }
+
     /// `kill -TERM`, and how it ended. Blocks its thread.
     ///
     /// # Panics
