@@ -35,15 +35,20 @@ const INVITE: &str = "fealty.surveys.v1.InvitationService/InviteMember";
 const RECORD_PURCHASE: &str = "fealty.ledger.v1.PurchaseService/RecordPurchase";
 const MAY_CONTACT: &str = "fealty.members.v1.ContactService/MayContact";
 
+/// A suite, and where its spans go.
+fn traced() -> (Sink, Suite) {
+    let sink = Sink::start().expect("a collector");
+    let mut options = Options::new(FEALTY);
+    options.otlp_endpoint = Some(sink.endpoint());
+    (sink, Suite::start(options))
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn each_step_is_one_trace_from_the_caller_to_the_last_service_behind_it() {
     within(
         BOUND,
         Box::pin(async {
-            let sink = Sink::start().expect("a collector");
-            let mut options = Options::new(FEALTY);
-            options.otlp_endpoint = Some(sink.endpoint());
-            let mut suite = Suite::start(options);
+            let (sink, mut suite) = traced();
             let shop = Shop::open(&suite).await;
             let [enrolled, redeemed, invited] = TRACE_IDS.map(|trace_id| Step {
                 suite: &suite,
@@ -104,10 +109,7 @@ async fn a_purchase_and_the_question_that_follows_from_its_event_are_one_trace()
     within(
         BOUND,
         Box::pin(async {
-            let sink = Sink::start().expect("a collector");
-            let mut options = Options::new(FEALTY);
-            options.otlp_endpoint = Some(sink.endpoint());
-            let mut suite = Suite::start(options);
+            let (sink, mut suite) = traced();
             let shop = Shop::open(&suite).await;
             open_survey(&shop).await;
             let member_id = shop.enrol(vec![]).await.member_id;

@@ -8,7 +8,9 @@ use futures::future::{join_all, join3};
 use tonic::Code;
 
 use super::harness::{is_replayed, new_id};
-use super::sharing::{check_books, join, join_request, leave, open_household, owner, points_of, try_join};
+use super::sharing::{
+    check_books, hold, join, join_request, leave, open_household, owner, points_of, release, try_join,
+};
 use super::support::{Ledger, credit, days, of_unit, refused, spend, timestamp};
 
 /// Rounds in which postings race with a move: each meets it at another point of its way.
@@ -324,34 +326,12 @@ async fn an_account_that_is_set_aside_for_a_hold_stays_where_it_is() {
     let ledger = Ledger::start().await;
     let (member, household) = (ledger.open_owner().await, open_household(&ledger).await);
     ledger.give(&member, 10).await;
-    let request = pb::HoldPointsRequest {
-        request_id: new_id(),
-        owner_id: member.clone(),
-        amount: Some(fealty_proto::types::v1::Amount {
-            unit_code: "points".to_owned(),
-            value: 4,
-        }),
-        ..pb::HoldPointsRequest::default()
-    };
-    let held = ledger
-        .holds()
-        .hold_points(ledger.call(request))
-        .await
-        .expect("held");
+    let held = hold(&ledger, &member, 4).await;
     let status = try_join(&ledger, join_request(&member, &household)).await;
     let status = status.expect_err("something is held");
     let metadata = refused(&status, Code::FailedPrecondition, ErrorReason::OwnerUnsuitable);
     assert_eq!(metadata["owner_id"], member);
-    let release = pb::ReleaseHoldRequest {
-        request_id: new_id(),
-        hold_id: held.into_inner().hold.expect("a hold").hold_id,
-        ..pb::ReleaseHoldRequest::default()
-    };
-    ledger
-        .holds()
-        .release_hold(ledger.call(release))
-        .await
-        .expect("released");
+    release(&ledger, held).await;
     join(&ledger, &member, &household).await;
     assert_eq!(points_of(&ledger, &household).await, 10);
 }
@@ -365,20 +345,7 @@ async fn what_a_member_holds_of_the_household_is_the_households_to_capture() {
         join(&ledger, member, &household).await;
     }
     ledger.give(&one, 10).await;
-    let request = pb::HoldPointsRequest {
-        request_id: new_id(),
-        owner_id: other.clone(),
-        amount: Some(fealty_proto::types::v1::Amount {
-            unit_code: "points".to_owned(),
-            value: 8,
-        }),
-        ..pb::HoldPointsRequest::default()
-    };
-    let held = ledger
-        .holds()
-        .hold_points(ledger.call(request))
-        .await
-        .expect("held");
+    let held = hold(&ledger, &other, 8).await;
     let status = ledger.spend(spend(&one, "points", 3)).await.expect_err("held");
     refused(
         &status,
@@ -389,7 +356,7 @@ async fn what_a_member_holds_of_the_household_is_the_households_to_capture() {
     leave(&ledger, &other).await;
     let capture = pb::CaptureHoldRequest {
         request_id: new_id(),
-        hold_id: held.into_inner().hold.expect("a hold").hold_id,
+        hold_id: held,
         ..pb::CaptureHoldRequest::default()
     };
     let captured = ledger

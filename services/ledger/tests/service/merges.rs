@@ -9,7 +9,8 @@ use tonic::Code;
 use super::harness::{holding, is_replayed, new_id, until};
 use super::messages::{cashback, purchase_of, refund_of};
 use super::sharing::{
-    check_books, join, leave, merge, merge_request, open_household, owner, points_of, try_merge,
+    check_books, hold, join, leave, merge, merge_request, open_household, owner, points_of, release,
+    try_merge,
 };
 use super::support::{Ledger, Redis, Setting, credit, of_unit, refused, spend};
 
@@ -223,12 +224,7 @@ async fn who_has_points_held_takes_nobodys_place_and_is_merged_with_nobody_by_ha
     let household = open_household(&ledger).await;
     join(&ledger, &from, &household).await;
     ledger.give(&into, 10).await;
-    let request = hold_request(&into, 4);
-    let held = ledger
-        .holds()
-        .hold_points(ledger.call(request))
-        .await
-        .expect("held");
+    let held = hold(&ledger, &into, 4).await;
     let status = try_merge(&ledger, merge_request(&from, &into))
         .await
         .expect_err("unsuitable");
@@ -237,16 +233,7 @@ async fn who_has_points_held_takes_nobodys_place_and_is_merged_with_nobody_by_ha
     assert_eq!(owner(&ledger, &from).await.status(), pb::OwnerStatus::Active);
     assert_eq!(owner(&ledger, &into).await.account_owner_id, "", "their own");
 
-    let release = pb::ReleaseHoldRequest {
-        request_id: new_id(),
-        hold_id: held.into_inner().hold.expect("a hold").hold_id,
-        ..pb::ReleaseHoldRequest::default()
-    };
-    ledger
-        .holds()
-        .release_hold(ledger.call(release))
-        .await
-        .expect("released");
+    release(&ledger, held).await;
     merge(&ledger, &from, &into).await;
     assert_eq!(points_of(&ledger, &household).await, 10);
     check_books(&ledger).await;
@@ -355,30 +342,13 @@ async fn a_merge_is_replayed_and_done_again_it_changes_nothing() {
     assert_eq!(check_books(&ledger).await, 7);
 }
 
-fn hold_request(owner_id: &str, value: i64) -> pb::HoldPointsRequest {
-    pb::HoldPointsRequest {
-        request_id: new_id(),
-        owner_id: owner_id.to_owned(),
-        amount: Some(fealty_proto::types::v1::Amount {
-            unit_code: "points".to_owned(),
-            value,
-        }),
-        ..pb::HoldPointsRequest::default()
-    }
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn what_cannot_be_merged_is_refused_and_stays_as_it_is() {
     let ledger = Ledger::start().await;
     let (member, other) = (ledger.open_owner().await, ledger.open_owner().await);
     let household = open_household(&ledger).await;
     ledger.give(&member, 10).await;
-    let request = hold_request(&member, 4);
-    ledger
-        .holds()
-        .hold_points(ledger.call(request))
-        .await
-        .expect("held");
+    hold(&ledger, &member, 4).await;
     for (from, into) in [(&member, &other), (&other, &household)] {
         let status = try_merge(&ledger, merge_request(from, into))
             .await

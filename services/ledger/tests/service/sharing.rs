@@ -1,6 +1,7 @@
 //! What tests of households and merges ask of a ledger.
 
 use fealty_proto::ledger::v1 as pb;
+use fealty_proto::types::v1::Amount;
 use fealty_proto::types::v1::consistency::Requirement;
 use tonic::{Response, Status};
 
@@ -148,4 +149,30 @@ pub async fn check_books(ledger: &Ledger) -> i64 {
     assert_eq!(broken, 0, "owners whose versions have gaps");
     let points = books.iter().find(|(unit, ..)| unit == "points");
     points.map_or(0, |(_, has, _)| *has)
+}
+
+/// Sets points aside, and answers the hold's id.
+pub async fn hold(ledger: &Ledger, owner_id: &str, value: i64) -> String {
+    let request = pb::HoldPointsRequest {
+        request_id: new_id(),
+        owner_id: owner_id.to_owned(),
+        amount: Some(Amount {
+            unit_code: "points".to_owned(),
+            value,
+        }),
+        ..pb::HoldPointsRequest::default()
+    };
+    let held = ledger.holds().hold_points(ledger.call(request)).await;
+    held.expect("held").into_inner().hold.expect("a hold").hold_id
+}
+
+/// Gives back what was set aside.
+pub async fn release(ledger: &Ledger, hold_id: String) {
+    let request = pb::ReleaseHoldRequest {
+        request_id: new_id(),
+        hold_id,
+        ..pb::ReleaseHoldRequest::default()
+    };
+    let released = ledger.holds().release_hold(ledger.call(request)).await;
+    released.expect("released");
 }

@@ -223,3 +223,41 @@ fn away(error: &CallError) -> RewardsError {
     }
     RewardsError::Away(Peer::Ledger)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    fn refusal(code: Code, reason: ErrorReason) -> CallError {
+        CallError {
+            method: "/fealty.ledger.v1.HoldService/CaptureHold",
+            code,
+            reason: Some(reason),
+            message: String::new(),
+            metadata: BTreeMap::new(),
+            fields: Vec::new(),
+            attempt_count: 1,
+        }
+    }
+
+    /// What may have been done is not undone on the strength of it.
+    #[test]
+    fn only_an_answer_to_the_request_itself_is_for_good() {
+        let for_good = refused_for_good(refusal(Code::FailedPrecondition, ErrorReason::HoldNotOpen));
+        assert!(for_good.is_ok());
+        for (code, reason) in [
+            (Code::AlreadyExists, ErrorReason::RequestIdReused),
+            (Code::FailedPrecondition, ErrorReason::ProgramInactive),
+            (Code::FailedPrecondition, ErrorReason::StaffInactive),
+            (Code::Unavailable, ErrorReason::DependencyUnavailable),
+        ] {
+            let unknown = refused_for_good(refusal(code, reason));
+            assert!(
+                matches!(unknown, Err(RewardsError::Away(Peer::Ledger))),
+                "{reason:?}"
+            );
+        }
+    }
+}
