@@ -26,7 +26,8 @@ use sqlx::postgres::PgPool;
 
 use crate::refusal::{LedgerError, Refusal, Resource};
 use domain::{Consistency, LotsOf, OwnerBalance, UnitLot};
-use owed::{Debt, Owed};
+pub(crate) use owed::Debt;
+use owed::Owed;
 pub use redirect::AtLeast;
 pub(crate) use redirect::{AccountRead, Known, Redirect};
 use shared_reads::{Freshness, SharedReads};

@@ -7,6 +7,8 @@ use fealty_runtime::config::{AdminConfig, GrpcListenConfig, Secret};
 use fealty_service::config::{DatabaseConfig, PeerConfig, ports, violations_of};
 use serde::Deserialize;
 
+use crate::posting::config::PostingConfig;
+
 /// Where the ledger listens for calls.
 pub const LEDGER_PORT: u16 = ports::LEDGER;
 
@@ -29,6 +31,8 @@ pub struct LedgerConfig {
     pub pool: PoolConfig,
     /// The pool of the jobs' role, which also answers who calls.
     pub jobs_pool: PoolConfig,
+    /// How calls that change balances are gathered into commits.
+    pub posting: PostingConfig,
     /// Redis in front of the balances. Without a URL every balance is read from Postgres.
     pub cache: BalanceCacheConfig,
     /// Limits and deadlines of calls.
@@ -49,6 +53,7 @@ impl Default for LedgerConfig {
             ),
             pool: PoolConfig::default(),
             jobs_pool: PoolConfig::default(),
+            posting: PostingConfig::default(),
             cache: BalanceCacheConfig::default(),
             server: ServerConfig::default(),
             members: PeerConfig::default(),
@@ -63,9 +68,18 @@ impl LedgerConfig {
         violations_of([
             ("pool", self.pool.violations()),
             ("jobs_pool", self.jobs_pool.violations()),
+            ("posting", self.posting.violations()),
             ("cache", self.cache.violations()),
             ("server", self.server.problems()),
         ])
+    }
+
+    /// The pool of the lanes: a connection for each, that no other call can take.
+    pub(crate) fn lanes_pool(&self) -> PoolConfig {
+        PoolConfig {
+            size: self.posting.lanes,
+            ..self.pool.clone()
+        }
     }
 
     pub(crate) const fn database(&self) -> DatabaseConfig<'_> {

@@ -16,7 +16,7 @@ use sqlx::PgPool;
 use crate::posting::{Answer, Call, Posting};
 use crate::refusal::{LedgerError, Refusal, Resource};
 use domain::{HoldWork, OwnersHold};
-use room::Holding;
+pub use room::Holding;
 
 /// The use cases of holds.
 #[derive(Debug, Clone)]

@@ -32,14 +32,22 @@
 
 mod batch;
 mod books;
+mod call;
+mod commit;
+pub mod config;
 pub mod domain;
 pub mod grpc;
+mod lane;
 mod moves;
 mod post;
 mod room;
+mod rooms;
 mod storage;
 
+pub use call::{Answer, Call};
+pub use commit::TimeSource;
+pub use lane::Lane;
 pub(crate) use moves::Move;
-pub use post::{Answer, Call, Posting, TimeSource};
+pub use post::Posting;
 pub use room::{Moment, Plan, Posted, Room, is_remembered};
 pub(crate) use storage::{EntryRow, HoldRow, MovementRow, PinRow, find_states_in_tx};

@@ -208,9 +208,15 @@ pub enum LedgerError {
     /// The database, or the way to it.
     #[error(transparent)]
     Storage(#[from] StorageError),
-    /// The same, met by several callers who shared one read.
+    /// The same, met by several callers who shared one read or one commit.
     #[error(transparent)]
     SharedStorage(#[from] Arc<StorageError>),
+    /// More calls wait than may. Nothing was done.
+    #[error("too many calls wait")]
+    Full,
+    /// The process is at its hard end. Whether the call took effect, the next one with its request id tells.
+    #[error("the process ends")]
+    Ending,
 }
 
 impl From<Refusal> for LedgerError {
@@ -239,7 +245,7 @@ impl TransactError for LedgerError {
         match self {
             Self::Storage(error) => Some(error),
             Self::SharedStorage(error) => Some(error),
-            Self::Refused(_) => None,
+            Self::Refused(_) | Self::Full | Self::Ending => None,
         }
     }
 }

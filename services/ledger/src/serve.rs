@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use fealty_postgres::connect_lazy;
 use fealty_proto::events::v1::event_service_server::{EventServiceServer, SERVICE_NAME as EVENTS};
 use fealty_proto::ledger::v1::balance_service_server::{BalanceServiceServer, SERVICE_NAME as BALANCES};
 use fealty_proto::ledger::v1::earning_rule_service_server::{
@@ -32,7 +33,7 @@ use crate::events::TransactionEvents;
 use crate::holds::Holds;
 use crate::jobs;
 use crate::owners::Owners;
-use crate::posting::{Posting, TimeSource};
+use crate::posting::{Lane, Posting, TimeSource};
 use crate::purchases::Purchases;
 use crate::rules::Rules;
 use crate::transactions::Transactions;
@@ -40,6 +41,9 @@ use crate::units::Units;
 
 /// The service in logs, and what Postgres shows of its connections.
 const NAME: &str = "ledger";
+
+/// What Postgres shows of the lanes' connections.
+const LANES_NAME: &str = "ledger lanes";
 
 /// What the cache's keys would begin with if anybody were served before the database's own timeline is known.
 const TIMELINE_UNKNOWN: &str = "unknown";
@@ -67,12 +71,11 @@ impl Times {
 /// What the rooms are built on.
 struct Rooms {
     ground: Ground,
-    posting_time: TimeSource,
+    posting: Posting,
     cache: Arc<BalanceCache>,
     balances: Balances,
     access: AccessFollower,
     feed: EventFeed<TransactionEvents>,
-    feed_waker: FeedWaker,
 }
 
 /// Starts the service as tasks of the process.
@@ -98,13 +101,22 @@ pub fn serve_on(
         BalanceCache::try_new(&config.cache, TIMELINE_UNKNOWN).map_err(ServeError::settings("cache"))?;
     let cache = Arc::new(cache);
     let feed_waker = FeedWaker::default();
+    let balances = Balances::new(ground.service.clone(), Arc::clone(&cache), ground.clock.clone());
+    let lanes_pool = connect_lazy(config.database_url.expose(), LANES_NAME, &config.lanes_pool())?;
+    let waker = feed_waker.clone();
+    let (posting, lanes) = Posting::new(
+        lanes_pool,
+        times.posting,
+        balances.clone(),
+        waker,
+        &config.posting,
+    );
     let rooms = Rooms {
-        balances: Balances::new(ground.service.clone(), Arc::clone(&cache), ground.clock.clone()),
+        balances,
+        posting,
         access: AccessFollower::try_new(&ground, &config.members)?,
-        feed: EventFeed::new(TransactionEvents, &ground, feed_waker.clone()),
-        feed_waker,
+        feed: EventFeed::new(TransactionEvents, &ground, feed_waker),
         ground,
-        posting_time: times.posting,
         cache,
     };
     let health = rooms.ground.health([
@@ -120,6 +132,7 @@ pub fn serve_on(
     let events = EventServiceServer::new(rooms.feed.grpc(tasks.soft_shutdown()));
     let server = server_of(config, &rooms, &health, events)?;
     let serving = rooms.ground.serve(listeners, server, health, tasks)?;
+    spawn_lanes(lanes, tasks);
     spawn_jobs(rooms, tasks);
     Ok(serving)
 }
@@ -133,8 +146,7 @@ fn server_of(
     let clock = || rooms.ground.clock.clone();
     let service = || rooms.ground.service.clone();
     let balances = rooms.balances.clone();
-    let waker = rooms.feed_waker.clone();
-    let posting = Posting::new(service(), rooms.posting_time.clone(), balances.clone(), waker);
+    let posting = rooms.posting.clone();
     let owners = Owners::new(service(), posting.clone(), clock());
     let transactions = Transactions::new(service(), posting.clone(), clock());
     let units = Units::new(service(), clock());
@@ -154,6 +166,13 @@ fn server_of(
         .add_service(limited!(limits, UnitServiceServer::new(units)))
         .add_health(health.grpc_service())
         .build()
+}
+
+/// Lanes serve the calls, so they end after them.
+fn spawn_lanes(lanes: Vec<Lane>, tasks: &Tasks) {
+    for (number, lane) in lanes.into_iter().enumerate() {
+        tasks.spawn_attendant(format!("{NAME} lane {number}"), lane.run());
+    }
 }
 
 /// What runs beside the calls, once the schema is right and the cache speaks of this very database.

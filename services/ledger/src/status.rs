@@ -1,11 +1,19 @@
 //! The one table from what the rooms refuse to what a caller is told.
 
+use std::time::Duration;
+
 use fealty_proto::r#type::v1::ErrorReason;
 use fealty_rpc::errors::ApiError;
 use fealty_service::status::storage_status;
 use tonic::{Code, Status};
 
 use crate::refusal::{LedgerError, Refusal, Unsuitable};
+
+/// When there may be room again: after a dozen commits.
+const FULL_RETRY_AFTER: Duration = Duration::from_millis(200);
+
+/// What does not answer any more when the process ends.
+const OURSELVES: &str = "ledger";
 
 impl From<Refusal> for ApiError {
     fn from(refusal: Refusal) -> Self {
@@ -142,6 +150,8 @@ impl From<LedgerError> for ApiError {
             LedgerError::Refused(refusal) => refusal.into(),
             LedgerError::Storage(error) => storage_status(&error),
             LedgerError::SharedStorage(error) => storage_status(&error),
+            LedgerError::Full => Self::overloaded(FULL_RETRY_AFTER),
+            LedgerError::Ending => Self::dependency_unavailable(OURSELVES),
         }
     }
 }

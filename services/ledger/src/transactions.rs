@@ -15,7 +15,7 @@ use crate::posting::domain::Transaction;
 use crate::posting::{Answer, Call, Posting};
 use crate::refusal::{LedgerError, Refusal, Resource};
 use domain::{PointsWork, StatementOf};
-use room::Points;
+pub use room::Points;
 
 /// The use cases of transactions.
 #[derive(Debug, Clone)]

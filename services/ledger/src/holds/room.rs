@@ -14,10 +14,12 @@ use crate::refusal::Refusal;
 use crate::units;
 
 /// The room of holds. It writes nothing of its own: a hold is a part of its owner, whom the posting writes.
-pub(super) struct Holding;
+#[derive(Debug)]
+pub struct Holding;
 
 /// What settling needs.
-pub(super) enum Draft {
+#[derive(Debug)]
+pub enum Draft {
     /// The posting tells what became of that hold.
     Posted(HoldId),
     /// It stayed like that.
@@ -75,7 +77,7 @@ impl Room for Holding {
     async fn write_in_tx(
         _tx: &mut PgConnection,
         _program: ProgramId,
-        _rows: &[Hold],
+        _rows: Vec<Hold>,
     ) -> Result<(), StorageError> {
         Ok(())
     }

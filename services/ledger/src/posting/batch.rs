@@ -9,8 +9,8 @@ use chrono::{DateTime, Utc};
 use fealty_types::{LotId, OwnerId, TransactionId};
 
 use super::books::{Books, Closed};
+use super::call::{Answer, Call};
 use super::domain::{self, Barred, OwnerState, Transaction};
-use super::post::{Answer, Call};
 use super::room::{Moment, Plan, Posted, Room, is_remembered};
 use super::storage::{Earlier, EarlierRequest, NewTransaction, Outcome, OwnerChange};
 use crate::balances::domain::OwnerBalance;
@@ -73,6 +73,7 @@ impl<R: Room> Batch<R> {
     }
 
     fn answer(&mut self, call: &Call<R::Work>) -> Result<Answer, Refusal> {
+        self.books.trace_as(call.trace_parent.as_deref());
         if let Some(earlier) = self.earlier.requests.get(&call.request_id) {
             if earlier.command_hash != call.command_hash {
                 return Err(Refusal::RequestIdReused(call.request_id));
@@ -122,6 +123,7 @@ impl<R: Room> Batch<R> {
             outcome: Outcome::Refused,
             command_hash: Some(call.command_hash),
             answer: Some(message.clone()),
+            trace_parent: None,
         });
         message
     }
@@ -178,6 +180,7 @@ impl<R: Room> Batch<R> {
             outcome,
             command_hash: Some(call.command_hash),
             answer: Some(message.clone()),
+            trace_parent: None,
         });
         Ok(message)
     }

@@ -17,6 +17,7 @@ pub(super) struct Books {
     owners: HashMap<OwnerId, OwnerState>,
     transactions: Vec<NewTransaction>,
     touched: BTreeMap<OwnerId, Touched>,
+    trace_parent: Option<String>,
 }
 
 /// What was done to an owner so far.
@@ -43,7 +44,13 @@ impl Books {
             owners,
             transactions: Vec::new(),
             touched: BTreeMap::new(),
+            trace_parent: None,
         }
+    }
+
+    /// What is kept from now on belongs to that place in a trace.
+    pub(super) fn trace_as(&mut self, trace_parent: Option<&str>) {
+        self.trace_parent = trace_parent.map(str::to_owned);
     }
 
     /// An owner as they are by now; `None` if there is none.
@@ -98,7 +105,10 @@ impl Books {
 
     /// Keeps what was decided for the writes.
     pub(super) fn push(&mut self, new: NewTransaction) {
-        self.transactions.push(new);
+        self.transactions.push(NewTransaction {
+            trace_parent: self.trace_parent.clone(),
+            ..new
+        });
     }
 
     /// Keeps what no request is remembered by.
@@ -108,6 +118,7 @@ impl Books {
             outcome: Outcome::Posted,
             command_hash: None,
             answer: None,
+            trace_parent: None,
         });
     }
 

@@ -7,7 +7,7 @@ use tonic::metadata::MetadataMap;
 use tonic::{Code, Response, Status};
 use tonic_types::pb;
 
-use super::post::Answer;
+use super::call::Answer;
 use crate::refusal::Refusal;
 
 /// A refusal as a `google.rpc.Status`: stored as the answer, and sent byte for byte to every retry.

@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use fealty_postgres::StorageError;
 use fealty_types::{OwnerId, ProgramId};
 use sqlx::PgConnection;
+use tracing::Span;
 
 use super::books::Books;
 use super::domain::{self, Decision, OwnerState, Transaction};
@@ -42,6 +43,7 @@ impl Posting {
             .map(|owner| owner.last_time)
             .fold(self.now(postgres_now), DateTime::max);
         let mut books = Books::open(owners);
+        books.trace_as(fealty_telemetry::trace_parent(&Span::current()).as_deref());
         write_into(&mut books, what, at)?;
         let mut after = HashMap::with_capacity(owner_ids.len());
         for owner_id in owner_ids {

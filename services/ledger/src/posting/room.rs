@@ -41,7 +41,7 @@ pub trait Room: Sized + Send + Sync + 'static {
     fn write_in_tx(
         tx: &mut PgConnection,
         program: ProgramId,
-        rows: &[Self::Row],
+        rows: Vec<Self::Row>,
     ) -> impl Future<Output = Result<(), StorageError>> + Send;
 
     /// The response message, encoded: stored as the answer, and sent byte for byte to every retry.
@@ -71,6 +71,17 @@ pub struct Plan<D> {
     pub purchase_id: Option<PurchaseId>,
     /// What settling needs.
     pub draft: D,
+}
+
+impl<D> Plan<D> {
+    /// The same with another draft.
+    pub(super) fn map_draft<E>(self, map: impl FnOnce(D) -> E) -> Plan<E> {
+        Plan {
+            command: self.command,
+            purchase_id: self.purchase_id,
+            draft: map(self.draft),
+        }
+    }
 }
 
 /// A work that was decided and accepted.

@@ -85,7 +85,7 @@ impl Room for Recording {
     async fn write_in_tx(
         tx: &mut PgConnection,
         program: ProgramId,
-        rows: &[Purchase],
+        rows: Vec<Purchase>,
     ) -> Result<(), StorageError> {
         let purchases: Vec<&Purchase> = rows.iter().collect();
         storage::insert_purchases_in_tx(tx, program, &purchases).await

@@ -105,7 +105,7 @@ impl Room for Refunding {
     async fn write_in_tx(
         tx: &mut PgConnection,
         program: ProgramId,
-        rows: &[Refunded],
+        rows: Vec<Refunded>,
     ) -> Result<(), StorageError> {
         // Of a purchase that was refunded several times in the batch, the last form holds.
         let purchases: BTreeMap<PurchaseId, &Purchase> = rows

@@ -12,7 +12,8 @@ use crate::units;
 use crate::units::domain::UnitTerms;
 
 /// The room of credits and spends. They read the units and write nothing of their own: the transaction says it all.
-pub(super) struct Points;
+#[derive(Debug)]
+pub struct Points;
 
 impl Room for Points {
     type Work = PointsWork;
@@ -41,7 +42,7 @@ impl Room for Points {
     async fn write_in_tx(
         _tx: &mut PgConnection,
         _program: ProgramId,
-        _rows: &[()],
+        _rows: Vec<()>,
     ) -> Result<(), StorageError> {
         Ok(())
     }

@@ -2,7 +2,6 @@
 //! callers.
 
 use std::collections::BTreeMap;
-use std::future::Future;
 use std::time::Duration;
 
 use fealty_ledger::{LedgerConfig, MIGRATOR, SERVICE_DATABASE, Serving, Times, serve};
@@ -322,7 +321,7 @@ pub fn is_replayed<T>(response: &Response<T>) -> bool {
 }
 
 /// Asks again until something is true.
-pub async fn until<F: Future<Output = bool>>(what: &str, ask: impl Fn() -> F) {
+pub async fn until(what: &str, mut ask: impl AsyncFnMut() -> bool) {
     let begun = Instant::now();
     while !ask().await {
         assert!(begun.elapsed() < WAIT_MAX, "never: {what}");

@@ -12,8 +12,9 @@ use super::support::{Ledger, credit};
 /// Owners who are left in the midst of a call, each a little later than the one before.
 const LEFT_COUNT: u32 = 24;
 
-/// Takes the time to live from all that this test's ledger holds in the shared Redis.
-async fn keep_for_ever(ledger: &Ledger) {
+/// Waits until so many owners are in the shared Redis, and takes the time to live from all that this test's ledger holds
+/// there.
+async fn keep_for_ever(ledger: &Ledger, owners_count: usize) {
     let url = ledger.config.cache.url.clone().expect("a Redis");
     let client = redis::Client::open(url).expect("a URL");
     let mut connection = client
@@ -21,12 +22,16 @@ async fn keep_for_ever(ledger: &Ledger) {
         .await
         .expect("a connection");
     let pattern = format!("fealty:balance:*{}*", ledger.shop.program);
-    let keys: Vec<String> = redis::cmd("KEYS")
-        .arg(pattern)
-        .query_async(&mut connection)
-        .await
-        .expect("keys");
-    assert!(!keys.is_empty(), "the writes went through to the cache");
+    let mut keys: Vec<String> = Vec::new();
+    until("the writes went through to the cache", async || {
+        let found = redis::cmd("KEYS")
+            .arg(&pattern)
+            .query_async(&mut connection)
+            .await;
+        keys = found.expect("keys");
+        keys.len() >= owners_count
+    })
+    .await;
     for key in keys {
         redis::cmd("PERSIST")
             .arg(key)
@@ -51,7 +56,7 @@ async fn what_was_committed_while_redis_was_away_is_shown_soon_after_it_came_bac
     for owner in [&one, &other] {
         ledger.give(owner, 1).await;
     }
-    keep_for_ever(&ledger).await;
+    keep_for_ever(&ledger, 2).await;
     proxy.cut();
     for _ in 0..5 {
         for owner in [&one, &other] {
@@ -73,7 +78,7 @@ async fn what_was_committed_without_an_answer_is_shown_soon() {
     let replica = ledger.replica_by_postgres(&url).await;
     let owner = ledger.open_owner().await;
     ledger.give(&owner, 1).await;
-    keep_for_ever(&ledger).await;
+    keep_for_ever(&ledger, 1).await;
     proxy.lose_answer_to(b"COMMIT");
     assert_eq!(replica.give(&owner, 1).await, 2);
     until("repaired", async || shown(&ledger, &owner, None).await == 2).await;
@@ -88,7 +93,7 @@ async fn what_was_committed_for_a_caller_who_went_away_is_shown_soon() {
         ledger.give(&owner, 1).await;
         owners.push(owner);
     }
-    keep_for_ever(&ledger).await;
+    keep_for_ever(&ledger, owners.len()).await;
     for (owner, place) in owners.iter().zip(0..) {
         let call = ledger.credit(credit(owner, "points", 1));
         // Left before, in and after the commit.

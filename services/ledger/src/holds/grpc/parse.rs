@@ -52,6 +52,7 @@ pub(super) fn hold(caller: &Caller, message: &pb::HoldPointsRequest) -> Result<C
             actor: caller.actor(),
             reason: reason?,
             occur_time: None,
+            trace_parent: None,
             work: HoldWork::Hold {
                 unit_code,
                 value,
@@ -97,6 +98,7 @@ impl Ending {
             actor: self.actor,
             reason: self.reason,
             occur_time: None,
+            trace_parent: None,
             work: self.work,
         }
     }

@@ -40,7 +40,7 @@ impl Room for Plain {
         posted.transaction.version
     }
 
-    async fn write_in_tx(_: &mut PgConnection, _: ProgramId, _: &[Version]) -> Result<(), StorageError> {
+    async fn write_in_tx(_: &mut PgConnection, _: ProgramId, _: Vec<Version>) -> Result<(), StorageError> {
         Ok(())
     }
 
@@ -283,6 +283,7 @@ fn call(request: u128, owner: u128, receipt: Option<u8>, command: Command) -> Ca
         actor: "key:test".to_owned(),
         reason: String::new(),
         occur_time: None,
+        trace_parent: None,
         work: command,
     }
 }

@@ -10,7 +10,6 @@ use fealty_postgres::StorageError;
 use fealty_types::{OwnerId, ProgramId, RequestId, UnitCode, Version};
 use sqlx::PgConnection;
 use sqlx::types::Json;
-use tracing::Span;
 use uuid::Uuid;
 
 use super::holds::upsert_holds_in_tx;
@@ -28,6 +27,8 @@ pub(crate) struct NewTransaction {
     pub(crate) command_hash: Option<[u8; 32]>,
     /// What the caller is told; none for what time does by itself.
     pub(crate) answer: Option<Vec<u8>>,
+    /// Where in which trace it was decided; filled in by the books.
+    pub(crate) trace_parent: Option<String>,
 }
 
 /// What came of a call.
@@ -216,14 +217,14 @@ async fn insert_transactions_in_tx(
                   u.receipt_id, u.purchase_id, u.money_minor, u.currency_code, u.entries, u.lot_movements,
                   string_to_array(u.unit_codes, ' '), u.actor, u.reason, u.occur_time, u.record_time, u.answer,
                   u.unchanged, u.on_behalf_of, u.feed_xid::text::xid8,
-                  CASE WHEN u.feed_xid IS NOT NULL THEN $24::text END
+                  CASE WHEN u.feed_xid IS NOT NULL THEN u.trace_parent END
            FROM program p, unnest($2::uuid[], $3::uuid[], $4::bigint[], $5::text[], $6::uuid[], $7::bytea[],
                                   $8::text[], $9::text[], $10::uuid[], $11::bigint[], $12::text[], $13::jsonb[],
                                   $14::jsonb[], $15::text[], $16::text[], $17::text[], $18::timestamptz[],
-                                  $19::timestamptz[], $20::bytea[], $21::boolean[], $22::uuid[], $23::bigint[])
+                                  $19::timestamptz[], $20::bytea[], $21::boolean[], $22::uuid[], $23::bigint[], $24::text[])
                 AS u (transaction_id, owner_id, version, kind, request_id, command_hash, source, receipt_id,
                       purchase_id, money_minor, currency_code, entries, lot_movements, unit_codes, actor, reason,
-                      occur_time, record_time, answer, unchanged, on_behalf_of, feed_xid)
+                      occur_time, record_time, answer, unchanged, on_behalf_of, feed_xid, trace_parent)
            WHERE p.program = $1 ORDER BY u.transaction_id"#,
         program.as_uuid(),
         &columns.transaction_ids,
@@ -248,7 +249,7 @@ async fn insert_transactions_in_tx(
         &columns.unchanged,
         &columns.on_behalf_of as &[Option<Uuid>],
         &columns.feed_xids as &[Option<i64>],
-        fealty_telemetry::trace_parent(&Span::current()),
+        &columns.trace_parents as &[Option<String>],
     )
     .execute(tx)
     .await?;
@@ -281,6 +282,7 @@ struct Columns {
     unchanged: Vec<bool>,
     on_behalf_of: Vec<Option<Uuid>>,
     feed_xids: Vec<Option<i64>>,
+    trace_parents: Vec<Option<String>>,
 }
 
 impl Columns {
@@ -327,6 +329,7 @@ impl Columns {
         self.occur_times.push(it.occur_time);
         self.record_times.push(it.record_time);
         self.answers.push(new.answer.clone());
+        self.trace_parents.push(new.trace_parent.clone());
     }
 }
 

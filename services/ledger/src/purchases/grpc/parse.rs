@@ -58,6 +58,7 @@ pub(super) fn record(
             actor: caller.actor(),
             reason: String::new(),
             occur_time: occur_time?,
+            trace_parent: None,
             work: NewPurchase {
                 money,
                 program_currency: program.currency,
@@ -105,6 +106,7 @@ impl RefundCall {
             actor: self.actor,
             reason: self.reason,
             occur_time: self.occur_time,
+            trace_parent: None,
             work: self.work,
         }
     }

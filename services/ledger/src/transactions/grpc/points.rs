@@ -160,6 +160,7 @@ impl Parsed {
             actor,
             reason: self.reason,
             occur_time: self.occur_time,
+            trace_parent: None,
             work: PointsWork {
                 unit_code,
                 value,

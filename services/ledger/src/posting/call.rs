@@ -1,0 +1,94 @@
+//! A call that changes balances, and what it is answered.
+
+use chrono::{DateTime, Utc};
+use fealty_types::{Money, OwnerId, RequestId, Version};
+
+use super::domain::{Transaction, TransactionKind};
+use super::room::Moment;
+
+/// A call that changes an owner's balances, parsed.
+#[derive(Debug, Clone)]
+pub struct Call<W> {
+    /// The attempt.
+    pub request_id: RequestId,
+    /// Of the command: another one under the same id is refused.
+    pub command_hash: [u8; 32],
+    /// Whose balances.
+    pub owner_id: OwnerId,
+    /// What kind of transaction it makes.
+    pub kind: TransactionKind,
+    /// System in which it happened.
+    pub source: String,
+    /// That system's own number for it: recorded once.
+    pub receipt_id: Option<String>,
+    /// The money of a purchase or refund.
+    pub money: Option<Money>,
+    /// Who asks.
+    pub actor: String,
+    /// Why.
+    pub reason: String,
+    /// When it happened; now if the caller does not say.
+    pub occur_time: Option<DateTime<Utc>>,
+    /// Where in which trace it came, if that is recorded: what follows from it belongs there. Filled in when it is posted.
+    pub trace_parent: Option<String>,
+    /// What only the call's room knows.
+    pub work: W,
+}
+
+impl<W> Call<W> {
+    /// The same with another work.
+    pub(super) fn map_work<V>(self, map: impl FnOnce(W) -> V) -> Call<V> {
+        Call {
+            request_id: self.request_id,
+            command_hash: self.command_hash,
+            owner_id: self.owner_id,
+            kind: self.kind,
+            source: self.source,
+            receipt_id: self.receipt_id,
+            money: self.money,
+            actor: self.actor,
+            reason: self.reason,
+            occur_time: self.occur_time,
+            trace_parent: self.trace_parent,
+            work: map(self.work),
+        }
+    }
+
+    /// Source and number of its receipt.
+    pub(super) fn receipt(&self) -> Option<(String, String)> {
+        Some((self.source.clone(), self.receipt_id.clone()?))
+    }
+
+    /// What it will be recorded as, but for what is decided.
+    pub(super) fn transaction(&self, moment: &Moment, account_owner_id: OwnerId) -> Transaction {
+        Transaction {
+            transaction_id: moment.transaction_id,
+            owner_id: account_owner_id,
+            on_behalf_of: Some(self.owner_id).filter(|named| *named != account_owner_id),
+            version: Version::ZERO,
+            kind: self.kind,
+            entries: Vec::new(),
+            lot_movements: Vec::new(),
+            source: self.source.clone(),
+            receipt_id: self.receipt_id.clone(),
+            purchase_id: None,
+            money: self.money,
+            actor: self.actor.clone(),
+            reason: self.reason.clone(),
+            request_id: Some(self.request_id),
+            occur_time: moment.occur_time,
+            record_time: moment.record_time,
+        }
+    }
+}
+
+/// What a call is answered, now or when it came first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// Whether it was accepted: then the message is the method's response, else a `google.rpc.Status`.
+    pub accepted: bool,
+    /// Whether it was given before.
+    pub replayed: bool,
+    /// The message, encoded.
+    pub message: Vec<u8>,
+}

@@ -1,0 +1,351 @@
+//! A lane: commits together whatever came while its last commit was in flight.
+//!
+//! No timer gathers calls: an idle lane serves a lone call at once, and load makes batches grow. A lane has one
+//! connection and serves one batch after the other, so an owner, whose calls always come to the same lane of a replica,
+//! waits for nobody's locks but other replicas'.
+//!
+//! What fails is told apart by whose fault it is. The storage's (no connection, no room, going down) is everybody's, at
+//! once. What is about values (a net that another replica filled, a row that cannot be read, a bug) may be one call's
+//! fault alone: then the calls run one by one, so that only that one fails, and who lost a race finds its answer.
+
+mod metrics;
+mod queue;
+
+use std::collections::HashSet;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+
+use fealty_postgres::{Failure, StorageError};
+use fealty_service::events::FeedWaker;
+use fealty_types::{OwnerId, ProgramId};
+use futures::FutureExt as _;
+use tokio::sync::{mpsc, oneshot};
+use tracing::{Instrument, Span};
+
+use super::call::{Answer, Call};
+use super::commit::{Committed, Committer};
+use super::config::PostingConfig;
+use super::rooms::Work;
+use crate::balances::{Balances, Debt, Known};
+use crate::refusal::Refusal;
+use queue::Queue;
+
+/// Batches whose balances wait for Redis. Redis is faster than commits; when it is not, the rest is owed to it.
+const PUTS_WAITING_MAX: usize = 64;
+
+/// What a call's caller is told.
+pub(super) type Outcome = Result<Result<Answer, Refusal>, Arc<StorageError>>;
+
+/// A call that waits for its lane.
+#[derive(Debug)]
+struct Waiting {
+    call: Call<Work>,
+    answer: oneshot::Sender<Outcome>,
+    /// Of the caller's call.
+    span: Span,
+}
+
+/// The way into a lane.
+#[derive(Debug, Clone)]
+pub(super) struct LaneEntry {
+    queue: Arc<Queue<Waiting>>,
+}
+
+/// A lane, until somebody runs it.
+#[derive(Debug)]
+pub struct Lane {
+    queue: Arc<Queue<Waiting>>,
+    committer: Committer,
+    balances: Balances,
+    feed: FeedWaker,
+    puts: (mpsc::Sender<Put>, mpsc::Receiver<Put>),
+    batch_calls_max: usize,
+}
+
+/// What was committed, on its way to Redis.
+#[derive(Debug)]
+struct Put {
+    program: ProgramId,
+    known: Vec<Known>,
+    debt: Debt,
+}
+
+impl LaneEntry {
+    /// Lets a call wait for its turn; the answer comes by the channel. `None` when the lane is full.
+    pub(super) fn try_push(
+        &self,
+        program: ProgramId,
+        call: Call<Work>,
+    ) -> Option<oneshot::Receiver<Outcome>> {
+        let (answer, answered) = oneshot::channel();
+        let waiting = Waiting {
+            call,
+            answer,
+            span: Span::current(),
+        };
+        let pushed = self.queue.try_push(program, waiting);
+        metrics::arrived(pushed.is_ok());
+        pushed.is_ok().then_some(answered)
+    }
+}
+
+impl Lane {
+    pub(super) fn new(
+        committer: Committer,
+        balances: Balances,
+        feed: FeedWaker,
+        config: &PostingConfig,
+    ) -> Self {
+        Self {
+            queue: Arc::new(Queue::new(config.queue_calls_max)),
+            committer,
+            balances,
+            feed,
+            puts: mpsc::channel(PUTS_WAITING_MAX),
+            batch_calls_max: config.batch_calls_max,
+        }
+    }
+
+    pub(super) fn entry(&self) -> LaneEntry {
+        LaneEntry {
+            queue: Arc::clone(&self.queue),
+        }
+    }
+
+    /// Serves calls for ever.
+    pub async fn run(self) {
+        let (putting, puts) = self.puts;
+        let lane = Running {
+            queue: self.queue,
+            committer: self.committer,
+            balances: self.balances.clone(),
+            feed: self.feed,
+            putting,
+            batch_calls_max: self.batch_calls_max,
+        };
+        tokio::join!(lane.post(), put(self.balances, puts));
+    }
+}
+
+/// Callers do not wait for Redis: what they are shown says which version it is, and who needs it asks for it.
+async fn put(balances: Balances, mut puts: mpsc::Receiver<Put>) {
+    while let Some(Put { program, known, debt }) = puts.recv().await {
+        balances.write_through(program, &known, debt).await;
+    }
+}
+
+struct Running {
+    queue: Arc<Queue<Waiting>>,
+    committer: Committer,
+    balances: Balances,
+    feed: FeedWaker,
+    putting: mpsc::Sender<Put>,
+    batch_calls_max: usize,
+}
+
+impl Running {
+    async fn post(self) {
+        let mut size = BatchSize::new(self.batch_calls_max);
+        loop {
+            let (program, mut waiting) = self.queue.take(size.get()).await;
+            // Whoever has gone away before the decision has asked for nothing.
+            waiting.retain(|waiting| !waiting.answer.is_closed());
+            metrics::taken(waiting.len(), self.queue.count());
+            if !waiting.is_empty() {
+                let outcome = self.serve(program, waiting).await;
+                size.learn(outcome);
+            }
+        }
+    }
+
+    /// Serves a batch, and answers everybody in it.
+    async fn serve(&self, program: ProgramId, waiting: Vec<Waiting>) -> BatchOutcome {
+        let span = span_of(&waiting);
+        let (calls, answers): (Vec<_>, Vec<_>) = waiting.into_iter().map(|it| (it.call, it.answer)).unzip();
+        self.serve_calls(program, calls, answers).instrument(span).await
+    }
+
+    async fn serve_calls(
+        &self,
+        program: ProgramId,
+        calls: Vec<Call<Work>>,
+        answers: Vec<oneshot::Sender<Outcome>>,
+    ) -> BatchOutcome {
+        let error = match self.commit(program, &calls).await {
+            Ok(outcomes) => {
+                send_all(answers, outcomes);
+                return BatchOutcome::Committed;
+            }
+            Err(error) => error,
+        };
+        if calls.len() > 1 && may_be_one_calls_fault(&error) {
+            tracing::warn!(%error, calls_count = calls.len(), "a batch failed: its calls run one by one");
+            for (call, answer) in calls.into_iter().zip(answers) {
+                let outcome = self.commit(program, std::slice::from_ref(&call)).await;
+                let outcome = outcome.map(|mut outcomes| outcomes.pop().expect("one answer per call"));
+                let _ = answer.send(outcome.map_err(Arc::new));
+            }
+            return BatchOutcome::Committed;
+        }
+        let took_too_long = matches!(error, StorageError::LimitExceeded { .. });
+        let error = Arc::new(error);
+        for answer in answers {
+            let _ = answer.send(Err(Arc::clone(&error)));
+        }
+        if took_too_long {
+            BatchOutcome::TookTooLong
+        } else {
+            BatchOutcome::Failed
+        }
+    }
+
+    /// Commits calls, and sends what came of it on its way.
+    async fn commit(
+        &self,
+        program: ProgramId,
+        calls: &[Call<Work>],
+    ) -> Result<Vec<Result<Answer, Refusal>>, StorageError> {
+        let mut debt = self.balances.owe(program, calls.iter().map(|call| call.owner_id));
+        let committed = AssertUnwindSafe(self.committer.commit(program, calls)).catch_unwind();
+        let committed = committed.await.unwrap_or_else(|_panic| {
+            // The process's panic hook has told where.
+            Err(StorageError::corrupt("posting", "deciding it panicked"))
+        });
+        let Committed { answers, balances } = committed?;
+        self.feed.wake();
+        let known: Vec<Known> = balances.into_iter().map(Known::Balance).collect();
+        debt.committed(changed(calls, &answers, &known));
+        // Where there is no room, the debt is dropped here, and stays owed.
+        let _ = self.putting.try_send(Put { program, known, debt });
+        Ok(answers)
+    }
+}
+
+/// A lone call's batch is a part of its trace; one of many belongs to all of theirs.
+fn span_of(waiting: &[Waiting]) -> Span {
+    if let [lone] = waiting {
+        return lone.span.clone();
+    }
+    let span =
+        tracing::info_span!(parent: None, "batch", otel.name = "posting batch", calls_count = waiting.len());
+    for waiting in waiting {
+        span.follows_from(&waiting.span);
+    }
+    span
+}
+
+fn send_all(answers: Vec<oneshot::Sender<Outcome>>, outcomes: Vec<Result<Answer, Refusal>>) {
+    for (answer, outcome) in answers.into_iter().zip(outcomes) {
+        // Whoever has gone away asks again by the same id.
+        let _ = answer.send(Ok(outcome));
+    }
+}
+
+/// Whether the calls of a batch that failed so may do better one by one.
+fn may_be_one_calls_fault(error: &StorageError) -> bool {
+    match error.failure() {
+        Failure::UniqueViolation(_)
+        | Failure::ForeignKeyViolation(_)
+        | Failure::CheckViolation(_)
+        | Failure::DataError
+        | Failure::Fenced
+        | Failure::Other => true,
+        // Of the others or of time: each call would meet it again, one after the other.
+        Failure::Serialization
+        | Failure::Deadlock
+        | Failure::Resources
+        | Failure::Connection
+        | Failure::Timeout => false,
+    }
+}
+
+/// Whose balances have changed. Also by what is replayed: the answer to COMMIT may have been lost, and then this is the
+/// first to know of it, with no balances to put.
+fn changed<W>(calls: &[Call<W>], answers: &[Result<Answer, Refusal>], known: &[Known]) -> HashSet<OwnerId> {
+    let replayed = |answer: &Result<Answer, Refusal>| {
+        let answer = answer.as_ref();
+        answer.is_ok_and(|answer| answer.accepted && answer.replayed)
+    };
+    let replayed = calls
+        .iter()
+        .zip(answers)
+        .filter(|(_, answer)| replayed(answer))
+        .map(|(call, _)| call.owner_id);
+    known.iter().map(Known::owner_id).chain(replayed).collect()
+}
+
+/// How a batch ended, as far as its size is concerned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum BatchOutcome {
+    Committed,
+    Failed,
+    TookTooLong,
+}
+
+/// How many calls a batch may have: as many as allowed, and fewer where so many do not end within a transaction's time.
+#[derive(Debug)]
+struct BatchSize {
+    now: usize,
+    max: usize,
+}
+
+impl BatchSize {
+    const fn new(max: usize) -> Self {
+        Self { now: max, max }
+    }
+
+    const fn get(&self) -> usize {
+        self.now
+    }
+
+    /// Halves after a batch that took too long, and grows back by one with each that did not.
+    fn learn(&mut self, outcome: BatchOutcome) {
+        match outcome {
+            BatchOutcome::Committed => self.now = (self.now + 1).min(self.max),
+            BatchOutcome::Failed => {}
+            BatchOutcome::TookTooLong => {
+                self.now = (self.now / 2).max(1);
+                tracing::warn!(
+                    batch_calls_max = self.now,
+                    "a batch took too long: smaller ones from now on"
+                );
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn batches_that_take_too_long_shrink_and_grow_back() {
+        let mut size = BatchSize::new(256);
+        size.learn(BatchOutcome::TookTooLong);
+        assert_eq!(size.get(), 128);
+        size.learn(BatchOutcome::Failed);
+        assert_eq!(size.get(), 128);
+        for _ in 0..9 {
+            size.learn(BatchOutcome::TookTooLong);
+        }
+        assert_eq!(size.get(), 1);
+        for _ in 0..300 {
+            size.learn(BatchOutcome::Committed);
+        }
+        assert_eq!(size.get(), 256);
+    }
+
+    #[test]
+    fn only_what_is_about_values_runs_one_by_one() {
+        assert!(may_be_one_calls_fault(&StorageError::corrupt(
+            "lot",
+            "a column is missing"
+        )));
+        let late = StorageError::LimitExceeded {
+            transaction: "posting",
+        };
+        assert!(!may_be_one_calls_fault(&late));
+        let full = StorageError::from(sqlx::Error::PoolTimedOut);
+        assert!(!may_be_one_calls_fault(&full));
+    }
+}
