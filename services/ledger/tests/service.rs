@@ -11,6 +11,7 @@ mod service {
     mod holds;
     mod households;
     mod idempotency;
+    mod lanes;
     mod lost_writes;
     mod merges;
     mod messages;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use fealty_ledger::posting::TimeSource;
+use fealty_ledger::posting::config::PostingConfig;
 use fealty_ledger::{LedgerConfig, ServeError, Times, serve};
 use fealty_postgres::testing::TestDatabase;
 use fealty_proto::ledger::v1 as pb;
@@ -35,6 +36,8 @@ pub struct Setting {
     pub clock: Option<ManualClock>,
     /// Where Redis is, in place of the test's own.
     pub redis: Redis,
+    /// How postings are gathered.
+    pub posting: PostingConfig,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -81,6 +84,7 @@ impl Ledger {
         let mut config = harness::config(&database).await;
         // A machine that runs all tests at once is slow.
         config.pool.acquire_timeout_ms = 20_000;
+        config.posting = setting.posting;
         config.cache.url = match setting.redis {
             Redis::Running => config.cache.url,
             Redis::Absent => None,
