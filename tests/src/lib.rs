@@ -5,13 +5,13 @@
 
 pub mod bounded;
 pub mod database;
-pub mod health;
 pub mod killed;
 pub mod offers;
-pub mod process;
 pub mod python;
 pub mod raw;
 pub mod replica;
 pub mod shop;
 pub mod shop_year;
 pub mod suite;
+
+pub use fealty_testing::{health, process};

@@ -75,3 +75,5 @@ pub mod ground;
 pub mod jobs;
 pub mod positions;
 pub mod status;
+#[cfg(feature = "testing")]
+pub mod testing;

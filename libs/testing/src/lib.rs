@@ -1,7 +1,11 @@
-//! What tests across the suite stand on: real Postgres and Redis, found, installed or started by themselves.
+//! What tests across the suite stand on: real Postgres and Redis, found, installed or started by themselves, and
+//! processes that never outlive their test.
 
+pub mod health;
+pub mod leash;
+pub mod process;
 pub mod proxy;
 pub mod servers;
 
 pub use proxy::Proxy;
-pub use servers::{TestServers, servers};
+pub use servers::{TestServers, durable_servers, servers};

@@ -5,6 +5,7 @@
 //! Tests are never skipped: without servers they fail, and say how to get some.
 
 use std::env;
+use std::path::Path;
 
 use fealty_local::{DataDir, Durability, Install, LocalServers, Options, Report};
 use tokio::sync::OnceCell;
@@ -25,6 +26,12 @@ impl TestServers {
         self.servers.postgres_admin_url()
     }
 
+    /// The folder in which the private ones keep their data.
+    #[must_use]
+    pub fn data_dir(&self) -> &Path {
+        self.servers.data_dir()
+    }
+
     /// Redis, shared by all tests of the process: keep keys apart by prefix or by database.
     #[must_use]
     pub fn redis_url(&self) -> &str {
@@ -39,7 +46,7 @@ impl TestServers {
 /// When there are no servers and no leave to install some, with every way to get them.
 pub async fn servers() -> &'static TestServers {
     let started = SERVERS.get_or_init(|| async {
-        let servers = fealty_local::start(options())
+        let servers = fealty_local::start(options(Durability::Fast))
             .await
             .map_err(|error| error.to_string())?;
         Ok(TestServers { servers })
@@ -50,11 +57,17 @@ pub async fn servers() -> &'static TestServers {
     }
 }
 
-fn options() -> Options {
+/// Servers that flush what they confirm, as a shop's do, for what is measured. They stop when this is dropped.
+pub async fn durable_servers() -> Result<TestServers, fealty_local::Error> {
+    let servers = fealty_local::start(options(Durability::Durable)).await?;
+    Ok(TestServers { servers })
+}
+
+fn options(durability: Durability) -> Options {
     let mut options = Options::new(DataDir::Ephemeral);
     options.postgres_url = setting("FEALTY_TEST_POSTGRES_URL");
     options.redis_url = setting("FEALTY_TEST_REDIS_URL");
-    options.durability = Durability::Fast;
+    options.durability = durability;
     options.report = Report::new(|sentence| eprintln!("{sentence}"));
     if setting("FEALTY_INSTALL").is_some_and(|value| value == "1") {
         options.install = Install::Yes;

@@ -16,11 +16,11 @@ use fealty_proto::ledger::v1::owner_service_client::OwnerServiceClient;
 use fealty_proto::ledger::v1::purchase_service_client::PurchaseServiceClient;
 use fealty_proto::ledger::v1::transaction_service_client::TransactionServiceClient;
 use fealty_proto::ledger::v1::unit_service_client::UnitServiceClient;
-use fealty_rpc::access::ApiKeySecret;
 use fealty_rpc::replayed::REPLAYED_HEADER;
 use fealty_runtime::config::{DrainConfig, Secret};
 use fealty_runtime::{Outcome, Process, Tasks};
-use fealty_types::{ApiKeyId, ProgramId, SystemClock};
+use fealty_service::testing;
+use fealty_types::{ProgramId, SystemClock};
 use sqlx::AssertSqlSafe;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
@@ -272,37 +272,18 @@ pub fn with_key<T>(key: &str, message: T) -> Request<T> {
 
 /// A program with a key for everything, as the feed would bring them.
 pub async fn plant_program(database: &TestDatabase, time_zone: &str, currency_code: &str) -> Caller {
-    let program = ProgramId::generate(&SystemClock);
-    sqlx::query(
-        "INSERT INTO program (program, time_zone, currency_code, active, sequence) VALUES ($1, $2, $3, true, 1)",
-    )
-    .bind(program.as_uuid())
-    .bind(time_zone)
-    .bind(currency_code)
-    .execute(&database.jobs)
-    .await
-    .expect("a program");
+    let program = testing::plant_program(&database.jobs, time_zone, currency_code)
+        .await
+        .expect("a program");
     let key = plant_key(database, program, &ALL_SCOPES).await;
     Caller { program, key }
 }
 
 /// One more key of a program.
 pub async fn plant_key(database: &TestDatabase, program: ProgramId, scopes: &[Scope]) -> String {
-    let key = ApiKeySecret::generate(&mut rand::rng());
-    let scopes: Vec<i32> = scopes.iter().map(|scope| i32::from(*scope)).collect();
-    sqlx::query(
-        "INSERT INTO api_key (program, api_key_id, short_id, secret_sha256, scopes, sequence) \
-         VALUES ($1, $2, $3, $4, $5, 1)",
-    )
-    .bind(program.as_uuid())
-    .bind(ApiKeyId::generate(&SystemClock).as_uuid())
-    .bind(key.short_id())
-    .bind(key.secret_sha256().to_vec())
-    .bind(scopes)
-    .execute(&database.jobs)
-    .await
-    .expect("a key");
-    key.expose().to_owned()
+    testing::plant_key(&database.jobs, program, scopes)
+        .await
+        .expect("a key")
 }
 
 pub fn new_id() -> String {

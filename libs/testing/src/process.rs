@@ -10,8 +10,7 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-/// Tells the binary under test to end with its standard input, and which folder to remove then (may be empty).
-pub const LEASH_VARIABLE: &str = "FEALTY_TEST_LEASH";
+use crate::leash;
 
 /// How often it is looked whether a process has ended.
 const POLL_INTERVAL: Duration = Duration::from_millis(10);
@@ -53,7 +52,7 @@ impl Process {
     #[must_use]
     pub fn start(name: &str, mut command: Command, folder: Option<&Path>) -> Self {
         command
-            .env(LEASH_VARIABLE, folder.unwrap_or_else(|| Path::new("")))
+            .env(leash::VARIABLE, folder.unwrap_or_else(|| Path::new("")))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());

@@ -1,0 +1,22 @@
+//! The ledger against the usual design, against Postgres's own benchmark, and against a call that does nothing.
+
+mod ledger {
+    pub mod post_1024;
+    pub mod post_64;
+    pub mod ten_owners;
+}
+
+use std::process::ExitCode;
+
+use fealty_bench::Rows;
+
+/// In the order in which they run.
+const ROWS: &[Rows] = &[
+    ledger::post_64::ROWS,
+    ledger::post_1024::ROWS,
+    ledger::ten_owners::ROWS,
+];
+
+fn main() -> ExitCode {
+    fealty_bench::run(ROWS)
+}
