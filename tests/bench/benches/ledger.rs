@@ -1,8 +1,14 @@
 //! The ledger against the usual design, against Postgres's own benchmark, and against a call that does nothing.
 
 mod ledger {
+    pub mod balance;
+    pub mod growth;
+    pub mod hold;
+    pub mod memory;
+    pub mod mixed;
     pub mod post_1024;
     pub mod post_64;
+    pub mod spend;
     pub mod ten_owners;
 }
 
@@ -15,6 +21,12 @@ const ROWS: &[Rows] = &[
     ledger::post_64::ROWS,
     ledger::post_1024::ROWS,
     ledger::ten_owners::ROWS,
+    ledger::spend::ROWS,
+    ledger::hold::ROWS,
+    ledger::balance::ROWS,
+    ledger::mixed::ROWS,
+    ledger::growth::ROWS,
+    ledger::memory::ROWS,
 ];
 
 fn main() -> ExitCode {

@@ -6,7 +6,7 @@ use sqlx::{Connection as _, Executor as _, PgConnection};
 use tokio::sync::OnceCell;
 use uuid::Uuid;
 
-use crate::callers::{Poster, Reader};
+use crate::callers::{Errand, Errands, Members};
 use crate::child::Child;
 use crate::connections::Connections;
 use crate::ground::Ground;
@@ -49,7 +49,8 @@ impl Baselines {
         for pool_size in POOL_SIZES {
             let child = self.start(ground, pool_size).await?;
             let connections = Connections::to(child.url(), &ground.key, in_flight)?;
-            let poster = |number| Poster::new(&connections, number, members);
+            let members = Members::at_random(members);
+            let poster = |number| Errands::new(&connections, number, (&members, Errand::Post));
             let measured = closed_loop(in_flight, round, poster).await;
             eprintln!(
                 "  (a) pool of {pool_size}: {:.0}/s, {} refused",
@@ -78,7 +79,8 @@ impl Baselines {
     ) -> anyhow::Result<Baseline> {
         let child = self.start(ground, POOL_SIZES[0]).await?;
         let connections = Connections::to(child.url(), &ground.key, in_flight)?;
-        let reader = |number| Reader::new(&connections, number, &ground.members);
+        let members = Members::at_random(&ground.members);
+        let reader = |number| Errands::new(&connections, number, (&members, Errand::Read));
         let measured = closed_loop(in_flight, round, reader).await;
         Ok(Baseline {
             name: "(c) empty call".to_owned(),

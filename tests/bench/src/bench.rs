@@ -8,7 +8,7 @@ use fealty_testing::TestServers;
 use tokio::sync::{Mutex, OnceCell};
 
 use crate::baselines::Baselines;
-use crate::callers::Poster;
+use crate::callers::{Errand, Errands, Members};
 use crate::ground::Ground;
 use crate::load::{Measured, closed_loop};
 use crate::options::{Options, Round};
@@ -75,16 +75,32 @@ impl Bench {
             return Ok(measured.clone());
         }
         let ground = self.ground().await?;
-        let measured = self.post_to(&ground.members, in_flight).await?;
+        let measured = self.run(&ground.members, Errand::Post, in_flight).await?;
         known.insert(in_flight, measured.clone());
         Ok(measured)
     }
 
-    /// Posts to these members.
-    pub async fn post_to(&self, members: &Arc<[String]>, in_flight: usize) -> anyhow::Result<Measured> {
+    /// Runs an errand for these members at random, so many in flight.
+    pub async fn run(
+        &self,
+        members: &Arc<[String]>,
+        errand: Errand,
+        in_flight: usize,
+    ) -> anyhow::Result<Measured> {
+        self.run_for(&Members::at_random(members), errand, (in_flight, self.round()))
+            .await
+    }
+
+    /// The same for members as they are given, and a round of its own.
+    pub async fn run_for(
+        &self,
+        members: &Members,
+        errand: Errand,
+        (in_flight, round): (usize, Round),
+    ) -> anyhow::Result<Measured> {
         let connections = self.ground().await?.connections(in_flight)?;
-        let poster = |number| Poster::new(&connections, number, members);
-        Ok(closed_loop(in_flight, self.round(), poster).await)
+        let caller = |number| Errands::new(&connections, number, (members, errand));
+        Ok(closed_loop(in_flight, round, caller).await)
     }
 
     /// The same as a baseline of others.

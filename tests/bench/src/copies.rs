@@ -2,7 +2,7 @@
 //! and the size of real ones, whatever columns the ledger comes to have, and a million takes seconds.
 
 use anyhow::{Context as _, ensure};
-use sqlx::{AssertSqlSafe, PgPool, Row as _};
+use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection, PgPool, Row as _};
 use uuid::Uuid;
 
 /// Copies of one owner's rows of a table.
@@ -10,11 +10,12 @@ use uuid::Uuid;
 pub struct Copies<'a> {
     /// The table.
     pub table: &'a str,
-    /// Whose rows are copied.
-    pub owner_id: Uuid,
+    /// Whose rows are copied: the program and the owner.
+    pub of: (Uuid, Uuid),
     /// Columns that get another value: an expression over `t`, the copied row, and `c`, of the `source`.
     pub replaced: &'a [(&'a str, &'a str)],
-    /// What there is a copy for each row of: a FROM item with the alias `c`. It may use `$2`, the owners to copy for.
+    /// What there is a copy for each row of: a FROM item with the alias `c`. It may use `$2`, the owners to copy for, and
+    /// `$3`, the program.
     pub source: &'a str,
 }
 
@@ -39,28 +40,31 @@ impl Copies<'_> {
         let values: Vec<String> = columns.iter().map(value).collect();
         let statement = format!(
             "INSERT INTO {table} ({columns}) SELECT {values} FROM {table} t CROSS JOIN {source} \
-             WHERE t.owner_id = $1 AND ($2::uuid[]) IS NOT NULL",
+             WHERE t.program = $3 AND t.owner_id = $1 AND ($2::uuid[]) IS NOT NULL",
             table = self.table,
             columns = columns.join(", "),
             values = values.join(", "),
             source = self.source,
         );
-        // One connection, since the settings are its own: this takes longer than any call may.
-        let mut connection = pool.acquire().await?;
-        sqlx::query("SET statement_timeout = 0")
-            .execute(&mut *connection)
-            .await?;
+        let (program, owner_id) = self.of;
+        let mut connection = unbounded(pool).await?;
         let inserted = sqlx::query(AssertSqlSafe(statement))
-            .bind(self.owner_id)
+            .bind(owner_id)
             .bind(owners)
-            .execute(&mut *connection)
+            .bind(program)
+            .execute(&mut connection)
             .await
             .with_context(|| format!("copies of {}", self.table))?;
-        sqlx::query("RESET statement_timeout")
-            .execute(&mut *connection)
-            .await?;
+        connection.close().await?;
         Ok(inserted.rows_affected())
     }
+}
+
+/// A connection of its own for what takes longer than any call may.
+pub(crate) async fn unbounded(pool: &PgPool) -> anyhow::Result<PgConnection> {
+    let mut connection = pool.acquire().await?.detach();
+    connection.execute("SET statement_timeout = 0").await?;
+    Ok(connection)
 }
 
 /// All that can be written.

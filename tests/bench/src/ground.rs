@@ -44,6 +44,8 @@ pub struct Ground {
     ledger: Child,
     /// Its database.
     pub database: TestDatabase,
+    /// The program.
+    pub program: Uuid,
     /// The members, by id.
     pub members: Arc<[String]>,
     /// A key of the program.
@@ -63,6 +65,7 @@ impl Ground {
         let ledger = Child::start(Role::Ledger, settings.clone()).await?;
         let mut ground = Self {
             database,
+            program: program.as_uuid(),
             members: Arc::default(),
             key,
             ledger,
@@ -110,27 +113,33 @@ impl Ground {
         }
         let members = self.copy_members(first, count).await?;
         let ids: Vec<Uuid> = members.iter().filter_map(|id| id.parse().ok()).collect();
+        self.copy_holdings(first, &ids).await?;
+        Ok(members)
+    }
+
+    /// Gives members who hold nothing what the first holds.
+    pub async fn copy_holdings(&self, first: Uuid, members: &[Uuid]) -> anyhow::Result<()> {
         let copies = Copies {
             table: "account",
-            owner_id: first,
+            of: (self.program, first),
             replaced: &[("owner_id", "c.owner_id")],
             source: COPIED_FOR,
         };
-        copies.insert(&self.database.owner, &ids).await?;
+        copies.insert(&self.database.owner, members).await?;
         let copies = Copies {
             table: "lot",
             replaced: &[("owner_id", "c.owner_id"), ("lot_id", "gen_random_uuid()")],
             ..copies
         };
-        copies.insert(&self.database.owner, &ids).await?;
-        Ok(members)
+        copies.insert(&self.database.owner, members).await?;
+        Ok(())
     }
 
     async fn copy_members(&self, first: Uuid, count: usize) -> anyhow::Result<Arc<[String]>> {
         let ids: Vec<Uuid> = (0..count).map(|_| Uuid::now_v7()).collect();
         let copies = Copies {
             table: "owner",
-            owner_id: first,
+            of: (self.program, first),
             replaced: &[("owner_id", "c.owner_id")],
             source: COPIED_FOR,
         };

@@ -15,6 +15,7 @@ pub mod connections;
 pub mod copies;
 pub mod empty;
 pub mod ground;
+pub mod history;
 pub mod latencies;
 pub mod load;
 pub mod load_open;

@@ -108,6 +108,16 @@ impl Postgres {
         Ok(())
     }
 
+    /// Brings a database to rest after it was filled: what would be done beside the measurement is done before.
+    pub async fn settle(&self, database: &str) -> anyhow::Result<()> {
+        let mut url = Url::parse(&self.admin_url)?;
+        url.set_path(database);
+        let mut connection = PgConnectOptions::from_str(url.as_str())?.connect().await?;
+        sqlx::query("VACUUM (ANALYZE)").execute(&mut connection).await?;
+        connection.close().await?;
+        self.checkpoint().await
+    }
+
     /// Where its programs lie, as it was built.
     pub async fn program_dir(&self) -> anyhow::Result<String> {
         let found = sqlx::query_scalar("SELECT setting FROM pg_config WHERE name = 'BINDIR'");

@@ -1,0 +1,95 @@
+//! A ledger's past: transactions of all its members, by SQL, as copies of one that the ledger has written.
+
+use anyhow::Context as _;
+use sqlx::Connection as _;
+use uuid::Uuid;
+
+use crate::copies::{Copies, unbounded};
+use crate::ground::Ground;
+
+/// Members whose transactions are made by one statement.
+const MEMBERS_PER_STATEMENT: usize = 50_000;
+
+/// The past of a ground's members, so far.
+#[derive(Debug)]
+pub struct History<'a> {
+    ground: &'a Ground,
+    members: Vec<Uuid>,
+    /// Whose transaction is copied.
+    first: Uuid,
+    count: usize,
+}
+
+impl<'a> History<'a> {
+    /// Every member holds the points of one credit, of which there is no transaction yet.
+    pub async fn begin(ground: &'a Ground) -> anyhow::Result<Self> {
+        let first = ground.open_member().await?;
+        ground.credit(first, 10, 0).await?;
+        let members: Vec<Uuid> = ground.members.iter().filter_map(|id| id.parse().ok()).collect();
+        ground.copy_holdings(first, &members).await?;
+        Ok(Self {
+            ground,
+            members,
+            first,
+            count: 0,
+        })
+    }
+
+    /// How many transactions there are.
+    #[must_use]
+    pub const fn count(&self) -> usize {
+        self.count
+    }
+
+    /// Fills up to so many: member by member, then again from the first one, so that the newest are everybody's.
+    pub async fn fill(&mut self, count: usize) -> anyhow::Result<()> {
+        while self.count < count {
+            let from = self.count % self.members.len();
+            let to = self
+                .members
+                .len()
+                .min(from + MEMBERS_PER_STATEMENT)
+                .min(from + count - self.count);
+            let members = &self.members[from..to];
+            self.one_each(members).await?;
+            self.count += members.len();
+        }
+        Ok(())
+    }
+
+    async fn one_each(&self, members: &[Uuid]) -> anyhow::Result<()> {
+        let owner = &self.ground.database.owner;
+        // Ids of version 7 whose time grows with each row, long ago.
+        let number = format!("({} + c.number)", self.count);
+        let id = |which: &str| {
+            format!(
+                "(lpad(to_hex(1600000000000 + {number}), 12, '0') || '7' \
+                 || substr(md5('{which}' || {number}), 1, 3) || '8' || substr(md5({number} || '{which}'), 1, 15))::uuid"
+            )
+        };
+        let (transaction_id, request_id) = (id("t"), id("r"));
+        let copies = Copies {
+            table: "transaction",
+            of: (self.ground.program, self.first),
+            replaced: &[
+                ("transaction_id", &transaction_id),
+                ("request_id", &request_id),
+                ("owner_id", "c.owner_id"),
+                ("version", "c.version + 1"),
+            ],
+            source: "(SELECT o.owner_id, o.version, m.number \
+                      FROM unnest($2::uuid[]) WITH ORDINALITY AS m (owner_id, number) \
+                      JOIN owner o ON o.program = $3 AND o.owner_id = m.owner_id) AS c",
+        };
+        copies.insert(owner, members).await?;
+        let mut connection = unbounded(owner).await?;
+        sqlx::query("UPDATE owner SET version = version + 1 WHERE program = $1 AND owner_id = ANY ($2)")
+            .bind(self.ground.program)
+            .bind(members)
+            .execute(&mut connection)
+            .await
+            .context("the members' versions")?;
+        connection.close().await?;
+        Ok(())
+    }
+}
