@@ -6,7 +6,7 @@ mod tests;
 use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
-use fealty_types::{LotId, OwnerId, TransactionId};
+use fealty_types::{LotId, OwnerId, ProgramId, TransactionId};
 
 use super::books::{Books, Closed};
 use super::call::{Answer, Call};
@@ -18,6 +18,8 @@ use crate::refusal::{Refusal, Resource};
 
 /// What was read under the owners' locks.
 pub(super) struct Ground<R: Room> {
+    /// Of all calls.
+    pub(super) program: ProgramId,
     /// Later than the locks.
     pub(super) now: DateTime<Utc>,
     /// The owners that were named, and those to whom they are led. Others do not exist.
@@ -67,7 +69,7 @@ impl<R: Room> Batch<R> {
             earlier: ground.earlier,
             room: ground.room,
             encode_refusal: ground.encode_refusal,
-            books: Books::open(ground.owners),
+            books: Books::open(ground.program, ground.owners),
             rows: Vec::new(),
         }
     }
@@ -124,6 +126,7 @@ impl<R: Room> Batch<R> {
             command_hash: Some(call.command_hash),
             answer: Some(message.clone()),
             trace_parent: None,
+            chain_hash: None,
         });
         message
     }
@@ -181,6 +184,7 @@ impl<R: Room> Batch<R> {
             command_hash: Some(call.command_hash),
             answer: Some(message.clone()),
             trace_parent: None,
+            chain_hash: None,
         });
         Ok(message)
     }

@@ -3,9 +3,11 @@
 use std::collections::{BTreeMap, HashMap};
 
 use chrono::{DateTime, Utc};
-use fealty_types::{HoldId, LotId, OwnerId, TransactionId, UnitCode, Version};
+use fealty_types::{HoldId, LotId, OwnerId, ProgramId, TransactionId, UnitCode, Version};
 
-use super::domain::{self, Change, Decision, Hold, Lot, OwnerState, Transaction, TransactionKind};
+use super::domain::{
+    self, ChainHash, Change, Decision, Hold, Link, Lot, OwnerState, Transaction, TransactionKind,
+};
 use super::storage::{NewTransaction, Outcome, OwnerChange};
 use crate::balances::domain::OwnerBalance;
 
@@ -14,6 +16,7 @@ const ACTOR_LEDGER: &str = "ledger";
 
 /// Owners as they were read, and what was decided about them since.
 pub(super) struct Books {
+    program: ProgramId,
     owners: HashMap<OwnerId, OwnerState>,
     transactions: Vec<NewTransaction>,
     touched: BTreeMap<OwnerId, Touched>,
@@ -39,8 +42,9 @@ pub(super) struct Closed {
 
 impl Books {
     /// Of owners as they were read under their locks.
-    pub(super) const fn open(owners: HashMap<OwnerId, OwnerState>) -> Self {
+    pub(super) const fn open(program: ProgramId, owners: HashMap<OwnerId, OwnerState>) -> Self {
         Self {
+            program,
             owners,
             transactions: Vec::new(),
             touched: BTreeMap::new(),
@@ -103,12 +107,31 @@ impl Books {
             .extend(lots.into_iter().map(|(unit, lot)| (lot.lot_id, (unit, lot))));
     }
 
-    /// Keeps what was decided for the writes.
-    pub(super) fn push(&mut self, new: NewTransaction) {
-        self.transactions.push(NewTransaction {
-            trace_parent: self.trace_parent.clone(),
-            ..new
+    /// Keeps what was decided for the writes. What happened is from here on final, and the next link of its owner's
+    /// chain.
+    pub(super) fn push(&mut self, mut new: NewTransaction) {
+        new.trace_parent.clone_from(&self.trace_parent);
+        if new.outcome == Outcome::Posted {
+            new.chain_hash = Some(self.chain(&new));
+        }
+        self.transactions.push(new);
+    }
+
+    fn chain(&mut self, new: &NewTransaction) -> ChainHash {
+        let (program, owner_id) = (self.program, new.transaction.owner_id);
+        let owner = self.owners.get_mut(&owner_id);
+        let owner = owner.expect("what happened is about an owner that was read");
+        let head = owner
+            .chain_head
+            .unwrap_or_else(|| ChainHash::root(program, owner_id));
+        let head = head.then(&Link {
+            program,
+            transaction: &new.transaction,
+            command_hash: new.command_hash.as_ref().map(<[u8; 32]>::as_slice),
+            answer: new.answer.as_deref(),
         });
+        owner.chain_head = Some(head);
+        head
     }
 
     /// Keeps what no request is remembered by.
@@ -119,6 +142,7 @@ impl Books {
             command_hash: None,
             answer: None,
             trace_parent: None,
+            chain_hash: None,
         });
     }
 
@@ -138,6 +162,7 @@ impl Books {
                 version_before: before.version,
                 version: after.version,
                 last_time: after.last_time,
+                chain_head: after.chain_head,
                 accounts: changed
                     .map(|(unit, account)| (unit.clone(), account.clone()))
                     .collect(),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, SubsecRound, Utc};
 use fealty_postgres::{Scope, StorageError, TransactOptions, in_tx, transact};
 use fealty_types::{OwnerId, ProgramId, RequestId, SharedClock};
 use sqlx::PgConnection;
@@ -30,6 +30,9 @@ const RUNS_MAX: u32 = 5;
 
 const POSTING: &str = "posting";
 
+/// Postgres keeps microseconds. What is recorded is read back, and hashed, as it was written.
+const TIME_DIGITS: u16 = 6;
+
 /// Whose clock says when something is decided.
 #[derive(Debug, Clone)]
 pub enum TimeSource {
@@ -43,7 +46,7 @@ impl TimeSource {
     /// When something is decided, later than the locks.
     pub(super) fn now(&self, postgres_now: Option<storage::Now>) -> DateTime<Utc> {
         match (self, postgres_now) {
-            (Self::Clock(clock), _) => clock.now(),
+            (Self::Clock(clock), _) => clock.now().trunc_subsecs(TIME_DIGITS),
             (Self::Postgres, Some(storage::Now(now))) => now,
             // No owner exists: nothing will be decided, at no time.
             (Self::Postgres, None) => DateTime::UNIX_EPOCH,
@@ -148,6 +151,7 @@ impl Committer {
         let works: Vec<&Work> = calls.iter().map(|call| &call.work).collect();
         let room = AllRooms::load_in_tx(tx, program, &works).await?;
         Ok(Some(Ground {
+            program,
             now: self.time.now(postgres_now),
             owners,
             earlier,

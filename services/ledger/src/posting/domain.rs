@@ -11,6 +11,7 @@
 //! - each change makes the next version, without gaps.
 
 mod account;
+mod chain;
 mod change;
 mod command;
 mod entries;
@@ -33,6 +34,7 @@ mod moving_properties;
 mod properties;
 
 pub use account::{Account, Lot};
+pub use chain::{ChainHash, ChainHashError, Link};
 pub use change::{Change, Entry, EntryAccount, LotMovement, TakenBack, TransactionKind};
 pub use command::{Captured, Command, Earned, NewHold, Spent, TakeBack};
 pub use hold::{Hold, HoldStatus, HoldStatusError, OPEN_HOLDS_MAX, Pin};

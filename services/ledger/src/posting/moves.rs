@@ -42,7 +42,7 @@ impl Posting {
             .values()
             .map(|owner| owner.last_time)
             .fold(self.now(postgres_now), DateTime::max);
-        let mut books = Books::open(owners);
+        let mut books = Books::open(program, owners);
         books.trace_as(fealty_telemetry::trace_parent(&Span::current()).as_deref());
         write_into(&mut books, what, at)?;
         let mut after = HashMap::with_capacity(owner_ids.len());

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use chrono::TimeDelta;
 use fealty_postgres::StorageError;
-use fealty_types::{HoldId, Points, ProgramId, RequestId, UnitCode, Version};
+use fealty_types::{HoldId, Points, RequestId, UnitCode, Version};
 use proptest::prelude::*;
 use sha2::{Digest, Sha256};
 use sqlx::PgConnection;
@@ -12,7 +12,8 @@ use uuid::Uuid;
 
 use super::*;
 use crate::posting::domain::{
-    Account, Captured, Command, Earned, Hold, HoldStatus, Lot, NewHold, Spent, TransactionKind,
+    Account, Captured, ChainHash, Command, Earned, Hold, HoldStatus, Link, Lot, NewHold, Spent,
+    TransactionKind,
 };
 
 /// A room whose works are commands.
@@ -53,6 +54,7 @@ impl Room for Plain {
 #[derive(Debug, Clone, Default, PartialEq)]
 struct Tables {
     owners: BTreeMap<OwnerId, (Version, DateTime<Utc>)>,
+    chains: BTreeMap<OwnerId, ChainHash>,
     accounts: BTreeMap<(OwnerId, UnitCode), (Points, Points, Points)>,
     lots: BTreeMap<(OwnerId, LotId), (UnitCode, Lot)>,
     holds: BTreeMap<HoldId, (OwnerId, Hold)>,
@@ -73,6 +75,7 @@ impl Tables {
     /// One commit.
     fn post(&mut self, now: DateTime<Utc>, calls: &[Call<Command>]) -> Vec<Result<Answer, Refusal>> {
         let ground = Ground::<Plain> {
+            program: program(),
             now,
             owners: self
                 .owners
@@ -84,11 +87,23 @@ impl Tables {
             encode_refusal: told,
         };
         let decided = decide(ground, calls);
+        let heads: BTreeMap<_, _> = decided
+            .owners
+            .iter()
+            .map(|owner| (owner.owner_id, owner.chain_head))
+            .collect();
         for owner in decided.owners {
             self.write_owner(owner);
         }
         for transaction in decided.transactions {
             self.write_transaction(transaction);
+        }
+        for (owner_id, head) in heads {
+            assert_eq!(
+                head,
+                self.chains.get(&owner_id).copied(),
+                "the owner's chain ends with the newest"
+            );
         }
         decided.answers
     }
@@ -97,6 +112,7 @@ impl Tables {
         let (version, last_time) = self.owners[&owner_id];
         let mut state = OwnerState {
             version,
+            chain_head: self.chains.get(&owner_id).copied(),
             ..OwnerState::opened_at(last_time)
         };
         for ((_, unit_code), (available, held, debt)) in
@@ -175,6 +191,7 @@ impl Tables {
     }
 
     fn write_transaction(&mut self, new: NewTransaction) {
+        self.chain(&new);
         let it = new.transaction;
         if let (Some(request_id), Some(hash), Some(answer)) = (it.request_id, new.command_hash, new.answer) {
             let request = (hash.to_vec(), new.outcome != Outcome::Refused, answer);
@@ -194,6 +211,26 @@ impl Tables {
             self.versions.insert((it.owner_id, it.version), it.kind).is_none(),
             "the net of versions"
         );
+    }
+
+    /// Holds a hash to what it says it is of, as it is written.
+    fn chain(&mut self, new: &NewTransaction) {
+        if new.outcome != Outcome::Posted {
+            assert_eq!(new.chain_hash, None);
+            return;
+        }
+        let owner_id = new.transaction.owner_id;
+        let before = self.chains.get(&owner_id).copied();
+        let expected = before
+            .unwrap_or_else(|| ChainHash::root(program(), owner_id))
+            .then(&Link {
+                program: program(),
+                transaction: &new.transaction,
+                command_hash: new.command_hash.as_ref().map(<[u8; 32]>::as_slice),
+                answer: new.answer.as_deref(),
+            });
+        assert_eq!(new.chain_hash, Some(expected));
+        self.chains.insert(owner_id, expected);
     }
 
     /// Everything but the ids that are drawn.
@@ -231,6 +268,10 @@ fn told(refusal: &Refusal) -> Vec<u8> {
 
 fn start() -> DateTime<Utc> {
     DateTime::UNIX_EPOCH + TimeDelta::days(20_000)
+}
+
+fn program() -> ProgramId {
+    ProgramId::try_from(Uuid::from_u128(1)).unwrap()
 }
 
 fn owner_id(number: u128) -> OwnerId {

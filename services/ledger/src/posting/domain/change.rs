@@ -122,6 +122,21 @@ pub enum EntryAccount {
 }
 
 impl EntryAccount {
+    /// Its name in the database and in the canonical form.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::OwnerAvailable => "owner_available",
+            Self::OwnerDebt => "owner_debt",
+            Self::OwnerHeld => "owner_held",
+            Self::ProgramIssued => "program_issued",
+            Self::ProgramRedeemed => "program_redeemed",
+            Self::ProgramExpired => "program_expired",
+            Self::ProgramWaived => "program_waived",
+            Self::ProgramMoved => "program_moved",
+        }
+    }
+
     /// Whether it is one of the owner's, which have balances of their own.
     #[must_use]
     pub const fn is_owners(self) -> bool {

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use fealty_types::{HoldId, Points, UnitCode, Version};
 
-use super::{Account, EntryAccount, Hold, Standing, sweep};
+use super::{Account, ChainHash, EntryAccount, Hold, Standing, sweep};
 
 /// An owner's accounts, of one version.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,6 +15,8 @@ pub struct OwnerState {
     pub version: Version,
     /// When the newest change was recorded, or the owner was opened: time never runs backwards for an owner.
     pub last_time: DateTime<Utc>,
+    /// Where the owner's chain stands; `None` before the first transaction that is in it.
+    pub chain_head: Option<ChainHash>,
     /// What the owner may do, and whose account they use.
     pub standing: Standing,
     /// One per unit that the owner ever held.
@@ -28,6 +30,7 @@ impl OwnerState {
         Self {
             version: Version::ZERO,
             last_time: time,
+            chain_head: None,
             standing: Standing::NEW,
             accounts: BTreeMap::new(),
         }

@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::holds;
 use crate::owners::domain::OwnerStatus;
-use crate::posting::domain::{Account, Lot, OwnerState, Standing};
+use crate::posting::domain::{Account, ChainHash, Lot, OwnerState, Standing};
 
 /// Locks the owners for a posting, and those whose accounts they use and who are meant by them, all in the order of their
 /// ids, so that nobody waits in a circle. Answers whom it locked.
@@ -55,7 +55,7 @@ pub(crate) async fn find_states_in_tx(
     let rows = sqlx::query_as!(
         StateRow,
         r#"SELECT statement_timestamp() AS "now!", o.owner_id AS "owner_id: OwnerId", o.version AS "version: Version",
-                  o.last_time, o.status, o.account_owner_id AS "account_owner_id: OwnerId",
+                  o.last_time, o.chain_head, o.status, o.account_owner_id AS "account_owner_id: OwnerId",
                   o.merged_into_owner_id AS "merged_into_owner_id: OwnerId", a.unit_code AS "unit_code?: UnitCode", a.available AS "available?: Points",
                   a.held AS "held?: Points", a.debt AS "debt?: Points", l.lot_id AS "lot_id?: LotId",
                   l.value_left AS "value_left?: Points", l.value_held AS "value_held?: Points",
@@ -114,6 +114,7 @@ struct StateRow {
     owner_id: OwnerId,
     version: Version,
     last_time: DateTime<Utc>,
+    chain_head: Option<Vec<u8>>,
     status: String,
     account_owner_id: Option<OwnerId>,
     merged_into_owner_id: Option<OwnerId>,
@@ -133,8 +134,10 @@ impl StateRow {
     /// The owner without accounts.
     fn owner(&self) -> Result<OwnerState, StorageError> {
         let status = self.status.parse::<OwnerStatus>();
+        let chain_head = self.chain_head.clone().map(ChainHash::try_from).transpose();
         Ok(OwnerState {
             version: self.version,
+            chain_head: chain_head.map_err(|error| StorageError::corrupt("owner.chain_head", error))?,
             standing: Standing {
                 status: status.map_err(|error| StorageError::corrupt("owner.status", error))?,
                 account_owner_id: self.account_owner_id,

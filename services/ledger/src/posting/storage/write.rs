@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use super::holds::upsert_holds_in_tx;
 use super::rows::{EntryRow, MovementRow};
-use crate::posting::domain::{Account, Hold, Lot, Transaction};
+use crate::posting::domain::{Account, ChainHash, Hold, Lot, Transaction};
 
 /// A transaction to record, or a refusal to remember.
 #[derive(Debug)]
@@ -29,6 +29,8 @@ pub(crate) struct NewTransaction {
     pub(crate) answer: Option<Vec<u8>>,
     /// Where in which trace it was decided; filled in by the books.
     pub(crate) trace_parent: Option<String>,
+    /// Its place in the owner's chain; none for what did not happen.
+    pub(crate) chain_hash: Option<ChainHash>,
 }
 
 /// What came of a call.
@@ -53,6 +55,8 @@ pub(crate) struct OwnerChange {
     pub(crate) version: Version,
     /// When it was made.
     pub(crate) last_time: DateTime<Utc>,
+    /// Where the owner's chain stands.
+    pub(crate) chain_head: Option<ChainHash>,
     /// The accounts that changed.
     pub(crate) accounts: Vec<(UnitCode, Account)>,
     /// The lots that changed.
@@ -89,11 +93,12 @@ async fn update_owners_in_tx(
     let before: Vec<i64> = owners.iter().map(|owner| owner.version_before.get()).collect();
     let versions: Vec<i64> = owners.iter().map(|owner| owner.version.get()).collect();
     let times: Vec<DateTime<Utc>> = owners.iter().map(|owner| owner.last_time).collect();
+    let heads: Vec<Option<Vec<u8>>> = owners.iter().map(|owner| hash_column(owner.chain_head)).collect();
     let updated = sqlx::query!(
-        r#"UPDATE owner o SET version = u.version, last_time = u.last_time,
+        r#"UPDATE owner o SET version = u.version, last_time = u.last_time, chain_head = u.chain_head,
                             feed_xid = GREATEST(o.feed_xid, pg_current_xact_id())
-           FROM unnest($2::uuid[], $3::bigint[], $4::bigint[], $5::timestamptz[])
-                AS u (owner_id, version_before, version, last_time)
+           FROM unnest($2::uuid[], $3::bigint[], $4::bigint[], $5::timestamptz[], $6::bytea[])
+                AS u (owner_id, version_before, version, last_time, chain_head)
            WHERE o.program = $1 AND o.owner_id = u.owner_id AND o.version = u.version_before
            RETURNING o.owner_id, o.feed_xid::text::bigint AS "feed_xid!""#,
         program.as_uuid(),
@@ -101,6 +106,7 @@ async fn update_owners_in_tx(
         &before,
         &versions,
         &times,
+        &heads as &[Option<Vec<u8>>],
     )
     .fetch_all(tx)
     .await?;
@@ -212,19 +218,20 @@ async fn insert_transactions_in_tx(
         r#"INSERT INTO transaction AS t
                   (program, transaction_id, owner_id, version, kind, request_id, command_hash, source, receipt_id,
                    purchase_id, money_minor, currency_code, entries, lot_movements, unit_codes, actor, reason,
-                   occur_time, record_time, answer, unchanged, on_behalf_of, feed_xid, trace_parent)
+                   occur_time, record_time, answer, unchanged, on_behalf_of, feed_xid, trace_parent, chain_hash)
            SELECT p.program, u.transaction_id, u.owner_id, u.version, u.kind, u.request_id, u.command_hash, u.source,
                   u.receipt_id, u.purchase_id, u.money_minor, u.currency_code, u.entries, u.lot_movements,
                   string_to_array(u.unit_codes, ' '), u.actor, u.reason, u.occur_time, u.record_time, u.answer,
                   u.unchanged, u.on_behalf_of, u.feed_xid::text::xid8,
-                  CASE WHEN u.feed_xid IS NOT NULL THEN u.trace_parent END
+                  CASE WHEN u.feed_xid IS NOT NULL THEN u.trace_parent END, u.chain_hash
            FROM program p, unnest($2::uuid[], $3::uuid[], $4::bigint[], $5::text[], $6::uuid[], $7::bytea[],
                                   $8::text[], $9::text[], $10::uuid[], $11::bigint[], $12::text[], $13::jsonb[],
                                   $14::jsonb[], $15::text[], $16::text[], $17::text[], $18::timestamptz[],
-                                  $19::timestamptz[], $20::bytea[], $21::boolean[], $22::uuid[], $23::bigint[], $24::text[])
+                                  $19::timestamptz[], $20::bytea[], $21::boolean[], $22::uuid[], $23::bigint[], $24::text[],
+                                  $25::bytea[])
                 AS u (transaction_id, owner_id, version, kind, request_id, command_hash, source, receipt_id,
                       purchase_id, money_minor, currency_code, entries, lot_movements, unit_codes, actor, reason,
-                      occur_time, record_time, answer, unchanged, on_behalf_of, feed_xid, trace_parent)
+                      occur_time, record_time, answer, unchanged, on_behalf_of, feed_xid, trace_parent, chain_hash)
            WHERE p.program = $1 ORDER BY u.transaction_id"#,
         program.as_uuid(),
         &columns.transaction_ids,
@@ -250,6 +257,7 @@ async fn insert_transactions_in_tx(
         &columns.on_behalf_of as &[Option<Uuid>],
         &columns.feed_xids as &[Option<i64>],
         &columns.trace_parents as &[Option<String>],
+        &columns.chain_hashes as &[Option<Vec<u8>>],
     )
     .execute(tx)
     .await?;
@@ -283,6 +291,7 @@ struct Columns {
     on_behalf_of: Vec<Option<Uuid>>,
     feed_xids: Vec<Option<i64>>,
     trace_parents: Vec<Option<String>>,
+    chain_hashes: Vec<Option<Vec<u8>>>,
 }
 
 impl Columns {
@@ -330,7 +339,12 @@ impl Columns {
         self.record_times.push(it.record_time);
         self.answers.push(new.answer.clone());
         self.trace_parents.push(new.trace_parent.clone());
+        self.chain_hashes.push(hash_column(new.chain_hash));
     }
+}
+
+fn hash_column(hash: Option<ChainHash>) -> Option<Vec<u8>> {
+    hash.map(|hash| hash.as_bytes().to_vec())
 }
 
 fn units_of(transaction: &Transaction) -> String {
