@@ -8,15 +8,18 @@ pub mod domain;
 pub mod grpc;
 mod storage;
 
+use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
 use fealty_postgres::requests::{Made, Request, claim_in_tx};
 use fealty_postgres::{Scope, StorageError, TransactOptions, in_tx, transact};
+use fealty_rpc::access::ProgramContext;
 use fealty_types::{ProgramId, SharedClock, UnitCode};
 use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
 
 use crate::refusal::{LedgerError, Refusal, Resource};
 use crate::terms;
-use domain::{NewUnit, UNITS_PER_PROGRAM_MAX, Unit, UnitChange, UnitTerms};
+use domain::{ExpiryPolicy, NewUnit, UNITS_PER_PROGRAM_MAX, Unit, UnitChange, UnitTerms};
 
 /// The use cases of units.
 #[derive(Debug, Clone)]
@@ -35,10 +38,11 @@ impl Units {
     /// Defines a unit.
     pub async fn create(
         &self,
-        program: ProgramId,
+        program: &ProgramContext,
         request: &Request,
         new: &NewUnit,
     ) -> Result<Made<Unit>, LedgerError> {
+        let (program, zone) = (program.program_id, program.time_zone);
         let now = self.clock.now();
         let unit_id = Uuid::new_v4();
         let options = TransactOptions::default().repeatable();
@@ -56,6 +60,7 @@ impl Units {
                     if storage::count_in_tx(&mut *tx, program).await? >= UNITS_PER_PROGRAM_MAX {
                         return Err(too_many().into());
                     }
+                    require_ahead(&new.terms.expiry_policy, now, zone)?;
                     let unit = Unit::define(new.clone(), now);
                     if storage::insert_in_tx(&mut *tx, program, unit_id, &unit).await? {
                         Ok(Made::now(unit))
@@ -80,11 +85,12 @@ impl Units {
     /// Changes a unit, if `revision` (where given) is still its newest.
     pub async fn update(
         &self,
-        program: ProgramId,
+        program: &ProgramContext,
         code: &UnitCode,
         revision: Option<i64>,
         change: &UnitChange,
     ) -> Result<Unit, LedgerError> {
+        let (program, zone) = (program.program_id, program.time_zone);
         let now = self.clock.now();
         let options = TransactOptions::default();
         transact(
@@ -98,6 +104,11 @@ impl Units {
                     let unit = get_in_tx(&mut *tx, program, code).await?;
                     if revision.is_some_and(|revision| revision != unit.revision) {
                         return Err(Refusal::etag_mismatch(Resource::Unit, code).into());
+                    }
+                    // What it has already may have passed since.
+                    let policy = change.expiry_policy;
+                    if let Some(policy) = policy.filter(|policy| *policy != unit.terms.expiry_policy) {
+                        require_ahead(&policy, now, zone)?;
                     }
                     let unit = unit.changed(change.clone(), now);
                     storage::update_in_tx(tx, program, &unit).await?;
@@ -150,6 +161,17 @@ async fn get_made_in_tx(
 ) -> Result<Unit, LedgerError> {
     let found = storage::find_made_in_tx(tx, program, unit_id).await?;
     found.ok_or_else(|| StorageError::corrupt("request.resource_id", "there is no such unit").into())
+}
+
+/// Refuses a day that has passed: nobody could keep what they earn.
+fn require_ahead(policy: &ExpiryPolicy, now: DateTime<Utc>, zone: Tz) -> Result<(), Refusal> {
+    if policy.has_passed(now, zone) {
+        return Err(Refusal::FieldInvalid {
+            field: "unit.expiry_policy.on_date",
+            description: "must not have passed",
+        });
+    }
+    Ok(())
 }
 
 fn too_many() -> Refusal {

@@ -5,6 +5,7 @@ mod service {
     mod access_feed;
     mod balances;
     mod events;
+    mod expiry;
     mod faults;
     mod fences;
     mod harness;

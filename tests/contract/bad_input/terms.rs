@@ -1,10 +1,12 @@
 //! What the ledger refuses about units, rules, owners and balances.
 
 use fealty_proto::ledger::v1::earning_rule::Formula;
+use fealty_proto::ledger::v1::expiry_policy::Policy;
+use fealty_proto::ledger::v1::lot_life::Length;
 use fealty_proto::ledger::v1::{
-    Cashback, CreateEarningRuleRequest, CreateUnitRequest, EarningRule, EndEarningRuleRequest,
+    Cashback, CreateEarningRuleRequest, CreateUnitRequest, EarningRule, EndEarningRuleRequest, ExpiryPolicy,
     GetBalanceRequest, GetEarningRuleRequest, GetOwnerRequest, GetUnitRequest, ListEarningRulesRequest,
-    ListLotsRequest, ListUnitsRequest, OpenOwnerRequest, OwnerKind, Rounding, ShortfallPolicy, Unit,
+    ListLotsRequest, ListUnitsRequest, LotLife, OpenOwnerRequest, OwnerKind, Rounding, ShortfallPolicy, Unit,
     UpdateUnitRequest,
 };
 use fealty_proto::types::v1::Consistency;
@@ -49,7 +51,12 @@ fn create_unit(world: &World) -> Vec<Case> {
                 unit_code: "Stamps!".to_owned(),
                 display_name: String::new(),
                 scale: 7,
-                lot_life_days: 36_501,
+                expiry_policy: Some(ExpiryPolicy {
+                    policy: Some(Policy::AfterEarning(LotLife {
+                        length: Some(Length::LifeMonths(1_201)),
+                        round_up_to: 4,
+                    })),
+                }),
                 shortfall_policy: 9,
                 debt_max: -1,
                 ..Unit::default()
@@ -58,7 +65,8 @@ fn create_unit(world: &World) -> Vec<Case> {
                 "unit.unit_code",
                 "unit.display_name",
                 "unit.scale",
-                "unit.lot_life_days",
+                "unit.expiry_policy.after_earning.life_months",
+                "unit.expiry_policy.after_earning.round_up_to",
                 "unit.shortfall_policy",
                 "unit.debt_max",
             ]),

@@ -78,6 +78,9 @@ pub struct Lot {
     /// When the first of it was credited.
     #[prost(message, optional, tag = "6")]
     pub create_time: ::core::option::Option<::prost_types::Timestamp>,
+    /// Whether `expire_time` moves on with the owner's activity.
+    #[prost(bool, tag = "7")]
+    pub moves_with_activity: bool,
 }
 /// Asks for a page of lots.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -1261,10 +1264,10 @@ pub struct LotMovement {
     /// What is counted.
     #[prost(string, tag = "2")]
     pub unit_code: ::prost::alloc::string::String,
-    /// What came to the lot (positive) or left it (negative).
+    /// What came to the lot (positive) or left it (negative). Zero where nothing but its end moved.
     #[prost(int64, tag = "3")]
     pub value: i64,
-    /// When the lot ends; unset for never.
+    /// When the lot ends, after this transaction; unset for never.
     #[prost(message, optional, tag = "4")]
     pub expire_time: ::core::option::Option<::prost_types::Timestamp>,
 }
@@ -1370,7 +1373,7 @@ pub struct ListTransactionsRequest {
     /// Only of these kinds; none means all.
     #[prost(enumeration = "TransactionKind", repeated, tag = "4")]
     pub kinds: ::prost::alloc::vec::Vec<i32>,
-    /// Only with an entry in this unit; empty for all.
+    /// Only with an entry in this unit, or what moved the end of a lot of it; empty for all.
     #[prost(string, tag = "5")]
     pub unit_code: ::prost::alloc::string::String,
     /// Only what happened at or after this time.
@@ -4564,10 +4567,6 @@ pub struct Unit {
     /// Decimals: of a unit with scale 2, 150 means 1.50. 0 to 6, fixed once made.
     #[prost(int32, tag = "3")]
     pub scale: i32,
-    /// Days from the earning (from the instant it happened) to the end of a lot, 1 to 36,500; 0 for never. The end is
-    /// the start of the day after, in the program's time zone.
-    #[prost(int32, tag = "4")]
-    pub lot_life_days: i32,
     /// What happens to the part of a refund that cannot be taken back because it is spent.
     #[prost(enumeration = "ShortfallPolicy", tag = "5")]
     pub shortfall_policy: i32,
@@ -4583,6 +4582,77 @@ pub struct Unit {
     /// Names this revision, for updates.
     #[prost(string, tag = "9")]
     pub etag: ::prost::alloc::string::String,
+    /// When lots end by themselves; unset for never. A credit that says itself when its lot ends is not concerned.
+    #[prost(message, optional, tag = "10")]
+    pub expiry_policy: ::core::option::Option<ExpiryPolicy>,
+}
+/// When points end by themselves. Each policy names a last day: the end is the first instant of the day after it, in the
+/// program's time zone. Where clocks skip that midnight, it is when they resume; where they show it twice, the first.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ExpiryPolicy {
+    /// How; one is required.
+    #[prost(oneof = "expiry_policy::Policy", tags = "1, 2, 3, 4")]
+    pub policy: ::core::option::Option<expiry_policy::Policy>,
+}
+/// Nested message and enum types in `ExpiryPolicy`.
+pub mod expiry_policy {
+    /// How; one is required.
+    #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Oneof)]
+    pub enum Policy {
+        /// So long after they were earned (from the day on which that happened, not when the ledger learned of it).
+        #[prost(message, tag = "1")]
+        AfterEarning(super::LotLife),
+        /// So long after the owner's last activity in this unit. All such points of an owner end together, at an end that
+        /// moves with each activity and never comes nearer. Credits, spends and captured holds of this unit are activity, and
+        /// so is every purchase of an owner who has an account in it, whatever it earned. It counts from when it happened.
+        /// What has ended before an activity stays ended.
+        #[prost(message, tag = "2")]
+        AfterActivity(super::LotLife),
+        /// On the same day each year.
+        #[prost(message, tag = "3")]
+        EachYear(super::YearlyExpiry),
+        /// On this day, once and for all; its year is required, and it has not passed when it is set. What is earned later is
+        /// gone at once.
+        #[prost(message, tag = "4")]
+        OnDate(super::super::super::r#type::v1::Date),
+    }
+}
+/// How long points live.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct LotLife {
+    /// Moves the last day on to the last of its month, quarter or year; unspecified leaves it.
+    #[prost(enumeration = "CalendarPeriod", tag = "3")]
+    pub round_up_to: i32,
+    /// From the day at which they begin to their last day; one is required.
+    #[prost(oneof = "lot_life::Length", tags = "1, 2")]
+    pub length: ::core::option::Option<lot_life::Length>,
+}
+/// Nested message and enum types in `LotLife`.
+pub mod lot_life {
+    /// From the day at which they begin to their last day; one is required.
+    #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Oneof)]
+    pub enum Length {
+        /// 1 to 36,500.
+        #[prost(int32, tag = "1")]
+        LifeDays(i32),
+        /// 1 to 1,200. In a month that lacks the day, its last one: 31 January and one month is 28 or 29 February.
+        #[prost(int32, tag = "2")]
+        LifeMonths(i32),
+    }
+}
+/// A last day that comes each year.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct YearlyExpiry {
+    /// 1 to 12.
+    #[prost(int32, tag = "1")]
+    pub month: i32,
+    /// 1 to 31, and a day that the month has; 29 February is the 28th in other years.
+    #[prost(int32, tag = "2")]
+    pub day: i32,
+    /// Of which year after the one in which they were earned, 0 to 100: with 1, all points of a year end on that day of the
+    /// next. With 0, those that are earned after the day end on that of the next year.
+    #[prost(int32, tag = "3")]
+    pub years_later: i32,
 }
 /// Defines a unit.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -4622,7 +4692,7 @@ pub struct UpdateUnitRequest {
     /// for. An empty etag overwrites whatever is there.
     #[prost(message, optional, tag = "1")]
     pub unit: ::core::option::Option<Unit>,
-    /// Of display_name, lot_life_days, shortfall_policy, debt_max; at least one.
+    /// Of display_name, expiry_policy, shortfall_policy, debt_max; at least one.
     #[prost(message, optional, tag = "2")]
     pub update_mask: ::core::option::Option<::prost_types::FieldMask>,
 }
@@ -4652,6 +4722,43 @@ pub struct ListUnitsResponse {
     /// Empty on the last page.
     #[prost(string, tag = "2")]
     pub next_page_token: ::prost::alloc::string::String,
+}
+/// A part of the calendar.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum CalendarPeriod {
+    /// None.
+    Unspecified = 0,
+    /// A month.
+    Month = 1,
+    /// A quarter: January to March and so on.
+    Quarter = 2,
+    /// A year.
+    Year = 3,
+}
+impl CalendarPeriod {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "CALENDAR_PERIOD_UNSPECIFIED",
+            Self::Month => "CALENDAR_PERIOD_MONTH",
+            Self::Quarter => "CALENDAR_PERIOD_QUARTER",
+            Self::Year => "CALENDAR_PERIOD_YEAR",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "CALENDAR_PERIOD_UNSPECIFIED" => Some(Self::Unspecified),
+            "CALENDAR_PERIOD_MONTH" => Some(Self::Month),
+            "CALENDAR_PERIOD_QUARTER" => Some(Self::Quarter),
+            "CALENDAR_PERIOD_YEAR" => Some(Self::Year),
+            _ => None,
+        }
+    }
 }
 /// What happens to the part of a refund that cannot be taken back because it is spent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
@@ -4817,7 +4924,8 @@ pub mod unit_service_client {
                 .insert(GrpcMethod::new("fealty.ledger.v1.UnitService", "GetUnit"));
             self.inner.unary(req, path, codec).await
         }
-        /// Changes a unit. Lots that exist keep their ends.
+        /// Changes a unit. Lots that exist keep their ends; those whose end moves with the owner's activity go on moving only
+        /// while the unit ends by activity, and never to an earlier end.
         pub async fn update_unit(
             &mut self,
             request: impl tonic::IntoRequest<super::UpdateUnitRequest>,
@@ -4895,7 +5003,8 @@ pub mod unit_service_server {
             &self,
             request: tonic::Request<super::GetUnitRequest>,
         ) -> std::result::Result<tonic::Response<super::GetUnitResponse>, tonic::Status>;
-        /// Changes a unit. Lots that exist keep their ends.
+        /// Changes a unit. Lots that exist keep their ends; those whose end moves with the owner's activity go on moving only
+        /// while the unit ends by activity, and never to an earlier end.
         async fn update_unit(
             &self,
             request: tonic::Request<super::UpdateUnitRequest>,

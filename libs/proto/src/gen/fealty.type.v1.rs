@@ -43,7 +43,7 @@ pub mod consistency {
         Strong(bool),
     }
 }
-/// A calendar date of a person's life. The year may be unknown: many people give a birthday without it.
+/// A calendar date. The year may be unknown where the field allows it: many people give a birthday without it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Date {
     /// 1 to 9999, or 0 when unknown.

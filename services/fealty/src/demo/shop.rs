@@ -4,7 +4,8 @@ use anyhow::Context as _;
 use fealty_client::{LedgerClient, MembersClient, RewardsClient, SurveysClient};
 use fealty_proto::ledger::v1::earning_rule::Formula;
 use fealty_proto::ledger::v1::{
-    Cashback, CreateEarningRuleRequest, CreateUnitRequest, EarningRule, Rounding, ShortfallPolicy, Unit,
+    Cashback, CreateEarningRuleRequest, CreateUnitRequest, EarningRule, ExpiryPolicy, LotLife, Rounding,
+    ShortfallPolicy, Unit, expiry_policy, lot_life,
 };
 use fealty_proto::members::v1::{Policy, PublishPolicyRequest};
 use fealty_proto::rewards::v1::{CodeSource, CreateRewardRequest, Reward, RewardStatus};
@@ -19,7 +20,7 @@ pub const UNIT: &str = "beans";
 /// Five beans for each pound: one for twenty pence.
 const RATE: &str = "5";
 /// A bean that nobody uses is gone after half a year.
-const LOT_LIFE_DAYS: i32 = 180;
+const LIFE_DAYS: i32 = 180;
 /// Nobody owes more beans than that.
 const DEBT_MAX: i64 = 10_000;
 /// A voucher that nobody uses is gone after two months.
@@ -105,7 +106,12 @@ async fn create_unit(clients: &Clients, request_id: String) -> anyhow::Result<()
     let unit = Unit {
         unit_code: UNIT.to_owned(),
         display_name: "Beans".to_owned(),
-        lot_life_days: LOT_LIFE_DAYS,
+        expiry_policy: Some(ExpiryPolicy {
+            policy: Some(expiry_policy::Policy::AfterEarning(LotLife {
+                length: Some(lot_life::Length::LifeDays(LIFE_DAYS)),
+                ..LotLife::default()
+            })),
+        }),
         shortfall_policy: ShortfallPolicy::Debt.into(),
         debt_max: DEBT_MAX,
         ..Unit::default()

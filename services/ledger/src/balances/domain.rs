@@ -174,6 +174,7 @@ mod tests {
             value_held: Points::ZERO,
             value_credited: Points::new(value),
             expire_time: end,
+            slides: false,
             create_time: DateTime::UNIX_EPOCH,
         }
     }
@@ -187,6 +188,7 @@ mod tests {
             debt: Points::ZERO,
             lots: vec![lot(1, Some(end(1))), lot(10, Some(end(2))), lot(100, None)],
             holds: Vec::new(),
+            sliding_end: None,
         };
         let mut state = OwnerState::opened_at(DateTime::UNIX_EPOCH);
         state.accounts.insert("points".parse().unwrap(), account);

@@ -132,5 +132,6 @@ fn present_lot(UnitLot { unit_code, lot }: &UnitLot) -> pb::Lot {
         value_credited: lot.value_credited.get(),
         expire_time: lot.expire_time.map(timestamp),
         create_time: Some(timestamp(lot.create_time)),
+        moves_with_activity: lot.slides,
     }
 }

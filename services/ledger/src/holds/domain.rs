@@ -3,10 +3,11 @@
 use std::collections::HashMap;
 
 use chrono::TimeDelta;
+use chrono_tz::Tz;
 use fealty_types::{HoldId, OwnerId, Points, UnitCode};
 
 use crate::posting::Moment;
-use crate::posting::domain::{Captured, Command, Hold, HoldStatus, NewHold};
+use crate::posting::domain::{Captured, Command, Hold, HoldStatus, NewHold, Slide};
 use crate::refusal::{Refusal, Resource};
 use crate::units::domain::UnitTerms;
 
@@ -39,6 +40,8 @@ pub enum HoldWork {
         hold_id: HoldId,
         /// How many; all of them if the caller does not say.
         value: Option<Points>,
+        /// The program's days begin and end there.
+        zone: Tz,
     },
     /// Give them back.
     Release {
@@ -59,8 +62,8 @@ pub struct Ground {
 /// What a work comes to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Decided {
-    /// Something happens to that hold.
-    Changes(HoldId, Command),
+    /// Something happens to that hold, and what that slides.
+    Changes(HoldId, Command, Vec<Slide>),
     /// It is over already, as it is to be.
     Stays(Hold),
 }
@@ -95,9 +98,9 @@ impl HoldWork {
                     expire_time: moment.record_time + *duration,
                     source: source.clone(),
                 };
-                Ok(Decided::Changes(hold_id, Command::Hold(new)))
+                Ok(Decided::Changes(hold_id, Command::Hold(new), Vec::new()))
             }
-            Self::Capture { hold_id, value } => {
+            Self::Capture { hold_id, value, zone } => {
                 let hold = ground.hold(*hold_id, moment)?;
                 if hold.status != HoldStatus::Open {
                     return Err(not_open(&hold));
@@ -106,12 +109,18 @@ impl HoldWork {
                     hold_id: *hold_id,
                     value: value.unwrap_or(hold.value),
                 };
-                Ok(Decided::Changes(*hold_id, Command::Capture(captured)))
+                // What is captured is spent now, whenever it was set aside.
+                let unit = ground.units.iter().find(|unit| unit.code == hold.unit_code);
+                let slide = unit.and_then(|unit| unit.slide(moment.record_time, *zone));
+                let slides = slide.into_iter().collect();
+                Ok(Decided::Changes(*hold_id, Command::Capture(captured), slides))
             }
             Self::Release { hold_id } => {
                 let hold = ground.hold(*hold_id, moment)?;
                 match hold.status {
-                    HoldStatus::Open => Ok(Decided::Changes(*hold_id, Command::Release(*hold_id))),
+                    HoldStatus::Open => {
+                        Ok(Decided::Changes(*hold_id, Command::Release(*hold_id), Vec::new()))
+                    }
                     HoldStatus::Released | HoldStatus::Expired => Ok(Decided::Stays(hold)),
                     HoldStatus::Captured => Err(not_open(&hold)),
                 }
@@ -187,6 +196,14 @@ mod tests {
         (ground, hold_id)
     }
 
+    const fn capture_all(hold_id: HoldId) -> HoldWork {
+        HoldWork::Capture {
+            hold_id,
+            value: None,
+            zone: Tz::UTC,
+        }
+    }
+
     #[test]
     fn all_that_is_held_is_captured_unless_the_caller_says_how_many() {
         let (ground, hold_id) = ground(HoldStatus::Open);
@@ -194,12 +211,13 @@ mod tests {
             let work = HoldWork::Capture {
                 hold_id,
                 value: value.map(Points::new),
+                zone: Tz::UTC,
             };
             let value = Points::new(captured);
             let command = Command::Capture(Captured { hold_id, value });
             assert_eq!(
                 work.plan(&ground, &moment(899)),
-                Ok(Decided::Changes(hold_id, command))
+                Ok(Decided::Changes(hold_id, command, vec![]))
             );
         }
     }
@@ -207,7 +225,7 @@ mod tests {
     #[test]
     fn a_hold_is_open_until_the_instant_of_its_end() {
         let (ground, hold_id) = ground(HoldStatus::Open);
-        let capture = HoldWork::Capture { hold_id, value: None };
+        let capture = capture_all(hold_id);
         let refusal = Refusal::HoldNotOpen {
             hold_id,
             status: HoldStatus::Expired,
@@ -219,7 +237,8 @@ mod tests {
         };
         assert_eq!(hold.status, HoldStatus::Expired);
         let before = release.plan(&ground, &moment(899));
-        assert_eq!(before, Ok(Decided::Changes(hold_id, Command::Release(hold_id))));
+        let released = Decided::Changes(hold_id, Command::Release(hold_id), vec![]);
+        assert_eq!(before, Ok(released));
     }
 
     #[test]
@@ -227,7 +246,7 @@ mod tests {
         for status in [HoldStatus::Captured, HoldStatus::Released, HoldStatus::Expired] {
             let (ground, hold_id) = ground(status);
             let refusal = Refusal::HoldNotOpen { hold_id, status };
-            let capture = HoldWork::Capture { hold_id, value: None };
+            let capture = capture_all(hold_id);
             assert_eq!(capture.plan(&ground, &moment(1)), Err(refusal.clone()));
             let release = HoldWork::Release { hold_id }.plan(&ground, &moment(1));
             match status {

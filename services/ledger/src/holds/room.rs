@@ -47,12 +47,13 @@ impl Room for Holding {
     }
 
     fn plan(ground: &Ground, work: &HoldWork, moment: &Moment) -> Result<Plan<Draft>, Refusal> {
-        let (command, draft) = match work.plan(ground, moment)? {
-            Decided::Changes(hold_id, command) => (Some(command), Draft::Posted(hold_id)),
-            Decided::Stays(hold) => (None, Draft::Stayed(hold)),
+        let (command, slides, draft) = match work.plan(ground, moment)? {
+            Decided::Changes(hold_id, command, slides) => (Some(command), slides, Draft::Posted(hold_id)),
+            Decided::Stays(hold) => (None, Vec::new(), Draft::Stayed(hold)),
         };
         Ok(Plan {
             command,
+            slides,
             purchase_id: None,
             draft,
         })

@@ -150,6 +150,7 @@ impl<R: Room> Batch<R> {
         self.require_standing(call, account)?;
         let Plan {
             command,
+            slides,
             purchase_id,
             draft,
         } = R::plan(&self.room, &call.work, moment)?;
@@ -168,7 +169,7 @@ impl<R: Room> Batch<R> {
         let mut outcome = Outcome::Unchanged;
         if let Some(command) = command {
             let mut new_lot_id = || LotId::generate_at(moment.record_time);
-            let decision = domain::decide(state, &command, moment.record_time, &mut new_lot_id)?;
+            let decision = domain::decide(state, &command, &slides, moment.record_time, &mut new_lot_id)?;
             posted.taken_back.clone_from(&decision.change.taken_back);
             posted.holds.clone_from(&decision.holds);
             posted.balance = OwnerBalance::of(account, &decision.state, moment.record_time);

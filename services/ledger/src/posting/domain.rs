@@ -7,6 +7,7 @@
 //! - the entries of a change sum to zero in every unit;
 //! - `available`, `held` and `debt` are never below zero, and an owner who owes has nothing available in that unit;
 //! - `available` is the sum of what is left in the lots;
+//! - the lots that slide and have not ended share one end, which never comes nearer;
 //! - `held` is the sum of the open holds, and of what they claim of the lots, lot by lot;
 //! - each change makes the next version, without gaps.
 
@@ -32,11 +33,13 @@ mod model;
 mod moving_properties;
 #[cfg(test)]
 mod properties;
+#[cfg(test)]
+mod sliding;
 
 pub use account::{Account, Lot};
 pub use chain::{ChainHash, ChainHashError, Link};
 pub use change::{Change, Entry, EntryAccount, LotMovement, TakenBack, TransactionKind};
-pub use command::{Captured, Command, Earned, NewHold, Spent, TakeBack};
+pub use command::{Captured, Command, Earned, LotEnd, NewHold, Slide, Spent, TakeBack};
 pub use hold::{Hold, HoldStatus, HoldStatusError, OPEN_HOLDS_MAX, Pin};
 pub use lots::OPEN_LOTS_MAX;
 pub use moving::{Moved, move_all, move_nothing};
@@ -69,16 +72,24 @@ pub struct Decision {
     pub holds: Vec<Hold>,
 }
 
-/// Decides a command at a time. Lots and holds that have ended by then must have been swept before ([`sweep`]): what has
-/// ended is nobody's to spend, and no hold's to keep.
+/// Decides a command at a time, and what it slides as an activity of the owner: that comes first, so that the command
+/// finds the ends as they are from then on. Lots and holds that have ended by then must have been swept before
+/// ([`sweep`]): what has ended is nobody's to spend, and no hold's to keep.
 pub fn decide(
     state: &OwnerState,
     command: &Command,
+    slides: &[Slide],
     at: DateTime<Utc>,
     new_lot_id: NewLotId<'_>,
 ) -> Result<Decision, Refusal> {
     let mut after = state.clone();
     let mut draft = Draft::default();
+    for slide in slides {
+        // Nobody who has no account in a unit gets one by an activity alone.
+        if after.accounts.contains_key(&slide.unit_code) || command.credits(&slide.unit_code) {
+            draft.slide(&mut after, slide, at);
+        }
+    }
     match command {
         Command::Credit(earned) => draft.credit(&mut after, earned, at, new_lot_id)?,
         Command::Spend(spent) => draft.spend(&mut after, spent)?,
@@ -177,6 +188,12 @@ struct Draft {
 }
 
 impl Draft {
+    fn slide(&mut self, state: &mut OwnerState, slide: &Slide, at: DateTime<Utc>) {
+        let unit = &slide.unit_code;
+        self.lot_changes
+            .extend(state.account_mut(unit).slide(unit, slide.end, at));
+    }
+
     /// Pays off debt first; the rest lies in a lot.
     fn credit(
         &mut self,
@@ -192,8 +209,11 @@ impl Draft {
         let account = state.account_mut(unit);
         let repaid = account.repay(earned.value);
         let added = earned.value.get() - repaid.get();
+        if let LotEnd::Sliding(end) = earned.end {
+            self.lot_changes.extend(account.slide(unit, end, at));
+        }
         if added > 0 {
-            let credited = account.credit(unit, Points::new(added), earned.expire_time, (at, new_lot_id));
+            let credited = account.credit(unit, Points::new(added), earned.end, (at, new_lot_id));
             let credited = credited.ok_or_else(|| overflow(unit))?;
             self.lot_changes.extend(credited.lots);
             self.holds.extend(credited.holds);

@@ -69,7 +69,7 @@ fn write_into(books: &mut Books, what: &Move, at: DateTime<Utc>) -> Result<(), R
                 why: Unsuitable::HasHolds,
             });
         }
-        let moved = domain::move_all(giver, taker)?;
+        let moved = domain::move_all(giver, taker, at)?;
         record(books, what, (from, at), moved.from);
         record(books, what, (into, at), moved.into);
     }

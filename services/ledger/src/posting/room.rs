@@ -7,7 +7,7 @@ use fealty_postgres::StorageError;
 use fealty_types::{LotId, OwnerId, ProgramId, PurchaseId, TransactionId, UnitCode};
 use sqlx::PgConnection;
 
-use super::domain::{Command, Hold, TakenBack, Transaction};
+use super::domain::{Command, Hold, Slide, TakenBack, Transaction};
 use crate::balances::domain::OwnerBalance;
 use crate::refusal::Refusal;
 
@@ -67,6 +67,8 @@ pub struct Plan<D> {
     /// What is to happen to the owner's accounts; nothing where things are as they should be already: the call is then
     /// accepted and remembered, and makes no transaction.
     pub command: Option<Command>,
+    /// What it slides as an activity of the owner; for no command, nothing.
+    pub slides: Vec<Slide>,
     /// The purchase that is recorded or refunded.
     pub purchase_id: Option<PurchaseId>,
     /// What settling needs.
@@ -78,6 +80,7 @@ impl<D> Plan<D> {
     pub(super) fn map_draft<E>(self, map: impl FnOnce(D) -> E) -> Plan<E> {
         Plan {
             command: self.command,
+            slides: self.slides,
             purchase_id: self.purchase_id,
             draft: map(self.draft),
         }

@@ -7,7 +7,7 @@ use chrono_tz::Tz;
 use fealty_types::{LotId, Money, OwnerId, Points, PurchaseId, RuleId, TransactionId, UnitCode, Version};
 use serde::{Deserialize, Serialize};
 
-use crate::posting::domain::{Earned, TakeBack, TakenBack};
+use crate::posting::domain::{Earned, Slide, TakeBack, TakenBack};
 use crate::refusal::{Refusal, Resource};
 use crate::rules::domain::EarningRule;
 use crate::units::domain::{ShortfallPolicy, UnitTerms};
@@ -193,10 +193,17 @@ impl Terms {
                 Ok(Earned {
                     unit_code: reward.unit_code.clone(),
                     value: reward.value,
-                    expire_time: self.unit(&reward.unit_code)?.lot_end(occur_time, zone),
+                    end: self.unit(&reward.unit_code)?.lot_end(occur_time, zone),
                 })
             })
             .collect()
+    }
+
+    /// What a purchase slides: every unit that ends by activity, whatever the purchase earned.
+    #[must_use]
+    pub fn slides(&self, occur_time: DateTime<Utc>, zone: Tz) -> Vec<Slide> {
+        let units = self.units.iter();
+        units.filter_map(|unit| unit.slide(occur_time, zone)).collect()
     }
 
     /// Points to take back, from `lots_first` where they are still there. Nothing for nothing.

@@ -46,6 +46,7 @@ impl Room for Recording {
         let earned = terms.earned(&rewards, moment.occur_time, work.zone)?;
         Ok(Plan {
             command: Some(Command::Purchase(earned)),
+            slides: terms.slides(moment.occur_time, work.zone),
             purchase_id: Some(purchase_id(moment)),
             draft: rewards,
         })

@@ -149,6 +149,7 @@ fn plan_named(
     }
     Ok(Plan {
         command: Some(Command::Refund(take_back)),
+        slides: Vec::new(),
         purchase_id: Some(purchase_id),
         draft: Some(after),
     })
@@ -167,6 +168,7 @@ fn plan_unnamed(
     }
     Ok(Plan {
         command: Some(Command::Refund(take_back)),
+        slides: Vec::new(),
         purchase_id: None,
         draft: None,
     })

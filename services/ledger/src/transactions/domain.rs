@@ -6,7 +6,7 @@ use fealty_types::{OwnerId, Points, UnitCode, Version};
 use serde::{Deserialize, Serialize};
 
 use crate::posting::Moment;
-use crate::posting::domain::{Command, Earned, Spent, TransactionKind};
+use crate::posting::domain::{Command, Earned, LotEnd, Slide, Spent, TransactionKind};
 use crate::refusal::{Refusal, Resource};
 use crate::units::domain::UnitTerms;
 
@@ -19,6 +19,8 @@ pub struct PointsWork {
     pub value: Points,
     /// Which of the two.
     pub direction: Direction,
+    /// The program's days begin and end there.
+    pub zone: Tz,
 }
 
 /// Where points go.
@@ -28,39 +30,36 @@ pub enum Direction {
     Credit {
         /// When the lot ends; by the unit's own rule if the caller does not say.
         lot_expire_time: Option<DateTime<Utc>>,
-        /// The program's days begin and end there.
-        zone: Tz,
     },
     /// From the owner.
     Spend,
 }
 
 impl PointsWork {
-    /// What it asks of the owner's accounts.
-    pub fn plan(&self, units: &[UnitTerms], moment: &Moment) -> Result<Command, Refusal> {
+    /// What it asks of the owner's accounts, and what it slides.
+    pub fn plan(&self, units: &[UnitTerms], moment: &Moment) -> Result<(Command, Vec<Slide>), Refusal> {
         let terms = units.iter().find(|unit| unit.code == self.unit_code);
         let terms = terms.ok_or_else(|| Refusal::not_found(Resource::Unit, &self.unit_code))?;
         let (unit_code, value) = (self.unit_code.clone(), self.value);
-        match self.direction {
-            Direction::Spend => Ok(Command::Spend(Spent { unit_code, value })),
-            Direction::Credit {
-                lot_expire_time,
-                zone,
-            } => {
+        let command = match self.direction {
+            Direction::Spend => Command::Spend(Spent { unit_code, value }),
+            Direction::Credit { lot_expire_time } => {
                 if lot_expire_time.is_some_and(|end| end <= moment.record_time) {
                     return Err(Refusal::FieldInvalid {
                         field: "lot_expire_time",
                         description: "must be in the future",
                     });
                 }
-                let expire_time = lot_expire_time.or_else(|| terms.lot_end(moment.occur_time, zone));
-                Ok(Command::Credit(Earned {
+                let by_terms = || terms.lot_end(moment.occur_time, self.zone);
+                Command::Credit(Earned {
                     unit_code,
                     value,
-                    expire_time,
-                }))
+                    end: lot_expire_time.map_or_else(by_terms, |end| LotEnd::Fixed(Some(end))),
+                })
             }
-        }
+        };
+        let slide = terms.slide(moment.occur_time, self.zone);
+        Ok((command, slide.into_iter().collect()))
     }
 }
 
@@ -95,7 +94,7 @@ pub struct StatementPosition {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::units::domain::ShortfallPolicy;
+    use crate::units::domain::{ExpiryPolicy, LifeLength, LotLife, ShortfallPolicy};
     use chrono::TimeDelta;
     use fealty_types::{TransactionId, UnitScale};
 
@@ -113,7 +112,10 @@ mod tests {
         vec![UnitTerms {
             code: "points".parse().unwrap(),
             scale: UnitScale::ZERO,
-            lot_life_days: Some(10),
+            expiry_policy: ExpiryPolicy::AfterEarning(LotLife {
+                length: LifeLength::Days(10),
+                round_up_to: None,
+            }),
             shortfall_policy: ShortfallPolicy::Waive,
             debt_max: Points::ZERO,
         }]
@@ -123,21 +125,49 @@ mod tests {
         PointsWork {
             unit_code: "points".parse().unwrap(),
             value: Points::new(5),
-            direction: Direction::Credit {
-                lot_expire_time,
-                zone: Tz::UTC,
-            },
+            direction: Direction::Credit { lot_expire_time },
+            zone: Tz::UTC,
         }
     }
 
     #[test]
     fn a_lot_lives_from_when_the_credit_happened() {
         let moment = moment();
-        let Ok(Command::Credit(earned)) = credit(None).plan(&units(), &moment) else {
+        let Ok((Command::Credit(earned), slides)) = credit(None).plan(&units(), &moment) else {
             panic!("a credit")
         };
         // Days begin at midnight UTC here, and this one is midnight.
-        assert_eq!(earned.expire_time, Some(moment.occur_time + TimeDelta::days(11)));
+        let end = moment.occur_time + TimeDelta::days(11);
+        assert_eq!((earned.end, slides), (LotEnd::Fixed(Some(end)), vec![]));
+    }
+
+    #[test]
+    fn what_slides_slides_from_when_the_activity_happened_and_an_end_of_its_own_stays() {
+        let (moment, mut units) = (moment(), units());
+        let ExpiryPolicy::AfterEarning(life) = units[0].expiry_policy else {
+            panic!("a life")
+        };
+        units[0].expiry_policy = ExpiryPolicy::AfterActivity(life);
+        let end = moment.occur_time + TimeDelta::days(11);
+        let slides = vec![Slide {
+            unit_code: units[0].code.clone(),
+            end,
+        }];
+        let own = moment.record_time + TimeDelta::days(1);
+        for (asked, expected) in [
+            (None, LotEnd::Sliding(end)),
+            (Some(own), LotEnd::Fixed(Some(own))),
+        ] {
+            let Ok((Command::Credit(earned), slid)) = credit(asked).plan(&units, &moment) else {
+                panic!("a credit")
+            };
+            assert_eq!((earned.end, slid), (expected, slides.clone()));
+        }
+        let spend = PointsWork {
+            direction: Direction::Spend,
+            ..credit(None)
+        };
+        assert_eq!(spend.plan(&units, &moment).unwrap().1, slides);
     }
 
     #[test]

@@ -30,8 +30,10 @@ impl Room for Points {
     }
 
     fn plan(units: &Vec<UnitTerms>, work: &PointsWork, moment: &Moment) -> Result<Plan<()>, Refusal> {
+        let (command, slides) = work.plan(units, moment)?;
         Ok(Plan {
-            command: Some(work.plan(units, moment)?),
+            command: Some(command),
+            slides,
             purchase_id: None,
             draft: (),
         })

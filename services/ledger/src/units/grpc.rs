@@ -1,5 +1,7 @@
 //! `UnitService`: parse, call, present.
 
+mod expiry;
+
 use fealty_postgres::requests::Request as Attempt;
 use fealty_proto::ledger::v1 as pb;
 use fealty_proto::ledger::v1::unit_service_server::UnitService;
@@ -16,13 +18,13 @@ use fealty_types::{Points, ProgramId, RequestId, UnitCode, UnitScale};
 use tonic::{Request, Response, Status};
 
 use super::Units;
-use super::domain::{LOT_LIFE_DAYS_MAX, NewUnit, ShortfallPolicy, Unit, UnitChange, UnitTerms};
+use super::domain::{NewUnit, ShortfallPolicy, Unit, UnitChange, UnitTerms};
 
 const CREATE_UNIT: &str = "/fealty.ledger.v1.UnitService/CreateUnit";
 const LIST_UNITS: &str = "/fealty.ledger.v1.UnitService/ListUnits";
 
 /// The fields that may change.
-const UPDATABLE: [&str; 4] = ["display_name", "lot_life_days", "shortfall_policy", "debt_max"];
+const UPDATABLE: [&str; 4] = ["display_name", "expiry_policy", "shortfall_policy", "debt_max"];
 
 #[tonic::async_trait]
 impl UnitService for Units {
@@ -31,8 +33,8 @@ impl UnitService for Units {
         request: Request<pb::CreateUnitRequest>,
     ) -> Result<Response<pb::CreateUnitResponse>, Status> {
         serve_making(request, async |caller, message| {
-            let program = caller.program_id()?;
-            let (attempt, new) = parse_create(program, &message)?;
+            let program = caller.program()?;
+            let (attempt, new) = parse_create(program.program_id, &message)?;
             let made = self.create(program, &attempt, &new).await?;
             Ok(made.map(|unit| pb::CreateUnitResponse {
                 unit: Some(present(&unit)),
@@ -62,7 +64,7 @@ impl UnitService for Units {
         request: Request<pb::UpdateUnitRequest>,
     ) -> Result<Response<pb::UpdateUnitResponse>, Status> {
         serve(request, async |caller, message| {
-            let program = caller.program_id()?;
+            let program = caller.program()?;
             let update = parse_update(&message)?;
             let unit = self
                 .update(program, &update.code, update.revision, &update.change)
@@ -113,14 +115,14 @@ fn parse_new(v: &mut Violations, unit: &pb::Unit) -> Option<NewUnit> {
     let code = v.check("unit_code", fields::parse::<UnitCode>(&unit.unit_code));
     let display_name = v.check("display_name", display_name(unit));
     let scale = v.check("scale", UnitScale::try_from(unit.scale));
-    let lot_life_days = v.check("lot_life_days", lot_life_days(unit));
+    let expiry_policy = v.check("expiry_policy", expiry::parse(unit.expiry_policy.as_ref()));
     let shortfall_policy = v.check("shortfall_policy", shortfall_policy(unit));
     let debt_max = v.check("debt_max", debt_max(unit));
     Some(NewUnit {
         terms: UnitTerms {
             code: code?,
             scale: scale?,
-            lot_life_days: lot_life_days?,
+            expiry_policy: expiry_policy?,
             shortfall_policy: shortfall_policy?,
             debt_max: debt_max?,
         },
@@ -146,7 +148,9 @@ fn parse_update(message: &pb::UpdateUnitRequest) -> Result<Update, ApiError> {
         let names = |path: &str| mask.as_ref().is_some_and(|mask| mask.names(path));
         let change = UnitChange {
             display_name: checked(v, names("display_name"), "display_name", || display_name(unit)),
-            lot_life_days: checked(v, names("lot_life_days"), "lot_life_days", || lot_life_days(unit)),
+            expiry_policy: checked(v, names("expiry_policy"), "expiry_policy", || {
+                expiry::parse(unit.expiry_policy.as_ref())
+            }),
             shortfall_policy: checked(v, names("shortfall_policy"), "shortfall_policy", || {
                 shortfall_policy(unit)
             }),
@@ -178,11 +182,6 @@ fn display_name(unit: &pb::Unit) -> Result<String, Problem> {
     fields::text(&unit.display_name, 1..=DISPLAY_NAME_LENGTH_MAX)
 }
 
-fn lot_life_days(unit: &pb::Unit) -> Result<Option<u32>, Problem> {
-    let days = fields::number(unit.lot_life_days, 0..=LOT_LIFE_DAYS_MAX)?;
-    Ok(u32::try_from(days).ok().filter(|days| *days > 0))
-}
-
 fn shortfall_policy(unit: &pb::Unit) -> Result<ShortfallPolicy, Problem> {
     match fields::enumeration::<pb::ShortfallPolicy>(unit.shortfall_policy)? {
         pb::ShortfallPolicy::Debt => Ok(ShortfallPolicy::Debt),
@@ -204,16 +203,11 @@ fn present(unit: &Unit) -> pb::Unit {
         unit_code: unit.terms.code.to_string(),
         display_name: unit.display_name.clone(),
         scale: unit.terms.scale.into(),
-        // At most LOT_LIFE_DAYS_MAX.
-        lot_life_days: unit
-            .terms
-            .lot_life_days
-            .and_then(|days| i32::try_from(days).ok())
-            .unwrap_or_default(),
         shortfall_policy: policy.into(),
         debt_max: unit.terms.debt_max.get(),
         create_time: Some(timestamp(unit.create_time)),
         update_time: Some(timestamp(unit.update_time)),
         etag: Etag::new(unit.revision).to_string(),
+        expiry_policy: expiry::present(&unit.terms.expiry_policy),
     }
 }

@@ -1,12 +1,16 @@
 //! Units in the database.
 
+mod expiry;
+
 use chrono::{DateTime, Utc};
 use fealty_postgres::StorageError;
 use fealty_types::{Points, ProgramId, UnitCode, UnitScale};
 use sqlx::PgConnection;
+use sqlx::types::Json;
 use uuid::Uuid;
 
-use super::domain::{ShortfallPolicy, Unit, UnitTerms};
+use super::domain::{ExpiryPolicy, ShortfallPolicy, Unit, UnitTerms};
+use expiry::ExpiryRow;
 
 /// Written down and read back by the same two functions.
 const DEBT: &str = "DEBT";
@@ -30,7 +34,7 @@ fn policy_of(name: &str) -> Result<ShortfallPolicy, StorageError> {
 struct TermsRow {
     unit_code: UnitCode,
     scale: i32,
-    lot_life_days: Option<i32>,
+    expiry_policy: Option<Json<ExpiryRow>>,
     shortfall_policy: String,
     debt_max: i64,
 }
@@ -43,11 +47,9 @@ impl TryFrom<TermsRow> for UnitTerms {
             code: row.unit_code,
             scale: UnitScale::try_from(row.scale)
                 .map_err(|error| StorageError::corrupt("unit.scale", error))?,
-            lot_life_days: row
-                .lot_life_days
-                .map(u32::try_from)
-                .transpose()
-                .map_err(|error| StorageError::corrupt("unit.lot_life_days", error))?,
+            expiry_policy: row
+                .expiry_policy
+                .map_or(Ok(ExpiryPolicy::Never), |Json(row)| row.into_policy())?,
             shortfall_policy: policy_of(&row.shortfall_policy)?,
             debt_max: Points::new(row.debt_max),
         })
@@ -58,7 +60,7 @@ struct UnitRow {
     unit_code: UnitCode,
     display_name: String,
     scale: i32,
-    lot_life_days: Option<i32>,
+    expiry_policy: Option<Json<ExpiryRow>>,
     shortfall_policy: String,
     debt_max: i64,
     revision: i64,
@@ -74,7 +76,7 @@ impl TryFrom<UnitRow> for Unit {
             terms: TermsRow {
                 unit_code: row.unit_code,
                 scale: row.scale,
-                lot_life_days: row.lot_life_days,
+                expiry_policy: row.expiry_policy,
                 shortfall_policy: row.shortfall_policy,
                 debt_max: row.debt_max,
             }
@@ -87,12 +89,8 @@ impl TryFrom<UnitRow> for Unit {
     }
 }
 
-fn life_days(terms: &UnitTerms) -> Result<Option<i32>, StorageError> {
-    terms
-        .lot_life_days
-        .map(i32::try_from)
-        .transpose()
-        .map_err(|error| StorageError::corrupt("unit.lot_life_days", error))
+fn expiry_row(terms: &UnitTerms) -> Option<Json<ExpiryRow>> {
+    ExpiryRow::of(&terms.expiry_policy).map(Json)
 }
 
 /// Writes a new unit. False when the program has one of that code.
@@ -103,7 +101,7 @@ pub(super) async fn insert_in_tx(
     unit: &Unit,
 ) -> Result<bool, StorageError> {
     let inserted = sqlx::query!(
-        "INSERT INTO unit (program, unit_code, unit_id, display_name, scale, lot_life_days, shortfall_policy, \
+        "INSERT INTO unit (program, unit_code, unit_id, display_name, scale, expiry_policy, shortfall_policy, \
          debt_max, revision, create_time, update_time) \
          SELECT p.program, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11 FROM program AS p WHERE p.program = $1 \
          ON CONFLICT (program, unit_code) DO NOTHING",
@@ -112,7 +110,7 @@ pub(super) async fn insert_in_tx(
         unit_id,
         unit.display_name,
         i32::from(unit.terms.scale),
-        life_days(&unit.terms)?,
+        expiry_row(&unit.terms) as Option<Json<ExpiryRow>>,
         policy_name(unit.terms.shortfall_policy),
         unit.terms.debt_max.get(),
         unit.revision,
@@ -131,12 +129,12 @@ pub(super) async fn update_in_tx(
     unit: &Unit,
 ) -> Result<(), StorageError> {
     sqlx::query!(
-        "UPDATE unit SET display_name = $3, lot_life_days = $4, shortfall_policy = $5, debt_max = $6, \
+        "UPDATE unit SET display_name = $3, expiry_policy = $4, shortfall_policy = $5, debt_max = $6, \
          revision = $7, update_time = $8 WHERE program = $1 AND unit_code = $2",
         program.as_uuid(),
         unit.terms.code.as_str(),
         unit.display_name,
-        life_days(&unit.terms)?,
+        expiry_row(&unit.terms) as Option<Json<ExpiryRow>>,
         policy_name(unit.terms.shortfall_policy),
         unit.terms.debt_max.get(),
         unit.revision,
@@ -154,8 +152,8 @@ pub(super) async fn find_in_tx(
 ) -> Result<Option<Unit>, StorageError> {
     sqlx::query_as!(
         UnitRow,
-        r#"SELECT unit_code AS "unit_code: UnitCode", display_name, scale, lot_life_days, shortfall_policy, debt_max,
-                  revision, create_time, update_time
+        r#"SELECT unit_code AS "unit_code: UnitCode", display_name, scale, expiry_policy AS "expiry_policy: Json<ExpiryRow>",
+                  shortfall_policy, debt_max, revision, create_time, update_time
            FROM unit WHERE program = $1 AND unit_code = $2"#,
         program.as_uuid(),
         code.as_str(),
@@ -174,8 +172,8 @@ pub(super) async fn find_made_in_tx(
 ) -> Result<Option<Unit>, StorageError> {
     sqlx::query_as!(
         UnitRow,
-        r#"SELECT unit_code AS "unit_code: UnitCode", display_name, scale, lot_life_days, shortfall_policy, debt_max,
-                  revision, create_time, update_time
+        r#"SELECT unit_code AS "unit_code: UnitCode", display_name, scale, expiry_policy AS "expiry_policy: Json<ExpiryRow>",
+                  shortfall_policy, debt_max, revision, create_time, update_time
            FROM unit WHERE program = $1 AND unit_id = $2"#,
         program.as_uuid(),
         unit_id,
@@ -195,8 +193,8 @@ pub(super) async fn list_in_tx(
 ) -> Result<Vec<Unit>, StorageError> {
     sqlx::query_as!(
         UnitRow,
-        r#"SELECT unit_code AS "unit_code: UnitCode", display_name, scale, lot_life_days, shortfall_policy, debt_max,
-                  revision, create_time, update_time
+        r#"SELECT unit_code AS "unit_code: UnitCode", display_name, scale, expiry_policy AS "expiry_policy: Json<ExpiryRow>",
+                  shortfall_policy, debt_max, revision, create_time, update_time
            FROM unit WHERE program = $1 AND ($2::text IS NULL OR unit_code > $2)
            ORDER BY unit_code LIMIT $3"#,
         program.as_uuid(),
@@ -225,7 +223,8 @@ pub(super) async fn list_terms_in_tx(
 ) -> Result<Vec<UnitTerms>, StorageError> {
     sqlx::query_as!(
         TermsRow,
-        r#"SELECT unit_code AS "unit_code: UnitCode", scale, lot_life_days, shortfall_policy, debt_max
+        r#"SELECT unit_code AS "unit_code: UnitCode", scale, expiry_policy AS "expiry_policy: Json<ExpiryRow>",
+                  shortfall_policy, debt_max
            FROM unit WHERE program = $1"#,
         program.as_uuid(),
     )

@@ -1,6 +1,8 @@
 //! Messages as tests send them.
 
 use fealty_proto::ledger::v1 as pb;
+use fealty_proto::ledger::v1::expiry_policy::Policy;
+use fealty_proto::ledger::v1::lot_life::Length;
 use fealty_proto::types::v1::Money;
 
 use super::harness::new_id;
@@ -10,10 +12,27 @@ pub fn points() -> pb::Unit {
     pb::Unit {
         unit_code: "points".to_owned(),
         display_name: "Points".to_owned(),
-        lot_life_days: 365,
+        expiry_policy: Some(after_days(365)),
         shortfall_policy: pb::ShortfallPolicy::Debt.into(),
         debt_max: 1_000,
         ..pb::Unit::default()
+    }
+}
+
+/// So many days after they were earned.
+pub fn after_days(days: i32) -> pb::ExpiryPolicy {
+    policy(Policy::AfterEarning(life(Length::LifeDays(days))))
+}
+
+pub const fn policy(policy: Policy) -> pb::ExpiryPolicy {
+    pb::ExpiryPolicy { policy: Some(policy) }
+}
+
+/// Not rounded.
+pub fn life(length: Length) -> pb::LotLife {
+    pb::LotLife {
+        length: Some(length),
+        ..pb::LotLife::default()
     }
 }
 

@@ -28,6 +28,7 @@ use tonic::{Code, Request, Response, Status};
 use tonic_types::StatusExt;
 
 use super::harness::{self, Caller, new_id};
+use super::messages::after_days;
 
 /// What a test's ledger stands on.
 #[derive(Debug, Clone, Default)]
@@ -167,14 +168,14 @@ impl Ledger {
     }
 
     async fn define_units(&self) {
-        for (unit_code, lot_life_days, policy, debt_max) in [
-            ("points", 0, pb::ShortfallPolicy::Debt, 1_000_000),
-            ("stamps", 10, pb::ShortfallPolicy::Waive, 0),
+        for (unit_code, expiry_policy, policy, debt_max) in [
+            ("points", None, pb::ShortfallPolicy::Debt, 1_000_000),
+            ("stamps", Some(after_days(10)), pb::ShortfallPolicy::Waive, 0),
         ] {
             let unit = pb::Unit {
                 unit_code: unit_code.to_owned(),
                 display_name: unit_code.to_owned(),
-                lot_life_days,
+                expiry_policy,
                 shortfall_policy: policy.into(),
                 debt_max,
                 ..pb::Unit::default()

@@ -1,11 +1,13 @@
 //! `UnitService`.
 
 use fealty_proto::ledger::v1 as pb;
-use fealty_proto::types::v1::ErrorReason;
+use fealty_proto::ledger::v1::expiry_policy::Policy;
+use fealty_proto::ledger::v1::lot_life::Length;
+use fealty_proto::types::v1::{Date, ErrorReason};
 use tonic::Code;
 
 use super::harness::{Ledger, is_replayed, new_id, plant_program};
-use super::messages::points;
+use super::messages::{after_days, life, points, policy};
 use super::refusals::{bad, bad_token, not_there, refusal};
 use crate::assert_refused;
 
@@ -96,11 +98,11 @@ async fn an_update_changes_what_its_mask_names_and_only_for_the_revision_it_was_
 
     let wanted = pb::Unit {
         display_name: "Ignored".to_owned(),
-        lot_life_days: 0,
+        expiry_policy: None,
         shortfall_policy: pb::ShortfallPolicy::Waive.into(),
         ..unit.clone()
     };
-    let request = update(wanted.clone(), &["lot_life_days", "shortfall_policy"]);
+    let request = update(wanted.clone(), &["expiry_policy", "shortfall_policy"]);
     let changed = ledger
         .units()
         .update_unit(ledger.call(request.clone()))
@@ -110,10 +112,10 @@ async fn an_update_changes_what_its_mask_names_and_only_for_the_revision_it_was_
     assert_eq!(
         (
             changed.display_name.as_str(),
-            changed.lot_life_days,
+            changed.expiry_policy,
             changed.shortfall_policy
         ),
-        ("Points", 0, i32::from(pb::ShortfallPolicy::Waive))
+        ("Points", None, i32::from(pb::ShortfallPolicy::Waive))
     );
     assert_ne!(changed.etag, unit.etag);
 
@@ -175,7 +177,7 @@ fn bad_unit() -> pb::Unit {
         unit_code: "Points".to_owned(),
         display_name: "\u{7}".to_owned(),
         scale: 7,
-        lot_life_days: 36_501,
+        expiry_policy: Some(after_days(36_501)),
         shortfall_policy: 9,
         debt_max: -1,
         ..pb::Unit::default()
@@ -190,7 +192,7 @@ async fn what_is_wrong_with_a_new_unit_is_named_and_changes_nothing() {
         "unit.unit_code",
         "unit.display_name",
         "unit.scale",
-        "unit.lot_life_days",
+        "unit.expiry_policy.after_earning.life_days",
         "unit.shortfall_policy",
         "unit.debt_max",
     ];
@@ -217,6 +219,80 @@ async fn what_is_wrong_with_a_new_unit_is_named_and_changes_nothing() {
 }
 
 #[tokio::test]
+async fn what_is_wrong_with_an_expiry_policy_is_named_and_changes_nothing() {
+    let ledger = Ledger::start().await;
+    let of = |expiry_policy| {
+        create(pb::Unit {
+            expiry_policy: Some(expiry_policy),
+            ..points()
+        })
+    };
+    let bad_life = pb::LotLife {
+        length: Some(Length::LifeDays(0)),
+        round_up_to: 9,
+    };
+    let yearly = |month, day, years_later| {
+        of(policy(Policy::EachYear(pb::YearlyExpiry {
+            month,
+            day,
+            years_later,
+        })))
+    };
+    let date = |year, month, day| of(policy(Policy::OnDate(Date { year, month, day })));
+    let table = [
+        (
+            "neither",
+            of(pb::ExpiryPolicy::default()),
+            bad(&["unit.expiry_policy.policy"]),
+        ),
+        (
+            "no length",
+            of(policy(Policy::AfterActivity(pb::LotLife::default()))),
+            bad(&["unit.expiry_policy.after_activity.length"]),
+        ),
+        (
+            "no life and no period",
+            of(policy(Policy::AfterEarning(bad_life))),
+            bad(&[
+                "unit.expiry_policy.after_earning.life_days",
+                "unit.expiry_policy.after_earning.round_up_to",
+            ]),
+        ),
+        (
+            "a century and a month",
+            of(policy(Policy::AfterActivity(life(Length::LifeMonths(1_201))))),
+            bad(&["unit.expiry_policy.after_activity.life_months"]),
+        ),
+        (
+            "nothing of a year",
+            yearly(13, 0, -1),
+            bad(&[
+                "unit.expiry_policy.each_year.month",
+                "unit.expiry_policy.each_year.day",
+                "unit.expiry_policy.each_year.years_later",
+            ]),
+        ),
+        (
+            "no such day",
+            yearly(2, 30, 0),
+            bad(&["unit.expiry_policy.each_year.day"]),
+        ),
+        (
+            "no year",
+            date(0, 2, 1),
+            bad(&["unit.expiry_policy.on_date.year"]),
+        ),
+        (
+            "no leap year",
+            date(2027, 2, 29),
+            bad(&["unit.expiry_policy.on_date.day"]),
+        ),
+        ("passed", date(2026, 1, 1), bad(&["unit.expiry_policy.on_date"])),
+    ];
+    assert_refused!(ledger, units.create_unit, table);
+}
+
+#[tokio::test]
 async fn what_is_wrong_with_a_change_of_a_unit_is_named_and_changes_nothing() {
     let ledger = Ledger::start().await;
     ledger.define_points().await;
@@ -224,7 +300,7 @@ async fn what_is_wrong_with_a_change_of_a_unit_is_named_and_changes_nothing() {
         unit_code: unit_code.to_owned(),
         ..unit
     };
-    let values = update(of_code("points", bad_unit()), &["debt_max", "lot_life_days"]);
+    let values = update(of_code("points", bad_unit()), &["debt_max", "expiry_policy"]);
     let no_etag = pb::Unit {
         etag: "?".to_owned(),
         ..points()
@@ -245,7 +321,7 @@ async fn what_is_wrong_with_a_change_of_a_unit_is_named_and_changes_nothing() {
         (
             "named values",
             values,
-            bad(&["unit.lot_life_days", "unit.debt_max"]),
+            bad(&["unit.expiry_policy.after_earning.life_days", "unit.debt_max"]),
         ),
         (
             "an etag that is none",

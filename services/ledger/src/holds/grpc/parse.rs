@@ -105,6 +105,7 @@ impl Ending {
 }
 
 pub(super) fn capture(caller: &Caller, message: &pb::CaptureHoldRequest) -> Result<Ending, ApiError> {
+    let zone = caller.program()?.time_zone;
     let mut v = Violations::default();
     let request_id = v.check("request_id", fields::parse::<RequestId>(&message.request_id));
     let hold_id = v.check("hold_id", fields::parse::<HoldId>(&message.hold_id));
@@ -124,7 +125,7 @@ pub(super) fn capture(caller: &Caller, message: &pb::CaptureHoldRequest) -> Resu
             kind: TransactionKind::Capture,
             actor: caller.actor(),
             reason: reason?,
-            work: HoldWork::Capture { hold_id, value },
+            work: HoldWork::Capture { hold_id, value, zone },
         })
     })
 }

@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use super::*;
 use crate::posting::domain::{
-    Account, Captured, ChainHash, Command, Earned, Hold, HoldStatus, Link, Lot, NewHold, Spent,
+    Account, Captured, ChainHash, Command, Earned, Hold, HoldStatus, Link, Lot, LotEnd, NewHold, Slide, Spent,
     TransactionKind,
 };
 
@@ -29,9 +29,10 @@ impl Room for Plain {
         Ok(())
     }
 
-    fn plan((): &(), work: &Command, _moment: &Moment) -> Result<Plan<()>, Refusal> {
+    fn plan((): &(), work: &Command, moment: &Moment) -> Result<Plan<()>, Refusal> {
         Ok(Plan {
             command: Some(work.clone()),
+            slides: slides(work, moment),
             purchase_id: None,
             draft: (),
         })
@@ -55,7 +56,7 @@ impl Room for Plain {
 struct Tables {
     owners: BTreeMap<OwnerId, (Version, DateTime<Utc>)>,
     chains: BTreeMap<OwnerId, ChainHash>,
-    accounts: BTreeMap<(OwnerId, UnitCode), (Points, Points, Points)>,
+    accounts: BTreeMap<(OwnerId, UnitCode), Account>,
     lots: BTreeMap<(OwnerId, LotId), (UnitCode, Lot)>,
     holds: BTreeMap<HoldId, (OwnerId, Hold)>,
     requests: BTreeMap<RequestId, (Vec<u8>, bool, Vec<u8>)>,
@@ -115,17 +116,9 @@ impl Tables {
             chain_head: self.chains.get(&owner_id).copied(),
             ..OwnerState::opened_at(last_time)
         };
-        for ((_, unit_code), (available, held, debt)) in
-            self.accounts.iter().filter(|((owner, _), _)| *owner == owner_id)
-        {
-            let account = Account {
-                available: *available,
-                held: *held,
-                debt: *debt,
-                lots: Vec::new(),
-                holds: Vec::new(),
-            };
-            state.accounts.insert(unit_code.clone(), account);
+        let accounts = self.accounts.iter().filter(|((owner, _), _)| *owner == owner_id);
+        for ((_, unit_code), account) in accounts {
+            state.accounts.insert(unit_code.clone(), account.clone());
         }
         let lots = self.lots.iter().filter(|((owner, _), _)| *owner == owner_id);
         for (unit_code, lot) in lots
@@ -150,6 +143,7 @@ impl Tables {
                 (
                     lot.expire_time.is_none(),
                     lot.expire_time,
+                    lot.slides,
                     lot.create_time,
                     lot.lot_id,
                 )
@@ -179,7 +173,11 @@ impl Tables {
         assert!(row.1 <= owner.last_time, "an owner's time never runs backwards");
         *row = (owner.version, owner.last_time);
         for (unit_code, account) in owner.accounts {
-            let row = (account.available, account.held, account.debt);
+            let row = Account {
+                lots: Vec::new(),
+                holds: Vec::new(),
+                ..account
+            };
             self.accounts.insert((owner.owner_id, unit_code), row);
         }
         for (unit_code, lot) in owner.lots {
@@ -240,7 +238,7 @@ impl Tables {
             .iter()
             .map(|((owner, _), (unit, lot))| {
                 let values = (lot.value_left, lot.value_held, lot.value_credited);
-                (owner, unit, lot.expire_time, values)
+                (owner, unit, lot.expire_time, lot.slides, values)
             })
             .collect();
         lots.sort_unstable();
@@ -286,8 +284,27 @@ fn credit(value: i64, end: Option<DateTime<Utc>>) -> Command {
     Command::Credit(Earned {
         unit_code: points(),
         value: Points::new(value),
-        expire_time: end,
+        end: LotEnd::Fixed(end),
     })
+}
+
+/// Of which the end moves with each credit and spend.
+fn sliding_credit(value: i64, end: DateTime<Utc>) -> Command {
+    Command::Credit(Earned {
+        unit_code: points(),
+        value: Points::new(value),
+        end: LotEnd::Sliding(end),
+    })
+}
+
+/// Twelve hours of life after each credit and spend.
+fn slides(command: &Command, moment: &Moment) -> Vec<Slide> {
+    let is_activity = matches!(command, Command::Credit(_) | Command::Spend(_));
+    let slide = Slide {
+        unit_code: points(),
+        end: moment.record_time + TimeDelta::hours(12),
+    };
+    is_activity.then_some(slide).into_iter().collect()
 }
 
 fn spend(value: i64) -> Command {
@@ -336,6 +353,8 @@ fn any_call() -> impl Strategy<Value = Call<Command>> {
             value,
             hours.map(|hours| start() + TimeDelta::hours(hours * 8))
         )),
+        (1_i64..30, 1_i64..6)
+            .prop_map(|(value, hours)| sliding_credit(value, start() + TimeDelta::hours(hours * 8))),
         (1_i64..40).prop_map(spend),
         (1_u128..60, 0_i64..20).prop_map(|(number, value)| Command::Capture(Captured {
             hold_id: hold_id(number),

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use fealty_types::{HoldId, LotId, Points, UnitCode};
 
-use super::{Hold, HoldStatus, LotMovement, NewHold, NewLotId, lots};
+use super::{Hold, HoldStatus, LotEnd, LotMovement, NewHold, NewLotId, lots};
 
 /// An owner's account of one unit.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -18,6 +18,9 @@ pub struct Account {
     pub lots: Vec<Lot>,
     /// The open holds, in the order in which they end.
     pub holds: Vec<Hold>,
+    /// The end of all lots that slide and have not ended: the furthest to which an activity ever moved it. `None` before
+    /// the first.
+    pub sliding_end: Option<DateTime<Utc>>,
 }
 
 /// Points that were credited on the same terms.
@@ -33,6 +36,8 @@ pub struct Lot {
     pub value_credited: Points,
     /// When it ends: from that instant on it does not count. `None` for never.
     pub expire_time: Option<DateTime<Utc>>,
+    /// Whether its end moves on with the owner's activity.
+    pub slides: bool,
     /// When the first of it was credited.
     pub create_time: DateTime<Utc>,
 }
@@ -43,6 +48,8 @@ pub(super) struct LotChange {
     pub(super) unit_code: UnitCode,
     /// What came to the lot (positive) or left it (negative).
     pub(super) value: Points,
+    /// Whether its end moved.
+    pub(super) slid: bool,
     /// The lot afterwards.
     pub(super) lot: Lot,
 }
@@ -50,7 +57,7 @@ pub(super) struct LotChange {
 impl LotChange {
     /// As the transaction tells it; nothing where only a hold's claim changed.
     pub(super) fn movement(&self) -> Option<LotMovement> {
-        (!self.value.is_zero()).then(|| LotMovement {
+        (self.slid || !self.value.is_zero()).then(|| LotMovement {
             lot_id: self.lot.lot_id,
             unit_code: self.unit_code.clone(),
             value: self.value,
@@ -99,11 +106,13 @@ impl Lot {
         self.value_left.is_positive() || self.value_held.is_positive()
     }
 
-    /// Sorts lots into the order in which they are spent: the soonest end first, never last, then the oldest.
-    pub(super) fn spend_order(&self) -> (bool, Option<DateTime<Utc>>, DateTime<Utc>, LotId) {
+    /// Sorts lots into the order in which they are spent: the soonest end first, never last; of equal ends those first
+    /// that cannot move on, then the oldest.
+    pub(super) fn spend_order(&self) -> (bool, Option<DateTime<Utc>>, bool, DateTime<Utc>, LotId) {
         (
             self.expire_time.is_none(),
             self.expire_time,
+            self.slides,
             self.create_time,
             self.lot_id,
         )
@@ -113,7 +122,16 @@ impl Lot {
         LotChange {
             unit_code: unit_code.clone(),
             value,
+            slid: false,
             lot: self.clone(),
+        }
+    }
+
+    /// How it ends.
+    pub(super) const fn end(&self) -> LotEnd {
+        match self.expire_time {
+            Some(end) if self.slides => LotEnd::Sliding(end),
+            end => LotEnd::Fixed(end),
         }
     }
 }
@@ -126,20 +144,37 @@ impl Account {
         repaid
     }
 
-    /// Puts `value` into the lot of those terms, opened if there is none. `None` when a sum does not fit; the account
-    /// is then not to be used any more.
+    /// Moves on the end of what slides and has not ended; never to an earlier one.
+    pub(super) fn slide(
+        &mut self,
+        unit_code: &UnitCode,
+        end: DateTime<Utc>,
+        at: DateTime<Utc>,
+    ) -> Vec<LotChange> {
+        let end = self.sliding_end.map_or(end, |known| known.max(end));
+        self.sliding_end = Some(end);
+        lots::slide(&mut self.lots, unit_code, end, at)
+    }
+
+    /// Puts `value` into the lot of those terms, opened if there is none; what slides lies at the account's own end, to
+    /// which it has been moved before. `None` when a sum does not fit; the account is then not to be used any more.
     pub(super) fn credit(
         &mut self,
         unit_code: &UnitCode,
         value: Points,
-        expire_time: Option<DateTime<Utc>>,
+        end: LotEnd,
         (at, new_lot_id): (DateTime<Utc>, NewLotId<'_>),
     ) -> Option<Credited> {
+        let (expire_time, slides) = match end {
+            LotEnd::Fixed(end) => (end, false),
+            LotEnd::Sliding(end) => (self.sliding_end.or(Some(end)), true),
+        };
         self.available = self.available.checked_add(value)?;
         // What is held may come back at any time, and nobody is asked then.
         self.available.checked_add(self.held)?;
         let mut credited = Credited::default();
-        let known = self.lots.iter_mut().find(|lot| lot.expire_time == expire_time);
+        let of_those_terms = |lot: &&mut Lot| lot.expire_time == expire_time && lot.slides == slides;
+        let known = self.lots.iter_mut().find(of_those_terms);
         if let Some(lot) = known {
             credited.lots.push(lots::add(lot, unit_code, value)?);
             return Some(credited);
@@ -150,6 +185,7 @@ impl Account {
             value_held: Points::ZERO,
             value_credited: value,
             expire_time,
+            slides,
             create_time: at,
         };
         credited.lots.push(lot.moved(unit_code, value));

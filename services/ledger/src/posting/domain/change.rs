@@ -164,9 +164,9 @@ pub struct LotMovement {
     pub lot_id: LotId,
     /// What is counted.
     pub unit_code: UnitCode,
-    /// What came to the lot (positive) or left it (negative). Never zero.
+    /// What came to the lot (positive) or left it (negative). Zero where nothing but its end moved.
     pub value: Points,
-    /// When the lot ends; `None` for never.
+    /// When the lot ends, after this change; `None` for never.
     pub expire_time: Option<DateTime<Utc>>,
 }
 

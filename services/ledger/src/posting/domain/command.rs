@@ -26,6 +26,18 @@ pub enum Command {
 }
 
 impl Command {
+    /// Whether it credits something in that unit.
+    pub(super) fn credits(&self, unit_code: &UnitCode) -> bool {
+        let earned = match self {
+            Self::Credit(earned) => std::slice::from_ref(earned),
+            Self::Purchase(all) => all,
+            _ => &[],
+        };
+        earned
+            .iter()
+            .any(|earned| earned.unit_code == *unit_code && earned.value.is_positive())
+    }
+
     /// The kind of transaction that it makes.
     #[must_use]
     pub const fn kind(&self) -> TransactionKind {
@@ -48,9 +60,28 @@ pub struct Earned {
     pub unit_code: UnitCode,
     /// How many.
     pub value: Points,
-    /// When what is left of them ends; `None` for never. An end in the past credits points that are gone at once: the
-    /// next posting writes them off.
-    pub expire_time: Option<DateTime<Utc>>,
+    /// When what is left of them ends. An end in the past credits points that are gone at once: the next posting writes
+    /// them off.
+    pub end: LotEnd,
+}
+
+/// When a credited lot ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LotEnd {
+    /// At an instant that stays; `None` for never.
+    Fixed(Option<DateTime<Utc>>),
+    /// With all that slides in the account: at the end to which this very credit moves it, or at a later one to which
+    /// another activity has moved it before.
+    Sliding(DateTime<Utc>),
+}
+
+/// An activity of the owner: what slides in the account of a unit, and has not ended, does not end before.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Slide {
+    /// What is counted.
+    pub unit_code: UnitCode,
+    /// The end to which this activity moves it. Where it is further already, it stays.
+    pub end: DateTime<Utc>,
 }
 
 /// Points of one unit to spend.

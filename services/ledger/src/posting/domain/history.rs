@@ -10,6 +10,12 @@ use super::*;
 
 pub const UNITS: [&str; 3] = ["points", "stamps", "roubles"];
 
+/// The unit whose points end by activity, unless their credit says another end.
+pub const SLIDING: usize = 1;
+
+/// How long they live after the last one.
+const SLIDING_LIFE_HOURS: i64 = 20;
+
 /// What happens next.
 #[derive(Debug, Clone)]
 pub enum Step {
@@ -107,12 +113,13 @@ impl History {
     }
 
     pub fn decide(&mut self, command: &Command) -> Result<(), Refusal> {
+        let slides = self.slides(command);
         let lots_made = &mut self.lots_made;
         let mut new_lot_id = || {
             *lots_made += 1;
             LotId::try_from(Uuid::from_u128(*lots_made)).unwrap()
         };
-        let decision = decide(&self.state, command, self.at, &mut new_lot_id)?;
+        let decision = decide(&self.state, command, &slides, self.at, &mut new_lot_id)?;
         self.keep(decision);
         Ok(())
     }
@@ -128,6 +135,34 @@ impl History {
         }
     }
 
+    /// What a command slides as an activity: as the rooms would say.
+    pub fn slides(&self, command: &Command) -> Vec<Slide> {
+        let slid = unit(SLIDING);
+        let value = match command {
+            Command::Credit(earned) if earned.unit_code == slid => earned.value,
+            Command::Spend(spent) if spent.unit_code == slid => spent.value,
+            Command::Purchase(all) => Points::new(all.iter().map(|earned| earned.value.get()).sum()),
+            Command::Capture(captured) => {
+                let hold = self.holds.iter().find(|hold| hold.hold_id == captured.hold_id);
+                if hold.is_none_or(|hold| hold.unit_code != slid) {
+                    return Vec::new();
+                }
+                captured.value
+            }
+            _ => return Vec::new(),
+        };
+        vec![Slide {
+            unit_code: slid,
+            end: self.activity_end(value.get()),
+        }]
+    }
+
+    /// To where an activity moves the end. Some of them are told late, and some so late that it has passed: which ones
+    /// follows from their values, so that a history is the same each time.
+    pub fn activity_end(&self, value: i64) -> DateTime<Utc> {
+        self.at + TimeDelta::hours(SLIDING_LIFE_HOURS - value % 25)
+    }
+
     /// One of the holds that were made; one that never was while there is none.
     fn hold(&self, hold: Index) -> HoldId {
         if self.holds.is_empty() {
@@ -137,11 +172,13 @@ impl History {
     }
 
     pub fn command(&self, step: &Step) -> Option<Command> {
-        let end = |hours: Option<i64>| hours.map(|hours| self.at + TimeDelta::hours(hours));
-        let earned = |place, value: i64, hours| Earned {
+        let earned = |place, value: i64, hours: Option<i64>| Earned {
             unit_code: unit(place),
             value: Points::new(value),
-            expire_time: end(hours),
+            end: match hours {
+                None if place == SLIDING => LotEnd::Sliding(self.activity_end(value)),
+                hours => LotEnd::Fixed(hours.map(|hours| self.at + TimeDelta::hours(hours))),
+            },
         };
         Some(match step {
             Step::Wait(_) => return None,

@@ -1,5 +1,7 @@
 //! What happens to the lots of one account.
 
+use std::cmp::Reverse;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use fealty_types::{LotId, Points, UnitCode};
 
@@ -12,7 +14,8 @@ use super::{Lot, Pin};
 ///
 /// A credit that would open one more merges the two neighbours whose ends lie closest together, into the one that ends
 /// later: nobody's points end earlier than promised, and those far from each other keep their ends. A hold's claim moves
-/// along.
+/// along. A lot whose end moves with the owner's activity takes no part, since it was promised another end than any
+/// other: an account has one of them, and those that have ended and that a hold still claims.
 pub const OPEN_LOTS_MAX: usize = 500;
 
 /// Credits a lot. `None` when a sum does not fit.
@@ -70,6 +73,29 @@ pub(super) fn pin(lots: &mut [Lot], unit_code: &UnitCode, value: Points) -> (Vec
     (pins, movements)
 }
 
+/// Moves the end of the lots that slide and have not ended.
+pub(super) fn slide(
+    lots: &mut [Lot],
+    unit_code: &UnitCode,
+    end: DateTime<Utc>,
+    at: DateTime<Utc>,
+) -> Vec<LotChange> {
+    let mut slid = Vec::new();
+    for lot in lots.iter_mut().filter(|lot| lot.slides && !lot.has_ended(at)) {
+        if lot.expire_time != Some(end) {
+            lot.expire_time = Some(end);
+            slid.push(LotChange {
+                slid: true,
+                ..lot.moved(unit_code, Points::ZERO)
+            });
+        }
+    }
+    if !slid.is_empty() {
+        lots.sort_by_key(Lot::spend_order);
+    }
+    slid
+}
+
 /// Empties the lots that have ended, but for what holds claim.
 pub(super) fn sweep(lots: &mut Vec<Lot>, unit_code: &UnitCode, at: DateTime<Utc>) -> Vec<LotChange> {
     let movements = lots
@@ -95,14 +121,17 @@ pub(super) struct Merged {
 pub(super) fn bound(lots: &mut Vec<Lot>, unit_code: &UnitCode) -> Option<Merged> {
     let mut merged = Merged::default();
     while lots.len() > OPEN_LOTS_MAX {
-        let mut sooner = lots.remove(closest_pair(lots)?.0);
+        let Some((place, place_of_later)) = closest_pair(lots) else {
+            // All slide: as many as holds claim, which are bounded, too.
+            break;
+        };
+        let mut sooner = lots.remove(place);
         let left = std::mem::take(&mut sooner.value_left);
         let held = std::mem::take(&mut sooner.value_held);
         merged
             .movements
             .push(sooner.moved(unit_code, Points::new(-left.get())));
-        let place = lots.partition_point(|lot| lot.spend_order() < sooner.spend_order());
-        let later = &mut lots[place];
+        let later = &mut lots[place_of_later - 1];
         later.value_held = later.value_held.checked_add(held)?;
         later.value_credited = later.value_credited.checked_add(held)?;
         merged.movements.push(add(later, unit_code, left)?);
@@ -111,13 +140,13 @@ pub(super) fn bound(lots: &mut Vec<Lot>, unit_code: &UnitCode) -> Option<Merged>
     Some(merged)
 }
 
-/// The place of the lot whose end lies closest before that of the next lot, and by how much; of equals the last, so
-/// that the ends that come soon stay as they were shown.
-fn closest_pair(lots: &[Lot]) -> Option<(usize, TimeDelta)> {
-    lots.windows(2)
-        .enumerate()
-        .map(|(place, pair)| (place, gap(&pair[0], &pair[1])))
-        .min_by(|(place, gap), (other_place, other_gap)| gap.cmp(other_gap).then(other_place.cmp(place)))
+/// The places of two neighbours whose ends lie closest together; of equals the last, so that the ends that come soon stay
+/// as they were shown.
+fn closest_pair(lots: &[Lot]) -> Option<(usize, usize)> {
+    let fixed: Vec<(usize, &Lot)> = lots.iter().enumerate().filter(|(_, lot)| !lot.slides).collect();
+    let pairs = fixed.windows(2).map(|pair| (pair[0], pair[1]));
+    let closest = pairs.min_by_key(|((place, sooner), (_, later))| (gap(sooner, later), Reverse(*place)));
+    closest.map(|((place, _), (place_of_later, _))| (place, place_of_later))
 }
 
 fn gap(sooner: &Lot, later: &Lot) -> TimeDelta {

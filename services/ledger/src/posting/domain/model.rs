@@ -6,10 +6,13 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use fealty_types::{HoldId, UnitCode};
 
-use super::{Command, TransactionKind};
+use super::{Command, LotEnd, Slide, TransactionKind};
+
+/// Whether it is never, when, and whether it moves with activity.
+type End = (bool, Option<DateTime<Utc>>, bool);
 
 /// By end, those that never end last: how much is left.
-pub type Grains = BTreeMap<(bool, Option<DateTime<Utc>>), i128>;
+pub type Grains = BTreeMap<End, i128>;
 
 /// Grains that were put into a drawer.
 #[derive(Debug, Clone)]
@@ -29,6 +32,8 @@ pub struct Model {
     pub debt: BTreeMap<UnitCode, i128>,
     /// What is set aside.
     pub drawers: Vec<Drawer>,
+    /// By unit: where what slides ends.
+    pub ends: BTreeMap<UnitCode, DateTime<Utc>>,
     /// What was ever captured.
     pub captured: i128,
     /// Changes so far.
@@ -59,7 +64,7 @@ impl Model {
         }
         let mut any = false;
         for grains in self.grains.values_mut() {
-            grains.retain(|(_, end), _| {
+            grains.retain(|(_, end, _), _| {
                 let ended = end.is_some_and(|end| end <= at);
                 any |= ended;
                 !ended
@@ -81,18 +86,58 @@ impl Model {
 
     /// What has ended is gone, debt comes first, and the rest lies where it lay before.
     fn give_back(&mut self, drawer: Drawer, at: DateTime<Utc>) {
-        for ((never, end), value) in drawer.grains {
+        for ((never, end, slides), value) in drawer.grains {
             if end.is_none_or(|end| end > at) {
-                self.add(&drawer.unit, (never, end), value);
+                self.add(&drawer.unit, (never, end, slides), value);
             }
         }
     }
 
-    /// Whether the command is accepted.
-    pub fn apply(&mut self, command: &Command, at: DateTime<Utc>) -> bool {
+    /// Grain by grain, wherever it lies: what slides and is still there gets the new end, if it is a later one.
+    fn slide(&mut self, slide: &Slide, at: DateTime<Utc>) {
+        let unit = &slide.unit_code;
+        let end = self
+            .ends
+            .get(unit)
+            .map_or(slide.end, |known| slide.end.max(*known));
+        self.ends.insert(unit.clone(), end);
+        let drawers = self.drawers.iter_mut().filter(|drawer| drawer.unit == *unit);
+        let drawers = drawers.map(|drawer| &mut drawer.grains);
+        for grains in self.grains.get_mut(unit).into_iter().chain(drawers) {
+            let mut moved = Grains::new();
+            for ((never, old, slides), value) in std::mem::take(grains) {
+                let is_there = old.is_none_or(|old| old > at);
+                let new = if slides && is_there { Some(end) } else { old };
+                *moved.entry((never, new, slides)).or_default() += value;
+            }
+            *grains = moved;
+        }
+    }
+
+    /// Whether there was ever anything in that unit.
+    fn knows(&self, unit: &UnitCode) -> bool {
+        self.debt.contains_key(unit)
+    }
+
+    /// Whether the command is accepted; if so, what it slides has slid before.
+    pub fn apply(&mut self, command: &Command, slides: &[Slide], at: DateTime<Utc>) -> bool {
+        let before = self.clone();
+        for slide in slides {
+            if self.knows(&slide.unit_code) || command.credits(&slide.unit_code) {
+                self.slide(slide, at);
+            }
+        }
+        let accepted = self.accept(command, at);
+        if !accepted {
+            *self = before;
+        }
+        accepted
+    }
+
+    fn accept(&mut self, command: &Command, at: DateTime<Utc>) -> bool {
         match command {
-            Command::Credit(earned) => self.credit(earned),
-            Command::Purchase(all) => all.iter().for_each(|earned| self.credit(earned)),
+            Command::Credit(earned) => self.credit(earned, at),
+            Command::Purchase(all) => all.iter().for_each(|earned| self.credit(earned, at)),
             Command::Spend(spent) => {
                 if self.available(&spent.unit_code) < spent.value.get().into() {
                     return false;
@@ -144,12 +189,23 @@ impl Model {
         true
     }
 
-    fn credit(&mut self, earned: &super::Earned) {
-        let end = (earned.expire_time.is_none(), earned.expire_time);
-        self.add(&earned.unit_code, end, earned.value.get().into());
+    fn credit(&mut self, earned: &super::Earned, at: DateTime<Utc>) {
+        if earned.value.is_zero() {
+            return;
+        }
+        let unit = &earned.unit_code;
+        let end = match earned.end {
+            LotEnd::Fixed(end) => (end.is_none(), end, false),
+            LotEnd::Sliding(end) => {
+                let unit_code = unit.clone();
+                self.slide(&Slide { unit_code, end }, at);
+                (false, self.ends.get(unit).copied(), true)
+            }
+        };
+        self.add(unit, end, earned.value.get().into());
     }
 
-    fn add(&mut self, unit: &UnitCode, end: (bool, Option<DateTime<Utc>>), value: i128) {
+    fn add(&mut self, unit: &UnitCode, end: End, value: i128) {
         let debt = self.debt.entry(unit.clone()).or_default();
         let repaid = value.min(*debt);
         *debt -= repaid;

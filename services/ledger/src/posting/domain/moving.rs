@@ -3,6 +3,7 @@
 //! Each of the two has a change of their own. Between them the points lie in the program's account
 //! [`EntryAccount::ProgramMoved`]: what the one change puts there, the other takes, so that it is empty after both.
 
+use chrono::{DateTime, Utc};
 use fealty_types::{Points, UnitCode};
 
 use super::{Account, Decision, Draft, EntryAccount, Lot, NewLotId, OwnerState, TransactionKind, overflow};
@@ -20,15 +21,17 @@ pub struct Moved {
 /// Moves all that an owner has and owes to another. Lots keep their ends, their age and their ids, unless the other has
 /// one of the same end already: then they become one. What both had and owed together pays itself off.
 ///
+/// What slides goes on sliding, with what slides at the other's: at the later of both ends.
+///
 /// What has ended must have been swept before, on both sides, and nothing of the owner's may be held
 /// ([`OwnerState::has_open_holds`]).
-pub fn move_all(from: &OwnerState, into: &OwnerState) -> Result<Moved, Refusal> {
+pub fn move_all(from: &OwnerState, into: &OwnerState, at: DateTime<Utc>) -> Result<Moved, Refusal> {
     let (mut source, mut target) = (from.clone(), into.clone());
     let (mut outgoing, mut incoming) = (Draft::default(), Draft::default());
     for (unit, account) in &mut source.accounts {
         let moved = outgoing.give(unit, account);
         if !moved.lots.is_empty() || moved.debt.is_positive() {
-            incoming.take_over(unit, moved, target.account_mut(unit))?;
+            incoming.take_over(unit, moved, target.account_mut(unit), at)?;
         }
     }
     Ok(Moved {
@@ -67,16 +70,25 @@ impl Draft {
     }
 
     /// Puts what was in another's account into this one, and pays off debt.
-    fn take_over(&mut self, unit: &UnitCode, given: Account, account: &mut Account) -> Result<(), Refusal> {
+    fn take_over(
+        &mut self,
+        unit: &UnitCode,
+        given: Account,
+        account: &mut Account,
+        at: DateTime<Utc>,
+    ) -> Result<(), Refusal> {
         self.post_move(unit, &given, 1);
         account.debt = account
             .debt
             .checked_add(given.debt)
             .ok_or_else(|| overflow(unit))?;
+        if let Some(end) = given.sliding_end {
+            self.lot_changes.extend(account.slide(unit, end, at));
+        }
         for lot in given.lots {
             let mut same_id = || lot.lot_id;
             let age = (lot.create_time, &mut same_id as NewLotId<'_>);
-            let taken = account.credit(unit, lot.value_left, lot.expire_time, age);
+            let taken = account.credit(unit, lot.value_left, lot.end(), age);
             let taken = taken.ok_or_else(|| overflow(unit))?;
             self.lot_changes.extend(taken.lots);
             self.holds.extend(taken.holds);

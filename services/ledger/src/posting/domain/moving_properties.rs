@@ -7,7 +7,7 @@ use fealty_types::{LotId, Points, UnitCode};
 use proptest::prelude::*;
 use uuid::Uuid;
 
-use super::history::{History, Step, UNITS, step, unit};
+use super::history::{History, SLIDING, Step, UNITS, step, unit};
 use super::*;
 
 /// By unit: what is available, less what is owed.
@@ -20,15 +20,34 @@ fn net(states: [&OwnerState; 2]) -> BTreeMap<UnitCode, i128> {
     sums
 }
 
-/// By unit: what is available, end by end.
-fn by_end(states: [&OwnerState; 2]) -> BTreeMap<(UnitCode, Option<DateTime<Utc>>), i64> {
+/// A unit, and how its points end: when, and whether that moves.
+type Ending = (UnitCode, Option<DateTime<Utc>>, bool);
+
+/// What is available, end by end.
+fn by_end(states: [&OwnerState; 2]) -> BTreeMap<Ending, i64> {
     let mut sums = BTreeMap::new();
     for (unit_code, account) in states.into_iter().flat_map(|state| &state.accounts) {
         for lot in &account.lots {
-            *sums.entry((unit_code.clone(), lot.expire_time)).or_default() += lot.value_left.get();
+            let ending = (unit_code.clone(), lot.expire_time, lot.slides);
+            *sums.entry(ending).or_default() += lot.value_left.get();
         }
     }
     sums.retain(|_, sum| *sum > 0);
+    sums
+}
+
+/// The same once what slides has met: at the later of the two ends, if anything came along.
+fn by_end_together(from: &OwnerState, into: &OwnerState) -> BTreeMap<Ending, i64> {
+    let sliding = unit(SLIDING);
+    let (given, taken) = (from.accounts.get(&sliding), into.accounts.get(&sliding));
+    let given = given.filter(|account| !account.lots.is_empty() || account.debt.is_positive());
+    let ends = [given, taken].into_iter().flatten();
+    let end = ends.filter_map(|account| account.sliding_end).max();
+    let mut sums = BTreeMap::new();
+    for ((unit_code, own, slides), sum) in by_end([from, into]) {
+        let end = if slides { end } else { own };
+        *sums.entry((unit_code, end, slides)).or_default() += sum;
+    }
     sums
 }
 
@@ -74,7 +93,7 @@ fn renumber(state: &mut OwnerState) {
 }
 
 /// Two owners at one instant, the first with nothing held.
-fn meet(from: &[Step], into: &[Step]) -> (OwnerState, OwnerState) {
+fn meet(from: &[Step], into: &[Step]) -> (OwnerState, OwnerState, DateTime<Utc>) {
     let (mut from, mut into) = (owner(from), owner(into));
     let at = from.at.max(into.at);
     (from.at, into.at) = (at, at);
@@ -83,7 +102,7 @@ fn meet(from: &[Step], into: &[Step]) -> (OwnerState, OwnerState) {
     from.sweep();
     into.sweep();
     renumber(&mut from.state);
-    (from.state, into.state)
+    (from.state, into.state, at)
 }
 
 /// The rules of an owner's accounts.
@@ -155,8 +174,8 @@ proptest! {
         from in proptest::collection::vec(step(), 0..200),
         into in proptest::collection::vec(step(), 0..200),
     ) {
-        let (from, into) = meet(&from, &into);
-        let moved = move_all(&from, &into).expect("nothing overflows");
+        let (from, into, at) = meet(&from, &into);
+        let moved = move_all(&from, &into, at).expect("nothing overflows");
         let (left, has) = (&moved.from.state, &moved.into.state);
         check(left)?;
         check(has)?;
@@ -178,9 +197,9 @@ proptest! {
         from in proptest::collection::vec(step(), 0..100),
         into in proptest::collection::vec(step(), 0..100),
     ) {
-        let (from, into) = meet(&from, &into);
-        let moved = move_all(&from, &into).expect("nothing overflows");
-        let mut expected = by_end([&from, &into]);
+        let (from, into, at) = meet(&from, &into);
+        let moved = move_all(&from, &into, at).expect("nothing overflows");
+        let mut expected = by_end_together(&from, &into);
         for place in 0..UNITS.len() {
             let unit_code = unit(place);
             let mut owed: i64 = [&from, &into]
@@ -189,8 +208,8 @@ proptest! {
                 .map(|account| account.debt.get())
                 .sum();
             // Ends sort with "never" first, and it is spent last.
-            let mut ends: Vec<_> = expected.iter_mut().filter(|((of, _), _)| *of == unit_code).collect();
-            ends.sort_by_key(|((_, end), _)| (end.is_none(), *end));
+            let mut ends: Vec<_> = expected.iter_mut().filter(|((of, ..), _)| *of == unit_code).collect();
+            ends.sort_by_key(|((_, end, slides), _)| (end.is_none(), *end, *slides));
             for (_, left) in ends {
                 let paid = owed.min(*left);
                 *left -= paid;
@@ -204,13 +223,13 @@ proptest! {
 
 #[test]
 fn a_lot_keeps_its_id_unless_the_other_has_one_of_the_same_end() {
-    let (from, into) = meet(
+    let (from, into, at) = meet(
         &[credit(0, 10, Some(20)), credit(0, 7, Some(30))],
         &[credit(0, 5, Some(20))],
     );
     let known = into.accounts[&unit(0)].lots[0].lot_id;
     let kept = from.accounts[&unit(0)].lots[1].lot_id;
-    let moved = move_all(&from, &into).unwrap();
+    let moved = move_all(&from, &into, at).unwrap();
     let lots: Vec<_> = moved.into.state.accounts[&unit(0)]
         .lots
         .iter()
@@ -222,14 +241,14 @@ fn a_lot_keeps_its_id_unless_the_other_has_one_of_the_same_end() {
 #[test]
 fn debts_add_up_and_are_paid_off_with_the_points_of_both() {
     // Ten owed on the one side, thirty there on the other; then ten owed on both sides.
-    let (owes, has) = meet(&[credit(0, 1, None), refund(11)], &[credit(0, 30, None)]);
-    let moved = move_all(&owes, &has).unwrap();
+    let (owes, has, at) = meet(&[credit(0, 1, None), refund(11)], &[credit(0, 30, None)]);
+    let moved = move_all(&owes, &has, at).unwrap();
     let account = &moved.into.state.accounts[&unit(0)];
     assert_eq!((account.available.get(), account.debt.get()), (20, 0));
-    let moved = move_all(&has, &owes).unwrap();
+    let moved = move_all(&has, &owes, at).unwrap();
     let account = &moved.into.state.accounts[&unit(0)];
     assert_eq!((account.available.get(), account.debt.get()), (20, 0));
-    let moved = move_all(&owes, &owes).unwrap();
+    let moved = move_all(&owes, &owes, at).unwrap();
     let account = &moved.into.state.accounts[&unit(0)];
     assert_eq!((account.available.get(), account.debt.get()), (0, 20));
 }
@@ -242,8 +261,8 @@ fn lots_of_both_beyond_the_bound_merge() {
             .map(|place| credit(0, 3, Some(first + 2 * place)))
             .collect()
     };
-    let (from, into) = meet(&lots(1), &lots(2));
-    let moved = move_all(&from, &into).unwrap();
+    let (from, into, at) = meet(&lots(1), &lots(2));
+    let moved = move_all(&from, &into, at).unwrap();
     let account = &moved.into.state.accounts[&unit(0)];
     assert_eq!(account.lots.len(), OPEN_LOTS_MAX);
     assert_eq!(account.available.get(), 2 * half * 3);
@@ -253,7 +272,7 @@ fn lots_of_both_beyond_the_bound_merge() {
 #[test]
 fn what_does_not_fit_is_refused() {
     let huge = [credit(0, i64::MAX, None)];
-    let (from, into) = meet(&huge, &huge);
-    assert_eq!(move_all(&from, &into), Err(Refusal::AmountOverflow(unit(0))));
+    let (from, into, at) = meet(&huge, &huge);
+    assert_eq!(move_all(&from, &into, at), Err(Refusal::AmountOverflow(unit(0))));
     assert_eq!(from.available(&unit(0)), Points::new(i64::MAX));
 }

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use fealty_types::{LotId, Points, UnitCode};
 use proptest::prelude::*;
 
-use super::history::{History, Step, UNITS, step, unit};
+use super::history::{History, SLIDING, Step, UNITS, step, unit};
 use super::model::{Grains, Model};
 use super::*;
 
@@ -36,6 +36,7 @@ pub fn check(history: &History) -> Result<(), TestCaseError> {
             let in_lot = i128::from(lot.value_left.get()) + i128::from(lot.value_held.get());
             prop_assert!(in_lot <= i128::from(lot.value_credited.get()), "{lot:?}");
         }
+        check_sliding(account, history.at)?;
         check_holds(account)?;
     }
     let Some(change) = history.changes.last() else {
@@ -50,7 +51,8 @@ pub fn check(history: &History) -> Result<(), TestCaseError> {
         change
             .lot_movements
             .iter()
-            .all(|movement| !movement.value.is_zero())
+            .all(|movement| !movement.value.is_zero() || movement.unit_code == unit(SLIDING)),
+        "only where an end moved"
     );
     for entry in &change.entries {
         prop_assert!(!entry.value.is_zero());
@@ -76,6 +78,19 @@ pub fn check(history: &History) -> Result<(), TestCaseError> {
             sum
         );
     }
+    Ok(())
+}
+
+/// What slides and has not ended has one end, the account's.
+fn check_sliding(account: &Account, at: DateTime<Utc>) -> Result<(), TestCaseError> {
+    let lots = account.lots.iter().filter(|lot| lot.slides && !lot.has_ended(at));
+    let ends: Vec<_> = lots.map(|lot| lot.expire_time).collect();
+    prop_assert!(ends.len() <= 1, "{:?}", account.lots);
+    prop_assert!(
+        ends.iter().all(|end| *end == account.sliding_end),
+        "{:?}",
+        account
+    );
     Ok(())
 }
 
@@ -173,7 +188,7 @@ fn grains(history: &History, place: usize) -> Grains {
         .filter(|lot| !lot.value_left.is_zero())
     {
         *grains
-            .entry((lot.expire_time.is_none(), lot.expire_time))
+            .entry((lot.expire_time.is_none(), lot.expire_time, lot.slides))
             .or_default() += i128::from(lot.value_left.get());
     }
     grains
@@ -219,17 +234,25 @@ fn run(steps: &[Step], named_lots: bool) -> Result<History, TestCaseError> {
             "what time does counts before it is written down"
         );
         let before = history.state.clone();
+        let slides = history.slides(&command);
         let accepted = history.decide(&command);
         prop_assert_eq!(
             accepted.is_ok(),
             if named_lots || too_many_holds(&accepted) {
                 accepted.is_ok()
             } else {
-                model.apply(&command, history.at)
+                model.apply(&command, &slides, history.at)
             }
         );
         if accepted.is_err() {
             prop_assert_eq!(&history.state, &before, "a refusal changes nothing");
+        }
+        for (unit_code, account) in &before.accounts {
+            let after = &history.state.accounts[unit_code];
+            prop_assert!(
+                after.sliding_end >= account.sliding_end,
+                "an end never comes nearer"
+            );
         }
         check(&history)?;
         if !named_lots {

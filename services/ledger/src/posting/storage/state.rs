@@ -57,16 +57,17 @@ pub(crate) async fn find_states_in_tx(
         r#"SELECT statement_timestamp() AS "now!", o.owner_id AS "owner_id: OwnerId", o.version AS "version: Version",
                   o.last_time, o.chain_head, o.status, o.account_owner_id AS "account_owner_id: OwnerId",
                   o.merged_into_owner_id AS "merged_into_owner_id: OwnerId", a.unit_code AS "unit_code?: UnitCode", a.available AS "available?: Points",
-                  a.held AS "held?: Points", a.debt AS "debt?: Points", l.lot_id AS "lot_id?: LotId",
+                  a.held AS "held?: Points", a.debt AS "debt?: Points", a.sliding_end AS "sliding_end?",
+                  l.lot_id AS "lot_id?: LotId",
                   l.value_left AS "value_left?: Points", l.value_held AS "value_held?: Points",
                   l.value_credited AS "value_credited?: Points", l.expire_time AS "expire_time?",
-                  l.create_time AS "create_time?"
+                  l.slides AS "slides?", l.create_time AS "create_time?"
            FROM owner o
            LEFT JOIN account a ON a.program = o.program AND a.owner_id = o.owner_id
            LEFT JOIN lot l ON l.program = a.program AND l.owner_id = a.owner_id AND l.unit_code = a.unit_code
                               AND l.open
            WHERE o.program = $1 AND o.owner_id = ANY($2)
-           ORDER BY o.owner_id, a.unit_code, l.expire_time NULLS LAST, l.create_time, l.lot_id"#,
+           ORDER BY o.owner_id, a.unit_code, l.expire_time NULLS LAST, l.slides, l.create_time, l.lot_id"#,
         program.as_uuid(),
         &uuids(owner_ids),
     )
@@ -122,11 +123,13 @@ struct StateRow {
     available: Option<Points>,
     held: Option<Points>,
     debt: Option<Points>,
+    sliding_end: Option<DateTime<Utc>>,
     lot_id: Option<LotId>,
     value_left: Option<Points>,
     value_held: Option<Points>,
     value_credited: Option<Points>,
     expire_time: Option<DateTime<Utc>>,
+    slides: Option<bool>,
     create_time: Option<DateTime<Utc>>,
 }
 
@@ -159,12 +162,14 @@ impl StateRow {
             debt,
             lots: vec![],
             holds: vec![],
+            sliding_end: self.sliding_end,
         });
         let Some(lot_id) = self.lot_id else { return Ok(()) };
-        let (Some(value_left), Some(value_held), Some(value_credited), Some(create_time)) = (
+        let (Some(value_left), Some(value_held), Some(value_credited), Some(slides), Some(create_time)) = (
             self.value_left,
             self.value_held,
             self.value_credited,
+            self.slides,
             self.create_time,
         ) else {
             return Err(StorageError::corrupt("lot", "a column is missing"));
@@ -175,6 +180,7 @@ impl StateRow {
             value_held,
             value_credited,
             expire_time: self.expire_time,
+            slides,
             create_time,
         });
         Ok(())

@@ -139,20 +139,23 @@ async fn upsert_accounts_in_tx(
     let available: Vec<i64> = accounts().map(|(.., account)| account.available.get()).collect();
     let held: Vec<i64> = accounts().map(|(.., account)| account.held.get()).collect();
     let debt: Vec<i64> = accounts().map(|(.., account)| account.debt.get()).collect();
+    let ends: Vec<Option<DateTime<Utc>>> = accounts().map(|(.., account)| account.sliding_end).collect();
     let written = sqlx::query!(
-        r#"INSERT INTO account AS a (program, owner_id, unit_code, available, held, debt)
-           SELECT p.program, u.owner_id, u.unit_code, u.available, u.held, u.debt
-           FROM program p, unnest($2::uuid[], $3::text[], $4::bigint[], $5::bigint[], $6::bigint[])
-                AS u (owner_id, unit_code, available, held, debt)
+        r#"INSERT INTO account AS a (program, owner_id, unit_code, available, held, debt, sliding_end)
+           SELECT p.program, u.owner_id, u.unit_code, u.available, u.held, u.debt, u.sliding_end
+           FROM program p, unnest($2::uuid[], $3::text[], $4::bigint[], $5::bigint[], $6::bigint[], $7::timestamptz[])
+                AS u (owner_id, unit_code, available, held, debt, sliding_end)
            WHERE p.program = $1 ORDER BY u.owner_id, u.unit_code
            ON CONFLICT (program, owner_id, unit_code)
-           DO UPDATE SET available = EXCLUDED.available, held = EXCLUDED.held, debt = EXCLUDED.debt"#,
+           DO UPDATE SET available = EXCLUDED.available, held = EXCLUDED.held, debt = EXCLUDED.debt,
+                         sliding_end = EXCLUDED.sliding_end"#,
         program.as_uuid(),
         &owner_ids,
         &units,
         &available,
         &held,
         &debt,
+        &ends as &[Option<DateTime<Utc>>],
     )
     .execute(tx)
     .await?;
@@ -179,19 +182,22 @@ async fn upsert_lots_in_tx(
     let held: Vec<i64> = lots().map(|(.., lot)| lot.value_held.get()).collect();
     let credited: Vec<i64> = lots().map(|(.., lot)| lot.value_credited.get()).collect();
     let ends: Vec<Option<DateTime<Utc>>> = lots().map(|(.., lot)| lot.expire_time).collect();
+    let slides: Vec<bool> = lots().map(|(.., lot)| lot.slides).collect();
     let created: Vec<DateTime<Utc>> = lots().map(|(.., lot)| lot.create_time).collect();
     let written = sqlx::query!(
         r#"INSERT INTO lot AS l
-                  (program, owner_id, lot_id, unit_code, value_left, value_held, value_credited, expire_time, create_time)
+                  (program, owner_id, lot_id, unit_code, value_left, value_held, value_credited, expire_time, create_time,
+                   slides)
            SELECT p.program, u.owner_id, u.lot_id, u.unit_code, u.value_left, u.value_held, u.value_credited,
-                  u.expire_time, u.create_time
+                  u.expire_time, u.create_time, u.slides
            FROM program p, unnest($2::uuid[], $3::uuid[], $4::text[], $5::bigint[], $6::bigint[], $7::bigint[],
-                                  $8::timestamptz[], $9::timestamptz[])
-                AS u (owner_id, lot_id, unit_code, value_left, value_held, value_credited, expire_time, create_time)
+                                  $8::timestamptz[], $9::timestamptz[], $10::boolean[])
+                AS u (owner_id, lot_id, unit_code, value_left, value_held, value_credited, expire_time, create_time,
+                      slides)
            WHERE p.program = $1 ORDER BY u.owner_id, u.lot_id
            ON CONFLICT (program, owner_id, lot_id)
            DO UPDATE SET value_left = EXCLUDED.value_left, value_held = EXCLUDED.value_held,
-                         value_credited = EXCLUDED.value_credited"#,
+                         value_credited = EXCLUDED.value_credited, expire_time = EXCLUDED.expire_time"#,
         program.as_uuid(),
         &owner_ids,
         &lot_ids,
@@ -201,6 +207,7 @@ async fn upsert_lots_in_tx(
         &credited,
         &ends as &[Option<DateTime<Utc>>],
         &created,
+        &slides,
     )
     .execute(tx)
     .await?;
@@ -348,12 +355,13 @@ fn hash_column(hash: Option<ChainHash>) -> Option<Vec<u8>> {
 }
 
 fn units_of(transaction: &Transaction) -> String {
-    let mut units: Vec<&str> = transaction
-        .entries
+    let of_entries = transaction.entries.iter().map(|entry| &entry.unit_code);
+    let of_lots = transaction
+        .lot_movements
         .iter()
-        .map(|entry| entry.unit_code.as_str())
-        .collect();
-    // Entries come by unit.
+        .map(|movement| &movement.unit_code);
+    let mut units: Vec<&str> = of_entries.chain(of_lots).map(UnitCode::as_str).collect();
+    units.sort_unstable();
     units.dedup();
     units.join(" ")
 }

@@ -4,6 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::rules::domain::{Cashback, Span};
+use crate::units::domain::{ExpiryPolicy, LifeLength, LotLife};
 
 fn at(second: i64) -> DateTime<Utc> {
     DateTime::UNIX_EPOCH + TimeDelta::seconds(second)
@@ -17,7 +18,10 @@ fn unit(code: &str, policy: ShortfallPolicy) -> UnitTerms {
     UnitTerms {
         code: code.parse().unwrap(),
         scale: UnitScale::ZERO,
-        lot_life_days: Some(365),
+        expiry_policy: ExpiryPolicy::AfterEarning(LotLife {
+            length: LifeLength::Days(365),
+            round_up_to: None,
+        }),
         shortfall_policy: policy,
         debt_max: Points::new(1_000),
     }

@@ -1,6 +1,7 @@
 //! `CreditPoints` and `SpendPoints`.
 
 use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
 use fealty_proto::ledger::v1 as pb;
 use fealty_proto::types::v1 as pb_type;
 use fealty_rpc::access::Caller;
@@ -54,9 +55,8 @@ pub(super) fn parse_credit(
     v.finish_with(|| {
         let direction = Direction::Credit {
             lot_expire_time: end?,
-            zone,
         };
-        Some(call?.finish(TransactionKind::Credit, hash, caller.actor(), direction))
+        Some(call?.finish(hash, caller.actor(), direction, zone))
     })
 }
 
@@ -65,6 +65,7 @@ pub(super) fn parse_spend(
     message: &pb::SpendPointsRequest,
     now: DateTime<Utc>,
 ) -> Result<Call<PointsWork>, ApiError> {
+    let zone = caller.program()?.time_zone;
     let hash = command_hash(
         SPEND_POINTS,
         &pb::SpendPointsRequest {
@@ -83,7 +84,7 @@ pub(super) fn parse_spend(
         occur_time: message.occur_time.as_ref(),
     };
     let call = fields.parse(&mut v, now);
-    v.finish_with(|| Some(call?.finish(TransactionKind::Spend, hash, caller.actor(), Direction::Spend)))
+    v.finish_with(|| Some(call?.finish(hash, caller.actor(), Direction::Spend, zone)))
 }
 
 /// What the two requests have in common.
@@ -143,12 +144,16 @@ pub fn parse_amount(v: &mut Violations, amount: &pb_type::Amount) -> Option<(Uni
 impl Parsed {
     fn finish(
         self,
-        kind: TransactionKind,
         command_hash: [u8; 32],
         actor: String,
         direction: Direction,
+        zone: Tz,
     ) -> Call<PointsWork> {
         let (unit_code, value) = self.amount;
+        let kind = match direction {
+            Direction::Credit { .. } => TransactionKind::Credit,
+            Direction::Spend => TransactionKind::Spend,
+        };
         Call {
             request_id: self.request_id,
             command_hash,
@@ -165,6 +170,7 @@ impl Parsed {
                 unit_code,
                 value,
                 direction,
+                zone,
             },
         }
     }
