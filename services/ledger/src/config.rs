@@ -7,6 +7,7 @@ use fealty_runtime::config::{AdminConfig, GrpcListenConfig, Secret};
 use fealty_service::config::{DatabaseConfig, PeerConfig, ports, violations_of};
 use serde::Deserialize;
 
+use crate::jobs::write_off::WriteOffConfig;
 use crate::posting::config::PostingConfig;
 
 /// Where the ledger listens for calls.
@@ -33,6 +34,8 @@ pub struct LedgerConfig {
     pub jobs_pool: PoolConfig,
     /// How calls that change balances are gathered into commits.
     pub posting: PostingConfig,
+    /// How what has ended is written off.
+    pub write_off: WriteOffConfig,
     /// Redis in front of the balances. Without a URL every balance is read from Postgres.
     pub cache: BalanceCacheConfig,
     /// Limits and deadlines of calls.
@@ -54,6 +57,7 @@ impl Default for LedgerConfig {
             pool: PoolConfig::default(),
             jobs_pool: PoolConfig::default(),
             posting: PostingConfig::default(),
+            write_off: WriteOffConfig::default(),
             cache: BalanceCacheConfig::default(),
             server: ServerConfig::default(),
             members: PeerConfig::default(),
@@ -69,6 +73,7 @@ impl LedgerConfig {
             ("pool", self.pool.violations()),
             ("jobs_pool", self.jobs_pool.violations()),
             ("posting", self.posting.violations()),
+            ("write_off", self.write_off.violations()),
             ("cache", self.cache.violations()),
             ("server", self.server.problems()),
         ])

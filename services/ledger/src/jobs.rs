@@ -2,6 +2,8 @@
 
 mod repair_cache;
 mod watch_timeline;
+pub mod write_off;
 
 pub(crate) use repair_cache::keep_repairing_cache;
 pub(crate) use watch_timeline::{keep_watching_timeline, use_timeline};
+pub(crate) use write_off::keep_writing_off;

@@ -43,6 +43,7 @@ mod post;
 mod room;
 mod rooms;
 mod storage;
+mod sweeping;
 
 pub use call::{Answer, Call};
 pub use commit::TimeSource;
@@ -51,3 +52,4 @@ pub(crate) use moves::Move;
 pub use post::Posting;
 pub use room::{Moment, Plan, Posted, Room, is_remembered};
 pub(crate) use storage::{EntryRow, HoldRow, MovementRow, PinRow, find_states_in_tx};
+pub(crate) use sweeping::{Sweeper, Swept};

@@ -24,7 +24,7 @@ use fealty_service::events::{EventFeed, EventGrpc, FeedWaker};
 use fealty_service::ground::{Ground, ServeError, Serving};
 use fealty_service::jobs::keep_forgetting_requests;
 use fealty_types::SharedClock;
-use futures::future::join5;
+use futures::future::{join, join5};
 
 use crate::MIGRATOR;
 use crate::balances::Balances;
@@ -32,8 +32,9 @@ use crate::config::LedgerConfig;
 use crate::events::TransactionEvents;
 use crate::holds::Holds;
 use crate::jobs;
+use crate::jobs::write_off::WriteOffConfig;
 use crate::owners::Owners;
-use crate::posting::{Lane, Posting, TimeSource};
+use crate::posting::{Lane, Posting, Sweeper, TimeSource};
 use crate::purchases::Purchases;
 use crate::rules::Rules;
 use crate::transactions::Transactions;
@@ -76,6 +77,8 @@ struct Rooms {
     balances: Balances,
     access: AccessFollower,
     feed: EventFeed<TransactionEvents>,
+    sweeper: Sweeper,
+    write_off: WriteOffConfig,
 }
 
 /// Starts the service as tasks of the process.
@@ -104,6 +107,7 @@ pub fn serve_on(
     let balances = Balances::new(ground.service.clone(), Arc::clone(&cache), ground.clock.clone());
     let lanes_pool = connect_lazy(config.database_url.expose(), LANES_NAME, &config.lanes_pool())?;
     let waker = feed_waker.clone();
+    let posting_time = times.posting.clone();
     let (posting, lanes) = Posting::new(
         lanes_pool,
         times.posting,
@@ -112,6 +116,14 @@ pub fn serve_on(
         &config.posting,
     );
     let rooms = Rooms {
+        sweeper: Sweeper {
+            pool: ground.service.clone(),
+            jobs_pool: ground.jobs.clone(),
+            time: posting_time,
+            balances: balances.clone(),
+            feed: feed_waker.clone(),
+        },
+        write_off: config.write_off.clone(),
         balances,
         posting,
         access: AccessFollower::try_new(&ground, &config.members)?,
@@ -183,6 +195,8 @@ fn spawn_jobs(rooms: Rooms, tasks: &Tasks) {
         balances,
         access,
         feed,
+        sweeper,
+        write_off,
         ..
     } = rooms;
     let jobs = ground.clone();
@@ -192,12 +206,16 @@ fn spawn_jobs(rooms: Rooms, tasks: &Tasks) {
         })
         .await?;
         // Boxed: together they are some kilobytes of state.
+        let rest = join(
+            Box::pin(jobs::keep_repairing_cache(balances)),
+            Box::pin(jobs::keep_writing_off(sweeper, write_off)),
+        );
         join5(
             Box::pin(feed.keep_tailing()),
             Box::pin(access.keep_following()),
             Box::pin(keep_forgetting_requests(jobs.clone())),
             Box::pin(jobs::keep_watching_timeline(jobs.service, cache)),
-            Box::pin(jobs::keep_repairing_cache(balances)),
+            rest,
         )
         .await;
         Ok(())

@@ -28,4 +28,5 @@ mod service {
     mod support;
     mod transactions;
     mod units;
+    mod write_off;
 }

@@ -43,6 +43,14 @@ pub enum TimeSource {
 }
 
 impl TimeSource {
+    /// What it is by a clock that a test moves; `None` where Postgres is to say.
+    pub(super) fn moved(&self) -> Option<DateTime<Utc>> {
+        match self {
+            Self::Postgres => None,
+            Self::Clock(clock) => Some(clock.now()),
+        }
+    }
+
     /// When something is decided, later than the locks.
     pub(super) fn now(&self, postgres_now: Option<storage::Now>) -> DateTime<Utc> {
         match (self, postgres_now) {

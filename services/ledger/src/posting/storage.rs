@@ -1,12 +1,14 @@
 //! The posting room's SQL. Every function runs in the caller's transaction.
 
 mod earlier;
+mod ended;
 mod holds;
 mod rows;
 mod state;
 mod write;
 
 pub(crate) use earlier::{Earlier, EarlierRequest, find_earlier_in_tx};
+pub(crate) use ended::{Ended, list_ended_in_tx, lock_idle_owners_in_tx};
 pub(crate) use holds::HoldRow;
 pub(crate) use rows::{EntryRow, MovementRow, PinRow};
 pub(crate) use state::{Now, find_states_in_tx, lock_owners_in_tx};

@@ -8,6 +8,7 @@ use fealty_ledger::posting::TimeSource;
 use fealty_ledger::posting::config::PostingConfig;
 use fealty_ledger::{LedgerConfig, ServeError, Times, serve};
 use fealty_postgres::testing::TestDatabase;
+use fealty_proto::events::v1::event_service_client::EventServiceClient;
 use fealty_proto::ledger::v1 as pb;
 use fealty_proto::ledger::v1::balance_service_client::BalanceServiceClient;
 use fealty_proto::ledger::v1::earning_rule_service_client::EarningRuleServiceClient;
@@ -35,6 +36,8 @@ use super::messages::after_days;
 pub struct Setting {
     /// Stands still until the test moves it; the real clock if there is none.
     pub clock: Option<ManualClock>,
+    /// Whether what has ended is written off by the job, which then looks twenty times a second.
+    pub writes_off: bool,
     /// Where Redis is, in place of the test's own.
     pub redis: Redis,
     /// How postings are gathered.
@@ -86,6 +89,8 @@ impl Ledger {
         // A machine that runs all tests at once is slow.
         config.pool.acquire_timeout_ms = 20_000;
         config.posting = setting.posting;
+        config.write_off.enabled = setting.writes_off;
+        config.write_off.interval_ms = 50;
         config.cache.url = match setting.redis {
             Redis::Running => config.cache.url,
             Redis::Absent => None,
@@ -220,6 +225,10 @@ impl Ledger {
 
     pub fn balances(&self) -> BalanceServiceClient<Channel> {
         BalanceServiceClient::new(self.channel.clone())
+    }
+
+    pub fn events(&self) -> EventServiceClient<Channel> {
+        EventServiceClient::new(self.channel.clone())
     }
 
     pub fn holds(&self) -> HoldServiceClient<Channel> {
