@@ -20,6 +20,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use chrono::{DateTime, TimeDelta, Utc};
 use fealty_types::{OwnerId, ProgramId, Version};
+use redis::ScriptInvocation;
 use uuid::Uuid;
 
 use crate::config::{BalanceCacheConfig, ConfigError};
@@ -171,6 +172,35 @@ impl BalanceCache {
         self.write(&self.redis_keys(key), balances, now, None).await
     }
 
+    /// The same for many owners, in one round trip: either all have their outcome, or Redis did not answer.
+    ///
+    /// # Panics
+    /// When a version is 2^53 or more, which no owner reaches.
+    pub async fn put_all(
+        &self,
+        balances: &[(BalanceKey, CachedBalances)],
+        now: DateTime<Utc>,
+    ) -> Vec<WriteOutcome> {
+        let unavailable = || vec![WriteOutcome::Unavailable; balances.len()];
+        let Some(connection) = &self.connection else {
+            return unavailable();
+        };
+        let runs: Vec<_> = balances
+            .iter()
+            .map(|(key, balances)| self.writing(&self.redis_keys(*key), balances, now, None))
+            .collect();
+        let answers = connection.run_all::<WriteAnswer>(self.scripts.write_script(), &runs);
+        let outcomes = match answers.await {
+            Ok(answers) => answers.into_iter().map(WriteOutcome::from).collect(),
+            Err(no_answer) => {
+                trace(&no_answer);
+                unavailable()
+            }
+        };
+        outcomes.iter().copied().for_each(metrics::written);
+        outcomes
+    }
+
     /// Writes what was read from Postgres after a miss, if nobody has written since.
     ///
     /// # Panics
@@ -186,17 +216,10 @@ impl BalanceCache {
         now: DateTime<Utc>,
         lease: Option<&str>,
     ) -> WriteOutcome {
-        assert!(
-            balances.version.get() <= VERSION_MAX,
-            "versions are compared as doubles"
-        );
         let Some(connection) = &self.connection else {
             return WriteOutcome::Unavailable;
         };
-        let ttl_ms = time_to_live_ms(balances.true_until, now, self.ttl_max_ms);
-        let script = self
-            .scripts
-            .write(keys, balances, ttl_ms, lease.unwrap_or_default());
+        let script = self.writing(keys, balances, now, lease);
         let outcome = match connection.run::<WriteAnswer>(&script).await {
             Ok(answer) => answer.into(),
             Err(no_answer) => {
@@ -206,6 +229,22 @@ impl BalanceCache {
         };
         metrics::written(outcome);
         outcome
+    }
+
+    fn writing(
+        &self,
+        keys: &RedisKeys,
+        balances: &CachedBalances,
+        now: DateTime<Utc>,
+        lease: Option<&str>,
+    ) -> ScriptInvocation<'_> {
+        assert!(
+            balances.version.get() <= VERSION_MAX,
+            "versions are compared as doubles"
+        );
+        let ttl_ms = time_to_live_ms(balances.true_until, now, self.ttl_max_ms);
+        self.scripts
+            .write(keys, balances, ttl_ms, lease.unwrap_or_default())
     }
 
     fn redis_keys(&self, key: BalanceKey) -> RedisKeys {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use redis::aio::{ConnectionManager, ConnectionManagerConfig};
-use redis::{FromRedisValue, RedisError, ScriptInvocation};
+use redis::{FromRedisValue, RedisError, Script, ScriptInvocation};
 use tokio::time::timeout;
 
 use crate::breaker::Breaker;
@@ -56,11 +56,35 @@ impl Connection {
 
     /// Runs a script within the timeout, unless Redis failed too often a moment ago.
     pub(crate) async fn run<T: FromRedisValue>(&self, script: &ScriptInvocation<'_>) -> Result<T, NoAnswer> {
+        let mut manager = self.manager();
+        self.answered(script.invoke_async(&mut manager)).await
+    }
+
+    /// Runs a script many times in one round trip, the same way: all of them, or no answer.
+    pub(crate) async fn run_all<T: FromRedisValue>(
+        &self,
+        script: &Script,
+        runs: &[ScriptInvocation<'_>],
+    ) -> Result<Vec<T>, NoAnswer> {
+        let mut pipeline = redis::pipe();
+        // A Redis that has just been started does not know it.
+        pipeline.load_script(script).ignore();
+        for run in runs {
+            pipeline.invoke_script(run);
+        }
+        let mut manager = self.manager();
+        self.answered(pipeline.query_async(&mut manager)).await
+    }
+
+    fn manager(&self) -> ConnectionManager {
+        ConnectionManager::clone(&self.manager.load())
+    }
+
+    async fn answered<T>(&self, answer: impl Future<Output = Result<T, RedisError>>) -> Result<T, NoAnswer> {
         if !self.breaker.lets_through() {
             return Err(NoAnswer::Paused);
         }
-        let mut manager = ConnectionManager::clone(&self.manager.load());
-        let answer = match timeout(self.timeout, script.invoke_async(&mut manager)).await {
+        let answer = match timeout(self.timeout, answer).await {
             Ok(answer) => answer.map_err(NoAnswer::from),
             Err(_) => Err(NoAnswer::Late),
         };

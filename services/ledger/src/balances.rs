@@ -102,18 +102,24 @@ impl Balances {
     /// Puts what was just committed into the cache. Whatever becomes of it, nobody is shown less than they ask for; what
     /// Redis does not take stays owed.
     pub(crate) async fn write_through(&self, program: ProgramId, known: &[Known], mut debt: Debt) {
+        if !self.cache.has_redis() {
+            return;
+        }
         let now = self.clock.now();
-        let puts = known.iter().map(|known| async move {
-            let key = BalanceKey {
-                program,
-                owner: known.owner_id(),
-            };
-            let outcome = self.cache.put(key, &cached::encode(known), now).await;
-            (key.owner, outcome)
-        });
-        for (owner, outcome) in futures::future::join_all(puts).await {
+        let puts: Vec<_> = known
+            .iter()
+            .map(|known| {
+                let key = BalanceKey {
+                    program,
+                    owner: known.owner_id(),
+                };
+                (key, cached::encode(known))
+            })
+            .collect();
+        let outcomes = self.cache.put_all(&puts, now).await;
+        for ((key, _), outcome) in puts.iter().zip(outcomes) {
             if outcome != WriteOutcome::Unavailable {
-                debt.paid(owner);
+                debt.paid(key.owner);
             }
         }
     }

@@ -1190,7 +1190,8 @@ pub mod earning_rule_service_server {
 /// Something that happened to an owner. Never changed once recorded.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Transaction {
-    /// UUID, given by the service.
+    /// UUID. The `request_id` of the call that made it: known before the answer comes, and also when it is lost. Given by
+    /// the service for what time does by itself, and for moves.
     #[prost(string, tag = "1")]
     pub transaction_id: ::prost::alloc::string::String,
     /// Whose.
@@ -2075,7 +2076,7 @@ pub mod transaction_service_server {
 /// Points that are set aside.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Hold {
-    /// UUID, given by the service.
+    /// UUID: the `request_id` of the call that made it.
     #[prost(string, tag = "1")]
     pub hold_id: ::prost::alloc::string::String,
     /// Whose points.
@@ -3689,7 +3690,7 @@ pub mod owner_service_server {
 /// A recorded purchase.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Purchase {
-    /// UUID, given by the service.
+    /// UUID: the `request_id` of the call that recorded it.
     #[prost(string, tag = "1")]
     pub purchase_id: ::prost::alloc::string::String,
     /// Who bought.

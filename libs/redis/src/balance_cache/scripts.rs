@@ -74,6 +74,11 @@ impl Scripts {
         script
     }
 
+    /// What [`Scripts::write`] invokes.
+    pub(super) const fn write_script(&self) -> &Script {
+        &self.write
+    }
+
     pub(super) fn write(
         &self,
         keys: &RedisKeys,

@@ -213,3 +213,28 @@ async fn owners_programs_and_timelines_are_kept_apart() {
     shelf.cache.use_timeline(&shelf.timeline);
     assert_eq!(shelf.seen(one).await, Some(1));
 }
+
+#[tokio::test]
+async fn many_owners_are_put_at_once_and_each_keeps_its_newest() {
+    let shelf = shelf().await;
+    let (ahead, behind, new) = (key(), key(), key());
+    shelf.cache.put(ahead, &balances(9), shelf.now).await;
+    shelf.cache.put(behind, &balances(1), shelf.now).await;
+    let lease = shelf.lease(new).await;
+    let puts = [(ahead, balances(5)), (behind, balances(5)), (new, balances(5))];
+    assert_eq!(
+        shelf.cache.put_all(&puts, shelf.now).await,
+        [WriteOutcome::NotNewer, WriteOutcome::Stored, WriteOutcome::Stored]
+    );
+    assert_eq!(
+        (
+            shelf.seen(ahead).await,
+            shelf.seen(behind).await,
+            shelf.seen(new).await
+        ),
+        (Some(9), Some(5), Some(5))
+    );
+    // It kills leases like any write.
+    let fill = shelf.cache.fill(lease, &balances(6), shelf.now).await;
+    assert_eq!(fill, WriteOutcome::LeaseLost);
+}

@@ -6,7 +6,7 @@ mod tests;
 use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
-use fealty_types::{LotId, OwnerId, ProgramId, TransactionId};
+use fealty_types::{LotId, OwnerId, ProgramId};
 
 use super::books::{Books, Closed};
 use super::call::{Answer, Call};
@@ -92,7 +92,7 @@ impl<R: Room> Batch<R> {
         let record_time = self.now.max(self.owner(account).last_time);
         let moment = Moment {
             owner_id: call.owner_id,
-            transaction_id: TransactionId::generate_at(record_time),
+            transaction_id: call.transaction_id(),
             // A clock that runs ahead of ours: it has happened by now, since we know of it.
             occur_time: call.occur_time.map_or(record_time, |time| time.min(record_time)),
             record_time,

@@ -1,7 +1,7 @@
 //! A call that changes balances, and what it is answered.
 
 use chrono::{DateTime, Utc};
-use fealty_types::{Money, OwnerId, RequestId, Version};
+use fealty_types::{Money, OwnerId, RequestId, TransactionId, Version};
 
 use super::domain::{Transaction, TransactionKind};
 use super::room::Moment;
@@ -52,6 +52,11 @@ impl<W> Call<W> {
             trace_parent: self.trace_parent,
             work: map(self.work),
         }
+    }
+
+    /// A transaction bears the id of the request that makes it: its caller knows it before the answer comes.
+    pub(super) fn transaction_id(&self) -> TransactionId {
+        TransactionId::try_from(self.request_id.as_uuid()).expect("a request's id is never nil")
     }
 
     /// Source and number of its receipt.

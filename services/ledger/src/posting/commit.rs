@@ -17,7 +17,8 @@ use crate::balances::domain::OwnerBalance;
 use crate::refusal::Refusal;
 
 /// The nets: a row of another replica got there first, between this one's look and its write.
-const NETS: [&str; 3] = [
+const NETS: [&str; 4] = [
+    "transaction_pkey",
     "transaction_request",
     "transaction_receipt",
     "transaction_version",

@@ -107,7 +107,7 @@ impl Sweeper {
             .iter()
             .map(|(owner_id, owner)| (*owner_id, now.max(owner.last_time)))
             .collect();
-        let mut books = Books::open(owners);
+        let mut books = Books::open(program, owners);
         for (owner_id, at) in times {
             books.sweep(owner_id, at);
         }

@@ -33,6 +33,8 @@ async fn a_call_that_finds_no_postgres_can_be_sent_again() {
     let replica = ledger.replica_by_postgres(&url).await;
     let owner = ledger.open_owner().await;
     ledger.give(&owner, 50).await;
+    // Whoever reads puts into Redis what is not there yet.
+    replica.balance(&owner, None).await.expect("a balance");
     let request = spend(&owner, "points", 20);
     proxy.cut();
     let status = replica.spend(request.clone()).await.expect_err("no Postgres");

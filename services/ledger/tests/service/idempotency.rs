@@ -1,6 +1,7 @@
 //! Request ids and receipts: the same call twice takes effect once.
 
 use fealty_proto::ledger::v1 as pb;
+use fealty_proto::types::v1::consistency::Requirement;
 use fealty_proto::types::v1::{Amount, ErrorReason};
 use futures::future::join_all;
 use tonic::{Code, Response, Status};
@@ -19,8 +20,39 @@ async fn the_same_request_is_answered_byte_for_byte_and_takes_effect_once() {
     let again = ledger.credit(request).await.expect("credited");
     assert!(!is_replayed(&first) && is_replayed(&again));
     assert_eq!(first.into_inner(), again.into_inner());
-    let balance = ledger.balance(&owner, None).await.expect("a balance");
+    let balance = ledger
+        .balance(&owner, Some(Requirement::Strong(true)))
+        .await
+        .expect("a balance");
     assert_eq!((balance.version, of_unit(&balance, "points").available), (2, 57));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_transaction_bears_the_id_of_its_request() {
+    let ledger = Ledger::start().await;
+    let owner = ledger.open_owner().await;
+    let request = credit(&owner, "points", 50);
+    let first = ledger
+        .credit(request.clone())
+        .await
+        .expect("credited")
+        .into_inner();
+    let transaction = first.transaction.clone().expect("a transaction");
+    assert_eq!(transaction.transaction_id, request.request_id);
+
+    // One that was recorded when it had an id of its own is found by its request all the same.
+    let statement = format!(
+        "UPDATE transaction SET transaction_id = gen_random_uuid() WHERE request_id = '{}'",
+        request.request_id
+    );
+    let updated = sqlx::query(sqlx::AssertSqlSafe(statement))
+        .execute(&ledger.database.owner)
+        .await;
+    assert_eq!(updated.expect("updated").rows_affected(), 1);
+    let again = ledger.credit(request).await.expect("the same answer");
+    assert!(is_replayed(&again));
+    assert_eq!(again.into_inner(), first);
+    assert_eq!(ledger.statement(&owner).await.len(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -382,6 +382,10 @@ async fn a_merge_that_redis_missed_is_shown_to_whoever_has_seen_it_and_soon_to_e
     let (from, into) = (ledger.open_owner().await, ledger.open_owner().await);
     ledger.give(&from, 5).await;
     ledger.give(&into, 6).await;
+    // Whoever reads puts into Redis what is not there yet.
+    for owner in [&from, &into] {
+        ledger.balance(owner, None).await.expect("a balance");
+    }
     proxy.cut();
     let (gone, stays) = merge(&replica, &from, &into).await;
     // Redis still holds what both had before.

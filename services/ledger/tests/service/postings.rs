@@ -135,7 +135,10 @@ async fn spends_that_race_for_the_last_points_get_them_once() {
         );
         assert_eq!(metadata["required"], "30");
     }
-    let balance = ledger.balance(&owner, None).await.expect("a balance");
+    let balance = ledger
+        .balance(&owner, Some(Requirement::Strong(true)))
+        .await
+        .expect("a balance");
     assert_eq!((balance.version, of_unit(&balance, "points").available), (4, 10));
     assert_books(&ledger, &owner).await;
 }
@@ -350,7 +353,10 @@ async fn a_sum_that_does_not_fit_is_refused_and_remembered() {
         let metadata = refused(&status, Code::FailedPrecondition, ErrorReason::AmountOverflow);
         assert_eq!(metadata["unit_code"], "points");
     }
-    let balance = ledger.balance(&owner, None).await.expect("a balance");
+    let balance = ledger
+        .balance(&owner, Some(Requirement::Strong(true)))
+        .await
+        .expect("a balance");
     assert_eq!(
         (balance.version, of_unit(&balance, "points").available),
         (1, i64::MAX)

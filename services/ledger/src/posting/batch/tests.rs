@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use chrono::TimeDelta;
 use fealty_postgres::StorageError;
-use fealty_types::{HoldId, Points, RequestId, UnitCode, Version};
+use fealty_types::{HoldId, Points, RequestId, TransactionId, UnitCode, Version};
 use proptest::prelude::*;
 use sha2::{Digest, Sha256};
 use sqlx::PgConnection;
@@ -12,8 +12,8 @@ use uuid::Uuid;
 
 use super::*;
 use crate::posting::domain::{
-    Account, Captured, ChainHash, Command, Earned, Hold, HoldStatus, Link, Lot, LotEnd, NewHold, Slide, Spent,
-    TransactionKind,
+    Account, Captured, ChainHash, Command, Earned, Hold, HoldStatus, Link, Lot, LotEnd, NewHold, Slide,
+    Spent, TransactionKind,
 };
 
 /// A room whose works are commands.

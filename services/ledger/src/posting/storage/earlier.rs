@@ -28,7 +28,8 @@ pub(crate) struct EarlierRequest {
     pub(crate) answer: Vec<u8>,
 }
 
-/// Looks for request ids and receipts (source and number).
+/// Looks for request ids and receipts (source and number). A request's transaction bears its id, but for those that were
+/// recorded when it had one of its own.
 pub(crate) async fn find_earlier_in_tx(
     tx: &mut PgConnection,
     program: ProgramId,
@@ -41,7 +42,11 @@ pub(crate) async fn find_earlier_in_tx(
         r#"SELECT t.request_id AS "request_id?: RequestId", t.command_hash, t.version IS NOT NULL OR t.unchanged AS "accepted!",
                   t.answer, t.transaction_id AS "transaction_id!: TransactionId", NULL AS source, NULL AS receipt_id
            FROM transaction t
-           WHERE t.program = $1 AND t.request_id = ANY($2)
+           WHERE t.program = $1 AND t.transaction_id = ANY($2) AND t.request_id = t.transaction_id
+           UNION ALL
+           SELECT t.request_id, t.command_hash, t.version IS NOT NULL OR t.unchanged, t.answer, t.transaction_id, NULL, NULL
+           FROM transaction t
+           WHERE t.program = $1 AND t.request_id = ANY($2) AND t.request_id <> t.transaction_id
            UNION ALL
            SELECT NULL, NULL, TRUE, NULL, t.transaction_id, t.source, t.receipt_id
            FROM transaction t JOIN unnest($3::text[], $4::text[]) AS r (source, receipt_id)
