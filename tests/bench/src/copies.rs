@@ -78,3 +78,56 @@ async fn columns(pool: &PgPool, table: &str) -> anyhow::Result<Vec<String>> {
     .await?;
     Ok(rows.iter().map(|row| row.get(0)).collect())
 }
+
+#[cfg(test)]
+mod tests {
+    use fealty_ledger::{MIGRATOR, SERVICE_DATABASE};
+    use fealty_postgres::ServiceDatabase;
+    use fealty_postgres::testing::TestDatabase;
+    use fealty_service::testing::plant_program;
+
+    use super::*;
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn copies_are_the_row_itself_but_for_what_is_replaced() -> anyhow::Result<()> {
+        let servers = fealty_testing::servers().await;
+        let service = ServiceDatabase::new(SERVICE_DATABASE);
+        let database = TestDatabase::create(servers.postgres_admin_url(), &service, &MIGRATOR).await?;
+        let program = plant_program(&database.jobs, "Europe/London", "GBP")
+            .await?
+            .as_uuid();
+        let (first, members) = (Uuid::now_v7(), [Uuid::now_v7(), Uuid::now_v7()]);
+        sqlx::query(
+            "INSERT INTO lot (program, owner_id, lot_id, unit_code, value_left, value_credited, create_time) \
+             VALUES ($1, $2, $2, 'points', 3, 7, now())",
+        )
+        .bind(program)
+        .bind(first)
+        .execute(&database.owner)
+        .await?;
+        let copies = Copies {
+            table: "lot",
+            of: (program, first),
+            replaced: &[("owner_id", "c.owner_id"), ("value_left", "t.value_left - 1")],
+            source: "unnest($2::uuid[]) AS c (owner_id)",
+        };
+        assert_eq!(copies.insert(&database.owner, &members).await?, 2);
+        let alike: i64 = sqlx::query_scalar(
+            "SELECT count(*) FROM lot JOIN lot AS first USING (program, lot_id, unit_code, value_credited, create_time, open) \
+             WHERE first.owner_id = $1 AND lot.owner_id = ANY ($2) AND lot.value_left = 2",
+        )
+        .bind(first)
+        .bind(members)
+        .fetch_one(&database.owner)
+        .await?;
+        assert_eq!(alike, 2);
+
+        let unknown = Copies {
+            replaced: &[("no_such_column", "1")],
+            ..copies
+        };
+        let refused = unknown.insert(&database.owner, &members).await;
+        assert!(refused.is_err_and(|error| error.to_string().contains("no_such_column")));
+        Ok(())
+    }
+}
