@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::commands::{call, check_config, demo, health, import, keys, migrate, service, up};
+use crate::commands::{call, check_config, demo, health, import, keys, migrate, service, up, verify};
 
 const EXIT_CODES: &str = "Exit codes:
   0  done
@@ -62,6 +62,12 @@ pub enum Command {
     /// Bring in what happened before.
     #[command(subcommand)]
     Import(import::Command),
+    /// Recompute everything that the ledger recorded: chains of hashes, sums, balances, lots, holds.
+    ///
+    /// It only reads, by the role of the ledger's jobs, and can run beside the services. Whatever was altered, removed,
+    /// inserted or reordered is named, a line each, on standard output; how far it is, on standard error. The exit code is 1
+    /// when something was found.
+    Verify(verify::Args),
 }
 
 #[cfg(test)]

@@ -13,3 +13,4 @@ pub mod rewards;
 pub mod service;
 pub mod surveys;
 pub mod up;
+pub mod verify;

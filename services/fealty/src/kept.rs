@@ -74,6 +74,9 @@ pub struct Addresses {
     surveys: String,
     /// The members database, by the role of its jobs.
     pub members_jobs_database_url: String,
+    /// The ledger's database, by the role of its jobs.
+    #[serde(default)]
+    pub ledger_jobs_database_url: String,
 }
 
 impl Keys {
@@ -102,7 +105,11 @@ impl Keys {
 impl Addresses {
     /// Where the services are.
     #[must_use]
-    pub fn new(urls: PerService<String>, members_jobs_database_url: &str) -> Self {
+    pub fn new(
+        urls: PerService<String>,
+        members_jobs_database_url: &str,
+        ledger_jobs_database_url: &str,
+    ) -> Self {
         let [members, ledger, rewards, surveys] = urls.into_array();
         Self {
             members,
@@ -110,6 +117,7 @@ impl Addresses {
             rewards,
             surveys,
             members_jobs_database_url: members_jobs_database_url.to_owned(),
+            ledger_jobs_database_url: ledger_jobs_database_url.to_owned(),
         }
     }
 

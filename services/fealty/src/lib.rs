@@ -12,6 +12,7 @@
 //! | `keys` | the door of those who have no key yet |
 //! | `call` | any method, in JSON |
 //! | `import` | a shop's history |
+//! | `verify` | everything that the ledger recorded, recomputed |
 //!
 //! Services and tools read one file ([`config`]). `up` reads none: what it must keep, it keeps in its data folder
 //! ([`kept`]).
@@ -47,5 +48,6 @@ pub fn run() -> ExitCode {
         Command::Keys(command) => commands::keys::run(command),
         Command::Call(args) => commands::call::run(args),
         Command::Import(command) => commands::import::run(command),
+        Command::Verify(args) => commands::verify::run(args),
     }
 }

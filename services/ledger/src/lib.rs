@@ -28,6 +28,8 @@
 //! | [`rules`] | what purchases earn |
 //! | [`purchases`] | purchases and refunds, and what each rule gave for them |
 //!
+//! [`verify`] is no room: it reads what all of them recorded, and recomputes it without their code.
+//!
 //! The copy of programs, keys and staff is kept as in every service ([`fealty_service::access`]). [`serve()`] wires
 //! everything up; [`jobs`] is what runs by itself.
 
@@ -46,6 +48,7 @@ pub mod status;
 pub mod terms;
 pub mod transactions;
 pub mod units;
+pub mod verify;
 
 use sqlx::migrate::Migrator;
 

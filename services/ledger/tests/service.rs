@@ -29,4 +29,5 @@ mod service {
     mod transactions;
     mod units;
     mod write_off;
+    mod verify;
 }

@@ -194,7 +194,7 @@ async fn start(args: &Args, times: Times, held: &Servers, tasks: &Tasks) -> anyh
     let urls = databases::prepare(&admin_url, &kept).await?;
     let members_jobs_url = &urls[ServiceName::Members].jobs;
     let addresses = PerService::from_fn(|service| format!("http://{}", sockets[service].grpc));
-    kept.addresses = Addresses::new(addresses, members_jobs_url);
+    kept.addresses = Addresses::new(addresses, members_jobs_url, &urls[ServiceName::Ledger].jobs);
     let program = plant::plant(members_jobs_url, &mut kept).await?;
     kept.save(&folder, owner)?;
 

@@ -7,3 +7,4 @@ mod keys;
 mod migrate;
 mod run;
 mod up;
+mod verify;

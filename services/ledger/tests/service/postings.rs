@@ -12,6 +12,7 @@ use tonic_types::StatusExt;
 
 use super::harness::new_id;
 use super::support::{Ledger, credit, days, of_unit, refused, spend, timestamp};
+use super::verify::assert_verified;
 
 fn clock() -> ManualClock {
     ManualClock::new("2026-03-01T12:00:00Z".parse().expect("a time"))
@@ -71,6 +72,7 @@ pub async fn assert_books(ledger: &Ledger, owner: &str) {
         assert_eq!(sums.get(&(unit.clone(), true)).copied().unwrap_or(0), has);
         assert_eq!(sums.get(&(unit, false)).copied().unwrap_or(0), -has);
     }
+    assert_verified(&ledger.database).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -7,6 +7,7 @@ use tonic::{Response, Status};
 
 use super::harness::new_id;
 use super::support::{Ledger, of_unit};
+use super::verify::assert_verified;
 
 /// A household of the shop.
 pub async fn open_household(ledger: &Ledger) -> String {
@@ -147,6 +148,7 @@ pub async fn check_books(ledger: &Ledger) -> i64 {
     .await
     .expect("versions");
     assert_eq!(broken, 0, "owners whose versions have gaps");
+    assert_verified(&ledger.database).await;
     let points = books.iter().find(|(unit, ..)| unit == "points");
     points.map_or(0, |(_, has, _)| *has)
 }

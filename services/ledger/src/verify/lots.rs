@@ -1,0 +1,166 @@
+//! What the movements of an owner came to, lot by lot.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use chrono::{DateTime, Utc};
+use uuid::Uuid;
+
+use super::finding::{Check, Finding, Findings};
+use super::history::Read;
+use super::rows::Lot;
+
+/// Lots that are summed up at a time: some 20 MiB. Whoever may have more is walked several times, a part of the lots each.
+const LOTS_AT_A_TIME_MAX: i64 = 200_000;
+
+/// Sums of an owner's lots, or of a part of them.
+#[derive(Debug)]
+pub(super) struct LotSums {
+    part: Part,
+    sums: HashMap<Uuid, LotSum>,
+}
+
+/// Which of an owner's lots are summed up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Part {
+    pub(super) place: u128,
+    pub(super) count: u128,
+}
+
+/// What a lot's movements came to.
+#[derive(Debug)]
+struct LotSum {
+    unit: String,
+    end: Option<DateTime<Utc>>,
+    left: i128,
+    /// What was given: what came back from a hold was credited before.
+    credited: i128,
+    /// When the first of it came; none if it came along from another owner, where it may be older.
+    create_time: Option<DateTime<Utc>>,
+    /// Not all movements say the same of it.
+    contradicted: bool,
+}
+
+/// What holds say of an owner's lots.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Claims<'a> {
+    /// What open holds claim, by lot.
+    pub(super) pinned: &'a HashMap<Uuid, i128>,
+    /// Units in which a claim was moved from one lot to another, when the two became one: what was claimed counts as
+    /// credited to the other, and no movement says so.
+    pub(super) repinned: &'a BTreeSet<String>,
+}
+
+impl Part {
+    /// How often an owner of so many transactions has to be walked. A transaction opens a few lots at the most, nearly
+    /// all of them one or none.
+    pub(super) fn all_of(versions: i64) -> impl Iterator<Item = Self> {
+        let count = u128::try_from(versions / LOTS_AT_A_TIME_MAX + 1).unwrap_or(1);
+        (0..count).map(move |place| Self { place, count })
+    }
+
+    /// Whether a lot is in it.
+    pub(super) fn has(self, lot_id: Uuid) -> bool {
+        // The last bits of a version 7 are random.
+        lot_id.as_u128() % self.count == self.place
+    }
+
+    /// Whether it is the first, in which all else is checked, too.
+    pub(super) const fn is_first(self) -> bool {
+        self.place == 0
+    }
+}
+
+impl LotSums {
+    pub(super) fn of(part: Part) -> Self {
+        Self {
+            part,
+            sums: HashMap::new(),
+        }
+    }
+
+    /// What a transaction did to lots.
+    pub(super) fn add(&mut self, read: Read<'_>) {
+        let kind = read.row.kind.as_str();
+        let comes_back = matches!(kind, "release" | "capture");
+        for moved in read.movements.iter().filter(|moved| self.part.has(moved.lot)) {
+            let sum = self.sums.entry(moved.lot).or_insert_with(|| LotSum {
+                unit: moved.unit.clone(),
+                end: moved.end,
+                left: 0,
+                credited: 0,
+                create_time: (kind != "move").then_some(read.row.record_time),
+                contradicted: false,
+            });
+            sum.contradicted |= sum.unit != moved.unit || sum.end != moved.end;
+            sum.left += i128::from(moved.value);
+            if moved.value > 0 && !comes_back {
+                sum.credited += i128::from(moved.value);
+            }
+        }
+    }
+
+    /// Holds a row to its movements, and forgets them.
+    pub(super) fn check(&mut self, row: &Lot, place: &Finding, claims: Claims<'_>, findings: &mut Findings) {
+        if !self.part.has(row.lot_id) {
+            return;
+        }
+        let mut differs = |what: &str, expected: String, found: String| {
+            let what = format!("{what} of lot {} ({})", row.lot_id, row.unit_code);
+            let finding = Finding {
+                check: Check::Lot,
+                what,
+                ..place.clone()
+            };
+            findings.push(finding.differs(expected, found));
+        };
+        let Some(sum) = self.sums.remove(&row.lot_id) else {
+            differs("movements", "some".to_owned(), "none".to_owned());
+            return;
+        };
+        let pinned = claims.pinned.get(&row.lot_id).copied().unwrap_or_default();
+        let held = i128::from(row.value_held);
+        let credited = i128::from(row.value_credited);
+        if sum.contradicted {
+            differs("movements", "one unit and end".to_owned(), "several".to_owned());
+        }
+        if sum.unit != row.unit_code {
+            differs("unit_code", sum.unit.clone(), row.unit_code.clone());
+        }
+        if sum.end != row.expire_time {
+            differs("expire_time", shown(sum.end), shown(row.expire_time));
+        }
+        if sum.left != i128::from(row.value_left) {
+            differs("value_left", sum.left.to_string(), row.value_left.to_string());
+        }
+        if pinned != held {
+            differs("value_held", pinned.to_string(), held.to_string());
+        }
+        if credited < sum.credited || (credited > sum.credited && !claims.repinned.contains(&row.unit_code)) {
+            differs("value_credited", sum.credited.to_string(), credited.to_string());
+        }
+        if sum.create_time.is_some_and(|time| time != row.create_time) {
+            differs(
+                "create_time",
+                shown(sum.create_time),
+                shown(Some(row.create_time)),
+            );
+        }
+    }
+
+    /// What was moved in lots that have no row.
+    pub(super) fn check_rest(&self, place: &Finding, findings: &mut Findings) {
+        let sums: BTreeMap<_, _> = self.sums.iter().collect();
+        for (lot_id, sum) in sums {
+            let finding = Finding {
+                check: Check::Lot,
+                what: format!("row of lot {lot_id} ({})", sum.unit),
+                ..place.clone()
+            };
+            findings.push(finding.differs(format_args!("one with {} left", sum.left), "none"));
+        }
+    }
+}
+
+fn shown(time: Option<DateTime<Utc>>) -> String {
+    time.map_or_else(|| "never".to_owned(), |time| time.to_string())
+}

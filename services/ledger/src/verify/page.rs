@@ -1,0 +1,238 @@
+//! Pages of owners: what is read in one snapshot.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use fealty_postgres::StorageError;
+use futures::TryStreamExt as _;
+use sqlx::PgConnection;
+use sqlx::postgres::PgPool;
+use uuid::Uuid;
+
+use super::Outcome;
+use super::finding::{Check, Finding, Findings};
+use super::history::History;
+use super::lots::{Claims, LotSums, Part};
+use super::rows::{Account, Owner};
+use super::standing::{LotRows, Standing};
+use super::storage::{self, Mark};
+
+/// Owners of a page: a few statements for some hundred owners cost each next to nothing.
+pub(super) const OWNERS_MAX: i64 = 256;
+
+/// Transactions of a page, unless one owner has more. All that a page keeps grows with it.
+const VERSIONS_MAX: i64 = 20_000;
+
+/// The owners of a program after one and up to another, those included who have no row and should have none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Page {
+    pub(super) program: Uuid,
+    pub(super) after: Uuid,
+    pub(super) upto: Uuid,
+    /// Of the one with the most transactions.
+    pub(super) versions_max: i64,
+}
+
+/// The next pages after an owner. The last page of a program ends with the greatest id there can be.
+pub(super) async fn plan(pool: &PgPool, program: Uuid, after: Uuid) -> Result<Vec<Page>, StorageError> {
+    let owners = storage::find_versions(pool, program, after, OWNERS_MAX).await?;
+    Ok(cut(program, after, &owners))
+}
+
+fn cut(program: Uuid, after: Uuid, owners: &[(Uuid, i64)]) -> Vec<Page> {
+    let mut pages = Vec::new();
+    let mut page = Page {
+        program,
+        after,
+        upto: after,
+        versions_max: 0,
+    };
+    let mut versions = 0;
+    for (owner_id, version) in owners {
+        if versions > 0 && versions + version > VERSIONS_MAX {
+            pages.push(page);
+            page = Page {
+                after: page.upto,
+                versions_max: 0,
+                ..page
+            };
+            versions = 0;
+        }
+        versions += version;
+        page.upto = *owner_id;
+        page.versions_max = page.versions_max.max(*version);
+    }
+    if i64::try_from(owners.len()) != Ok(OWNERS_MAX) {
+        page.upto = Uuid::max();
+    }
+    pages.push(page);
+    pages
+}
+
+/// Recomputes a page.
+pub(super) async fn check_in_tx(
+    tx: &mut PgConnection,
+    page: &Page,
+    mark: Mark,
+    outcome: &mut Outcome,
+) -> Result<(), StorageError> {
+    let owners = storage::find_owners_in_tx(&mut *tx, page).await?;
+    let accounts = storage::find_accounts_in_tx(&mut *tx, page).await?;
+    let mut histories = BTreeMap::new();
+    let mut lots = BTreeMap::new();
+    for part in Part::all_of(page.versions_max) {
+        // What is not about lots is checked once.
+        let mut nowhere = Findings::default();
+        let findings = if part.is_first() {
+            &mut outcome.findings
+        } else {
+            &mut nowhere
+        };
+        let mut walked = walk_in_tx(&mut *tx, page, mark, part, findings).await?;
+        lots = check_lots_in_tx(&mut *tx, page, &mut walked, &mut outcome.findings).await?;
+        if part.is_first() {
+            histories = walked;
+        }
+    }
+    outcome.owners += owners.len() as u64;
+    for history in histories.values() {
+        outcome.unchained += history.unchained;
+        for (unit, value) in &history.moved {
+            *outcome.moved.entry(unit.clone()).or_default() += value;
+        }
+    }
+    outcome.transactions += owners
+        .iter()
+        .map(|owner| u64::try_from(owner.version).unwrap_or_default())
+        .sum::<u64>();
+    check_standings(
+        page,
+        (&owners, &accounts),
+        (&histories, &lots),
+        &mut outcome.findings,
+    );
+    Ok(())
+}
+
+/// Walks all transactions of a page.
+async fn walk_in_tx(
+    tx: &mut PgConnection,
+    page: &Page,
+    mark: Mark,
+    part: Part,
+    findings: &mut Findings,
+) -> Result<BTreeMap<Uuid, History>, StorageError> {
+    let mut histories = BTreeMap::new();
+    let mut rows = storage::stream_transactions_in_tx(tx, page);
+    let mut current: Option<History> = None;
+    while let Some(row) = rows.try_next().await? {
+        let history = match current.take() {
+            Some(history) if history.owner_id == row.owner_id => current.insert(history),
+            finished => {
+                histories.extend(finished.map(|history| (history.owner_id, history)));
+                current.insert(History::new(page.program, row.owner_id, LotSums::of(part)))
+            }
+        };
+        history.add(&row, mark.is_after(row.feed_xid), findings);
+    }
+    histories.extend(current.map(|history| (history.owner_id, history)));
+    Ok(histories)
+}
+
+/// Holds the rows of lots to what was walked.
+async fn check_lots_in_tx(
+    tx: &mut PgConnection,
+    page: &Page,
+    histories: &mut BTreeMap<Uuid, History>,
+    findings: &mut Findings,
+) -> Result<BTreeMap<Uuid, LotRows>, StorageError> {
+    let mut lots: BTreeMap<Uuid, LotRows> = BTreeMap::new();
+    let mut rows = storage::stream_lots_in_tx(tx, page);
+    while let Some(row) = rows.try_next().await? {
+        lots.entry(row.owner_id).or_default().add(&row);
+        let place = Finding::of_owner(page.program, row.owner_id, Check::Lot, "");
+        let Some(history) = histories.get_mut(&row.owner_id) else {
+            let missing = Finding {
+                what: format!("transaction of lot {}", row.lot_id),
+                ..place
+            };
+            findings.push(missing.differs("one", "none"));
+            continue;
+        };
+        let claims = Claims {
+            pinned: &history.holds.pinned,
+            repinned: &history.holds.repinned,
+        };
+        history.lots.check(&row, &place, claims, findings);
+    }
+    for history in histories.values() {
+        let place = Finding::of_owner(page.program, history.owner_id, Check::Lot, "");
+        history.lots.check_rest(&place, findings);
+    }
+    Ok(lots)
+}
+
+fn check_standings(
+    page: &Page,
+    (owners, accounts): (&[Owner], &[Account]),
+    (histories, lots): (&BTreeMap<Uuid, History>, &BTreeMap<Uuid, LotRows>),
+    findings: &mut Findings,
+) {
+    let owners: BTreeMap<Uuid, &Owner> = owners.iter().map(|owner| (owner.owner_id, owner)).collect();
+    let all: BTreeSet<Uuid> = owners
+        .keys()
+        .chain(histories.keys())
+        .chain(lots.keys())
+        .copied()
+        .chain(accounts.iter().map(|account| account.owner_id))
+        .collect();
+    for owner_id in all {
+        // Accounts come by owner.
+        let begin = accounts.partition_point(|account| account.owner_id < owner_id);
+        let end = accounts.partition_point(|account| account.owner_id <= owner_id);
+        let standing = Standing {
+            program: page.program,
+            owner_id,
+            owner: owners.get(&owner_id).copied(),
+            accounts: &accounts[begin..end],
+            lots: lots.get(&owner_id),
+            history: histories.get(&owner_id),
+        };
+        standing.check(findings);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn owners(versions: &[i64]) -> Vec<(Uuid, i64)> {
+        let ids = (1_u128..).map(Uuid::from_u128);
+        ids.zip(versions.iter().copied()).collect()
+    }
+
+    #[test]
+    fn pages_follow_each_other_without_a_gap_to_the_end() {
+        let owners = owners(&[5, VERSIONS_MAX, 7, 8, 3 * VERSIONS_MAX, 1]);
+        let pages = cut(Uuid::nil(), Uuid::nil(), &owners);
+        let ends: Vec<(Uuid, Uuid)> = pages.iter().map(|page| (page.after, page.upto)).collect();
+        let id = Uuid::from_u128;
+        assert_eq!(
+            ends,
+            [
+                (id(0), id(1)),
+                (id(1), id(2)),
+                (id(2), id(4)),
+                (id(4), id(5)),
+                (id(5), Uuid::max())
+            ]
+        );
+        assert_eq!(pages[3].versions_max, 3 * VERSIONS_MAX);
+    }
+
+    #[test]
+    fn a_program_without_owners_is_one_page() {
+        let pages = cut(Uuid::nil(), Uuid::nil(), &[]);
+        assert_eq!(pages.len(), 1);
+        assert_eq!(pages[0].upto, Uuid::max());
+    }
+}

@@ -1,0 +1,121 @@
+//! What the rows of an owner, their accounts and lots say, held to what their transactions came to.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use uuid::Uuid;
+
+use super::finding::{Check, Finding, Findings};
+use super::form::hex;
+use super::history::{AVAILABLE, DEBT, HELD, History};
+use super::rows::{Account, Lot, Owner};
+
+/// What is left and held in the rows of lots, by unit.
+#[derive(Debug, Default)]
+pub(super) struct LotRows {
+    left: BTreeMap<String, i128>,
+    held: BTreeMap<String, i128>,
+}
+
+impl LotRows {
+    pub(super) fn add(&mut self, row: &Lot) {
+        *self.left.entry(row.unit_code.clone()).or_default() += i128::from(row.value_left);
+        *self.held.entry(row.unit_code.clone()).or_default() += i128::from(row.value_held);
+    }
+}
+
+/// Of one owner: all that there is.
+#[derive(Debug)]
+pub(super) struct Standing<'a> {
+    pub(super) program: Uuid,
+    pub(super) owner_id: Uuid,
+    pub(super) owner: Option<&'a Owner>,
+    pub(super) accounts: &'a [Account],
+    pub(super) lots: Option<&'a LotRows>,
+    pub(super) history: Option<&'a History>,
+}
+
+impl Standing<'_> {
+    pub(super) fn check(&self, findings: &mut Findings) {
+        match self.owner {
+            Some(owner) => self.check_owner(owner, findings),
+            None => findings.push(
+                self.finding(Check::Owner, "row of the owner")
+                    .differs("one", "none, but something that belongs to them"),
+            ),
+        }
+        for unit in self.units() {
+            self.check_unit(unit, findings);
+        }
+        if let Some(history) = self.history {
+            history.holds.check_rest(findings);
+        }
+    }
+
+    fn finding(&self, check: Check, what: impl Into<String>) -> Finding {
+        Finding::of_owner(self.program, self.owner_id, check, what)
+    }
+
+    fn check_owner(&self, owner: &Owner, findings: &mut Findings) {
+        let version = self.history.map_or(0, |history| history.version);
+        if owner.version != version {
+            let finding = Finding {
+                version: Some(version),
+                ..self.finding(Check::Version, "the owner's version, by the last transaction")
+            };
+            findings.push(finding.differs(version, owner.version));
+        }
+        let shown = |hash: Option<&Vec<u8>>| hash.map_or_else(|| "none".to_owned(), hex);
+        let chain = self.history.and_then(|history| history.chain.as_ref());
+        if owner.chain_head.as_ref() != chain {
+            let finding = self.finding(Check::Chain, "chain_head, by the last transaction");
+            findings.push(finding.differs(shown(chain), shown(owner.chain_head.as_ref())));
+        }
+        let time = self.history.and_then(|history| history.record_time);
+        if let Some(time) = time.filter(|time| *time != owner.last_time) {
+            let finding = self.finding(Check::Time, "last_time, by the last transaction");
+            findings.push(finding.differs(time, owner.last_time));
+        }
+    }
+
+    fn units(&self) -> BTreeSet<&str> {
+        let accounts = self.accounts.iter().map(|account| account.unit_code.as_str());
+        let lots = self.lots.iter().flat_map(|lots| lots.left.keys());
+        let posted = self
+            .history
+            .iter()
+            .flat_map(|history| history.balances.keys().map(|(unit, _)| unit));
+        accounts.chain(lots.chain(posted).map(String::as_str)).collect()
+    }
+
+    fn check_unit(&self, unit: &str, findings: &mut Findings) {
+        let mut must = |check, what: &str, expected: i128, found: i128| {
+            if expected != found {
+                let finding = self.finding(check, format!("{what} of {unit}"));
+                findings.push(finding.differs(expected, found));
+            }
+        };
+        let posted = |account: &str| {
+            let balances = self.history.map(|history| &history.balances);
+            let balance = balances.and_then(|all| all.get(&(unit.to_owned(), account.to_owned())));
+            balance.copied().unwrap_or_default()
+        };
+        let account = self.accounts.iter().find(|account| account.unit_code == unit);
+        let column = |value: fn(&Account) -> i64| account.map_or(0, |account| i128::from(value(account)));
+        must(
+            Check::Account,
+            "available",
+            posted(AVAILABLE),
+            column(|it| it.available),
+        );
+        must(Check::Account, "held", posted(HELD), column(|it| it.held));
+        must(Check::Account, "debt", -posted(DEBT), column(|it| it.debt));
+
+        let of = |sums: &BTreeMap<String, i128>| sums.get(unit).copied().unwrap_or_default();
+        let left = self.lots.map_or(0, |lots| of(&lots.left));
+        let held = self.lots.map_or(0, |lots| of(&lots.held));
+        must(Check::Lot, "sum of all lots", posted(AVAILABLE), left);
+        must(Check::Lot, "sum of what is held in all lots", posted(HELD), held);
+        let open = self.history.map_or(0, |history| of(&history.holds.held));
+        must(Check::Hold, "sum of all open holds", posted(HELD), open);
+    }
+}

@@ -1,0 +1,311 @@
+//! Reads what is recorded. By the jobs' role: all programs.
+
+use fealty_postgres::StorageError;
+use fealty_types::ProgramId;
+use futures::stream::{BoxStream, StreamExt as _};
+use sqlx::PgConnection;
+use sqlx::postgres::PgPool;
+use uuid::Uuid;
+
+use super::page::Page;
+use super::rows::{Account, Lot, Owner, Transaction};
+
+/// Rows that a question about a program answers with: more than anybody reads.
+const SUSPECTS_MAX: i64 = 1_000;
+
+/// A database transaction that was open when verification began, or the next one: what stands in the feed before it was
+/// committed by then, and is in every later snapshot.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Mark(i64);
+
+impl Mark {
+    pub(super) const fn is_after(self, feed_xid: i64) -> bool {
+        feed_xid < self.0
+    }
+}
+
+/// Something that is not as it must be.
+#[derive(Debug)]
+pub(super) struct Suspect {
+    pub(super) owner_id: Option<Uuid>,
+    pub(super) name: String,
+    pub(super) expected: String,
+    pub(super) found: String,
+}
+
+pub(super) async fn mark(pool: &PgPool) -> Result<Mark, StorageError> {
+    let xmin =
+        sqlx::query_scalar!(r#"SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint AS "xmin!""#)
+            .fetch_one(pool)
+            .await?;
+    Ok(Mark(xmin))
+}
+
+pub(super) async fn find_programs(pool: &PgPool, only: Option<ProgramId>) -> Result<Vec<Uuid>, StorageError> {
+    let programs = sqlx::query_scalar!(
+        "SELECT program FROM program WHERE program = $1 OR $1::uuid IS NULL ORDER BY program",
+        only.map(Uuid::from),
+    )
+    .fetch_all(pool)
+    .await?;
+    Ok(programs)
+}
+
+/// How many transactions there are, as the owners say.
+pub(super) async fn count_versions(pool: &PgPool, only: Option<ProgramId>) -> Result<u64, StorageError> {
+    let count = sqlx::query_scalar!(
+        r#"SELECT coalesce(sum(version), 0)::bigint AS "count!" FROM owner WHERE program = $1 OR $1::uuid IS NULL"#,
+        only.map(Uuid::from),
+    )
+    .fetch_one(pool)
+    .await?;
+    Ok(u64::try_from(count).unwrap_or_default())
+}
+
+/// The owners that come next, with their versions.
+pub(super) async fn find_versions(
+    pool: &PgPool,
+    program: Uuid,
+    after: Uuid,
+    count_max: i64,
+) -> Result<Vec<(Uuid, i64)>, StorageError> {
+    let owners = sqlx::query!(
+        "SELECT owner_id, version FROM owner WHERE program = $1 AND owner_id > $2 ORDER BY owner_id LIMIT $3",
+        program,
+        after,
+        count_max,
+    )
+    .fetch_all(pool)
+    .await?;
+    Ok(owners
+        .into_iter()
+        .map(|row| (row.owner_id, row.version))
+        .collect())
+}
+
+pub(super) async fn find_owners_in_tx(
+    tx: &mut PgConnection,
+    page: &Page,
+) -> Result<Vec<Owner>, StorageError> {
+    let owners = sqlx::query_as!(
+        Owner,
+        "SELECT owner_id, version, last_time, chain_head FROM owner
+         WHERE program = $1 AND owner_id > $2 AND owner_id <= $3 ORDER BY owner_id",
+        page.program,
+        page.after,
+        page.upto,
+    )
+    .fetch_all(tx)
+    .await?;
+    Ok(owners)
+}
+
+/// By owner.
+pub(super) async fn find_accounts_in_tx(
+    tx: &mut PgConnection,
+    page: &Page,
+) -> Result<Vec<Account>, StorageError> {
+    let accounts = sqlx::query_as!(
+        Account,
+        "SELECT owner_id, unit_code, available, held, debt FROM account
+         WHERE program = $1 AND owner_id > $2 AND owner_id <= $3 ORDER BY owner_id, unit_code",
+        page.program,
+        page.after,
+        page.upto,
+    )
+    .fetch_all(tx)
+    .await?;
+    Ok(accounts)
+}
+
+/// By owner and version, each with the row that its kind has elsewhere. Those are looked up one by one: a join would read
+/// all of them for each page, where Postgres knows too little of the tables.
+pub(super) fn stream_transactions_in_tx<'a>(
+    tx: &'a mut PgConnection,
+    page: &'a Page,
+) -> BoxStream<'a, Result<Transaction, StorageError>> {
+    sqlx::query_as!(
+        Transaction,
+        r#"SELECT t.owner_id, t.version AS "version!", t.transaction_id, t.kind, t.request_id, t.command_hash, t.answer,
+                  t.source, t.receipt_id, t.purchase_id, t.money_minor, t.currency_code, t.entries, t.lot_movements,
+                  t.unit_codes, t.actor, t.reason, t.on_behalf_of, t.occur_time, t.record_time, t.chain_hash,
+                  coalesce(t.feed_xid::text::bigint, 0) AS "feed_xid!",
+                  CASE t.kind
+                      WHEN 'hold' THEN (SELECT to_jsonb(h) FROM hold h
+                                        WHERE h.program = t.program AND h.hold_id = t.transaction_id)
+                      WHEN 'purchase' THEN (SELECT to_jsonb(p) FROM purchase p
+                                            WHERE p.program = t.program AND p.purchase_id = t.transaction_id)
+                      WHEN 'refund' THEN (SELECT to_jsonb(r) FROM refund r
+                                          WHERE r.program = t.program AND r.refund_id = t.transaction_id)
+                  END AS side
+           FROM transaction t
+           WHERE t.program = $1 AND t.owner_id > $2 AND t.owner_id <= $3 AND t.version IS NOT NULL
+           ORDER BY t.owner_id, t.version"#,
+        page.program,
+        page.after,
+        page.upto,
+    )
+    .fetch(tx)
+    .map(|row| row.map_err(StorageError::from))
+    .boxed()
+}
+
+/// By owner.
+pub(super) fn stream_lots_in_tx<'a>(
+    tx: &'a mut PgConnection,
+    page: &'a Page,
+) -> BoxStream<'a, Result<Lot, StorageError>> {
+    sqlx::query_as!(
+        Lot,
+        "SELECT owner_id, lot_id, unit_code, value_left, value_held, value_credited, expire_time, create_time FROM lot
+         WHERE program = $1 AND owner_id > $2 AND owner_id <= $3 ORDER BY owner_id, lot_id",
+        page.program,
+        page.after,
+        page.upto,
+    )
+    .fetch(tx)
+    .map(|row| row.map_err(StorageError::from))
+    .boxed()
+}
+
+/// The entries of moves that stand in the feed at the mark or after it.
+pub(super) async fn find_moves_since_in_tx(
+    tx: &mut PgConnection,
+    program: Uuid,
+    mark: Mark,
+) -> Result<Vec<serde_json::Value>, StorageError> {
+    let entries = sqlx::query_scalar!(
+        "SELECT entries FROM transaction
+         WHERE program = $1 AND feed_xid >= $2::bigint::text::xid8 AND version IS NOT NULL AND kind = 'move'",
+        program,
+        mark.0,
+    )
+    .fetch_all(tx)
+    .await?;
+    Ok(entries)
+}
+
+pub(super) async fn find_double_receipts_in_tx(
+    tx: &mut PgConnection,
+    program: Uuid,
+) -> Result<Vec<Suspect>, StorageError> {
+    let suspects = sqlx::query_as!(
+        Suspect,
+        r#"SELECT NULL::uuid AS owner_id, source || ' ' || receipt_id AS "name!", '1' AS "expected!",
+                  count(*)::text AS "found!"
+           FROM transaction WHERE program = $1 AND version IS NOT NULL AND receipt_id IS NOT NULL
+           GROUP BY source, receipt_id HAVING count(*) > 1 ORDER BY source, receipt_id LIMIT $2"#,
+        program,
+        SUSPECTS_MAX,
+    )
+    .fetch_all(tx)
+    .await?;
+    Ok(suspects)
+}
+
+pub(super) async fn find_double_requests_in_tx(
+    tx: &mut PgConnection,
+    program: Uuid,
+) -> Result<Vec<Suspect>, StorageError> {
+    let suspects = sqlx::query_as!(
+        Suspect,
+        r#"SELECT NULL::uuid AS owner_id, request_id::text AS "name!", '1' AS "expected!", count(*)::text AS "found!"
+           FROM transaction WHERE program = $1 AND request_id IS NOT NULL
+           GROUP BY request_id HAVING count(*) > 1 ORDER BY request_id LIMIT $2"#,
+        program,
+        SUSPECTS_MAX,
+    )
+    .fetch_all(tx)
+    .await?;
+    Ok(suspects)
+}
+
+pub(super) async fn find_lone_holds_in_tx(
+    tx: &mut PgConnection,
+    program: Uuid,
+) -> Result<Vec<Suspect>, StorageError> {
+    let suspects = sqlx::query_as!(
+        Suspect,
+        r#"SELECT h.owner_id AS "owner_id?", h.hold_id::text AS "name!", 'one' AS "expected!", 'none' AS "found!" FROM hold h
+           WHERE h.program = $1 AND NOT EXISTS (
+               SELECT FROM transaction t
+               WHERE t.program = h.program AND t.transaction_id = h.hold_id AND t.kind = 'hold' AND t.version IS NOT NULL)
+           ORDER BY h.hold_id LIMIT $2"#,
+        program,
+        SUSPECTS_MAX,
+    )
+    .fetch_all(tx)
+    .await?;
+    Ok(suspects)
+}
+
+pub(super) async fn find_lone_purchases_in_tx(
+    tx: &mut PgConnection,
+    program: Uuid,
+) -> Result<Vec<Suspect>, StorageError> {
+    let suspects = sqlx::query_as!(
+        Suspect,
+        r#"SELECT p.owner_id AS "owner_id?", p.purchase_id::text AS "name!", 'one' AS "expected!", 'none' AS "found!"
+           FROM purchase p
+           WHERE p.program = $1 AND NOT EXISTS (
+               SELECT FROM transaction t
+               WHERE t.program = p.program AND t.transaction_id = p.purchase_id AND t.kind = 'purchase'
+                 AND t.version IS NOT NULL)
+           ORDER BY p.purchase_id LIMIT $2"#,
+        program,
+        SUSPECTS_MAX,
+    )
+    .fetch_all(tx)
+    .await?;
+    Ok(suspects)
+}
+
+pub(super) async fn find_lone_refunds_in_tx(
+    tx: &mut PgConnection,
+    program: Uuid,
+) -> Result<Vec<Suspect>, StorageError> {
+    let suspects = sqlx::query_as!(
+        Suspect,
+        r#"SELECT r.owner_id AS "owner_id?", r.refund_id::text AS "name!", 'one' AS "expected!", 'none' AS "found!"
+           FROM refund r
+           WHERE r.program = $1 AND NOT EXISTS (
+               SELECT FROM transaction t
+               WHERE t.program = r.program AND t.transaction_id = r.refund_id AND t.kind = 'refund'
+                 AND t.version IS NOT NULL)
+           ORDER BY r.refund_id LIMIT $2"#,
+        program,
+        SUSPECTS_MAX,
+    )
+    .fetch_all(tx)
+    .await?;
+    Ok(suspects)
+}
+
+/// Purchases whose refunds do not sum to what they say was refunded, in money and in points.
+pub(super) async fn find_refunded_otherwise_in_tx(
+    tx: &mut PgConnection,
+    program: Uuid,
+) -> Result<Vec<Suspect>, StorageError> {
+    let suspects = sqlx::query_as!(
+        Suspect,
+        r#"SELECT p.owner_id AS "owner_id?", p.purchase_id::text AS "name!",
+                  format('%s minor units, %s points', coalesce(r.money, 0), coalesce(r.points, 0)) AS "expected!",
+                  format('%s minor units, %s points', p.refunded_minor, b.points) AS "found!"
+           FROM purchase p
+           CROSS JOIN LATERAL (SELECT coalesce(sum(v), 0) AS points FROM unnest(p.taken_back_values) AS v) AS b
+           LEFT JOIN (SELECT f.purchase_id, sum(f.money_minor) AS money, sum(s.points) AS points
+                      FROM refund f
+                      CROSS JOIN LATERAL (
+                          SELECT coalesce(sum(v), 0) AS points
+                          FROM unnest(f.from_available_values || f.as_debt_values || f.waived_values) AS v) AS s
+                      WHERE f.program = $1 AND f.purchase_id IS NOT NULL GROUP BY f.purchase_id) AS r
+               ON r.purchase_id = p.purchase_id
+           WHERE p.program = $1 AND (p.refunded_minor <> coalesce(r.money, 0) OR b.points <> coalesce(r.points, 0))
+           ORDER BY p.purchase_id LIMIT $2"#,
+        program,
+        SUSPECTS_MAX,
+    )
+    .fetch_all(tx)
+    .await?;
+    Ok(suspects)
+}

@@ -1,0 +1,142 @@
+//! A shop in which everything happens that can happen.
+
+use chrono::TimeDelta;
+use fealty_proto::ledger::v1 as pb;
+use fealty_types::ManualClock;
+
+use super::super::harness::new_id;
+use super::super::messages::{cashback, purchase_of, refund_of, unreferenced_refund};
+use super::super::sharing::{hold, join, leave, merge, open_household, release};
+use super::super::support::{Ledger, credit, days, spend};
+
+/// What tampering begins with.
+pub struct Shop {
+    /// A member with transactions of most kinds, open holds, and purchases of their own.
+    pub member: String,
+    /// Somebody who joined a household, and took points along.
+    pub joined: String,
+    /// All owners.
+    pub owners: u64,
+}
+
+impl Shop {
+    pub async fn play(ledger: &Ledger, clock: &ManualClock) -> Self {
+        let rule = pb::CreateEarningRuleRequest {
+            request_id: new_id(),
+            earning_rule: Some(cashback("points", "0.1")),
+        };
+        ledger
+            .rules()
+            .create_earning_rule(ledger.call(rule))
+            .await
+            .expect("a rule");
+        let member = ledger.open_owner().await;
+        play_member(ledger, clock, &member).await;
+
+        let (joined, other, household) = (
+            ledger.open_owner().await,
+            ledger.open_owner().await,
+            open_household(ledger).await,
+        );
+        ledger.give(&joined, 40).await;
+        ledger.give(&joined, 2).await;
+        stamps(ledger, &joined, 7).await;
+        join(ledger, &joined, &household).await;
+        join(ledger, &other, &household).await;
+        let bought = buy(ledger, &other, 70_000).await;
+        ledger
+            .spend(spend(&joined, "points", 5))
+            .await
+            .expect("of the household's");
+        leave(ledger, &other).await;
+        refund(ledger, refund_of(&bought, 10_000)).await;
+
+        let (twin, kept) = (ledger.open_owner().await, ledger.open_owner().await);
+        ledger.give(&twin, 11).await;
+        ledger.give(&kept, 22).await;
+        merge(ledger, &twin, &kept).await;
+        ledger
+            .spend(spend(&twin, "points", 3))
+            .await
+            .expect("of whom they are now");
+        Self {
+            member,
+            joined,
+            owners: 6,
+        }
+    }
+}
+
+async fn play_member(ledger: &Ledger, clock: &ManualClock, member: &str) {
+    ledger.give(member, 500).await;
+    ledger.spend(spend(member, "points", 50)).await.expect("spent");
+    ledger
+        .spend(spend(member, "points", 9_999))
+        .await
+        .expect_err("too much");
+    stamps(ledger, member, 3).await;
+    let (first, second, third) = (
+        hold(ledger, member, 30).await,
+        hold(ledger, member, 20).await,
+        hold(ledger, member, 10).await,
+    );
+    capture(ledger, &first, 12).await;
+    release(ledger, second.clone()).await;
+    release(ledger, second).await;
+    capture(ledger, &third, 0).await;
+    let bought = buy(ledger, member, 100_000).await;
+    refund(ledger, refund_of(&bought, 25_000)).await;
+    refund(ledger, unreferenced_refund(member, 900_000)).await;
+    // Owes now, and pays it off.
+    ledger.give(member, 2_000).await;
+    clock.advance(days(4));
+    stamps(ledger, member, 4).await;
+    hold(ledger, member, 15).await;
+    // The first stamps end, and the hold.
+    clock.advance(days(8));
+    ledger.give(member, 1).await;
+    hold(ledger, member, 25).await;
+    clock.advance(TimeDelta::seconds(1));
+    buy(ledger, member, 3_000).await;
+    ledger.give(member, 2).await;
+}
+
+/// A member takes points into a household: the two sides are rows of two owners.
+pub async fn move_points(ledger: &Ledger) {
+    let (member, household) = (ledger.open_owner().await, open_household(ledger).await);
+    ledger.give(&member, 5).await;
+    join(ledger, &member, &household).await;
+}
+
+async fn stamps(ledger: &Ledger, owner_id: &str, value: i64) {
+    ledger
+        .credit(credit(owner_id, "stamps", value))
+        .await
+        .expect("stamps");
+}
+
+async fn capture(ledger: &Ledger, hold_id: &str, value: i64) {
+    let request = pb::CaptureHoldRequest {
+        request_id: new_id(),
+        hold_id: hold_id.to_owned(),
+        value,
+        ..pb::CaptureHoldRequest::default()
+    };
+    ledger
+        .holds()
+        .capture_hold(ledger.call(request))
+        .await
+        .expect("captured");
+}
+
+async fn buy(ledger: &Ledger, owner_id: &str, amount_minor: i64) -> String {
+    let request = purchase_of(owner_id, amount_minor);
+    let bought = ledger.purchases().record_purchase(ledger.call(request)).await;
+    let bought = bought.expect("bought").into_inner();
+    bought.purchase.expect("a purchase").purchase_id
+}
+
+async fn refund(ledger: &Ledger, request: pb::RefundPurchaseRequest) {
+    let refunded = ledger.purchases().refund_purchase(ledger.call(request)).await;
+    refunded.expect("refunded");
+}
