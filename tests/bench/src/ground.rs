@@ -8,6 +8,8 @@ use fealty_postgres::ServiceDatabase;
 use fealty_postgres::testing::TestDatabase;
 use fealty_proto::access::v1::Scope;
 use fealty_proto::ledger::v1 as pb;
+use fealty_proto::ledger::v1::expiry_policy::Policy;
+use fealty_proto::ledger::v1::lot_life::Length;
 use fealty_proto::ledger::v1::owner_service_client::OwnerServiceClient;
 use fealty_proto::ledger::v1::transaction_service_client::TransactionServiceClient;
 use fealty_proto::ledger::v1::unit_service_client::UnitServiceClient;
@@ -158,7 +160,7 @@ impl Ground {
             unit: Some(pb::Unit {
                 unit_code: UNIT.to_owned(),
                 display_name: "Points".to_owned(),
-                lot_life_days: 365,
+                expiry_policy: Some(after_a_year()),
                 shortfall_policy: pb::ShortfallPolicy::Debt.into(),
                 debt_max: 1_000,
                 ..pb::Unit::default()
@@ -252,4 +254,14 @@ fn settings(database: &TestDatabase, redis_url: &str) -> Vec<(String, String)> {
     ]
     .map(|(name, value)| (format!("FEALTY__LEDGER__{name}"), value.clone()))
     .into()
+}
+
+fn after_a_year() -> pb::ExpiryPolicy {
+    let life = pb::LotLife {
+        length: Some(Length::LifeDays(365)),
+        ..pb::LotLife::default()
+    };
+    pb::ExpiryPolicy {
+        policy: Some(Policy::AfterEarning(life)),
+    }
 }
