@@ -49,7 +49,7 @@ pub use call::{Answer, Call};
 pub use commit::TimeSource;
 pub use lane::Lane;
 pub(crate) use moves::Move;
-pub use post::Posting;
+pub use post::{Group, Posting};
 pub use room::{Moment, Plan, Posted, Room, is_remembered};
 pub(crate) use storage::{EntryRow, HoldRow, MovementRow, PinRow, find_states_in_tx};
 pub(crate) use sweeping::{Sweeper, Swept};

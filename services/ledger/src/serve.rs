@@ -109,7 +109,7 @@ pub fn serve_on(
     let waker = feed_waker.clone();
     let posting_time = times.posting.clone();
     let (posting, lanes) = Posting::new(
-        lanes_pool,
+        (ground.service.clone(), lanes_pool),
         times.posting,
         balances.clone(),
         waker,

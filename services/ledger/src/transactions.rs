@@ -12,7 +12,7 @@ use sqlx::PgPool;
 
 use crate::owners;
 use crate::posting::domain::Transaction;
-use crate::posting::{Answer, Call, Posting};
+use crate::posting::{Answer, Call, Group, Posting};
 use crate::refusal::{LedgerError, Refusal, Resource};
 use domain::{PointsWork, StatementOf};
 pub use room::Points;
@@ -35,6 +35,24 @@ impl Transactions {
     /// Credits or spends points.
     pub async fn post(&self, program: ProgramId, call: Call<PointsWork>) -> Result<Answer, LedgerError> {
         self.posting.post_one::<Points>(program, call).await
+    }
+
+    /// Credits and spends, each as if it came alone.
+    pub async fn post_many(
+        &self,
+        program: ProgramId,
+        calls: Vec<Call<PointsWork>>,
+    ) -> Vec<Result<Answer, LedgerError>> {
+        self.posting.post_many::<Points>(program, calls).await
+    }
+
+    /// Credits and spends that take effect together or not at all.
+    pub async fn post_group(
+        &self,
+        program: ProgramId,
+        calls: Vec<Call<PointsWork>>,
+    ) -> Result<Group, LedgerError> {
+        self.posting.post_all_or_nothing::<Points>(program, calls).await
     }
 
     /// One transaction.

@@ -4,6 +4,7 @@ mod service {
     mod access;
     mod access_feed;
     mod balances;
+    mod batches;
     mod events;
     mod expiry;
     mod faults;
@@ -28,6 +29,6 @@ mod service {
     mod support;
     mod transactions;
     mod units;
-    mod write_off;
     mod verify;
+    mod write_off;
 }

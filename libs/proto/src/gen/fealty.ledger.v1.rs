@@ -1345,6 +1345,71 @@ pub struct SpendPointsResponse {
     #[prost(message, optional, tag = "2")]
     pub balance: ::core::option::Option<OwnerBalance>,
 }
+/// A credit or a spend.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PointsPosting {
+    /// Which of the two.
+    #[prost(oneof = "points_posting::Posting", tags = "1, 2")]
+    pub posting: ::core::option::Option<points_posting::Posting>,
+}
+/// Nested message and enum types in `PointsPosting`.
+pub mod points_posting {
+    /// Which of the two.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    pub enum Posting {
+        /// Gives points.
+        #[prost(message, tag = "1")]
+        Credit(super::CreditPointsRequest),
+        /// Takes points.
+        #[prost(message, tag = "2")]
+        Spend(super::SpendPointsRequest),
+    }
+}
+/// Many credits and spends.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct BatchPostPointsRequest {
+    /// 1 to 1,000. No request id comes twice.
+    #[prost(message, repeated, tag = "1")]
+    pub postings: ::prost::alloc::vec::Vec<PointsPosting>,
+    /// Whether they are one commit: if any of them is refused, none takes effect and none is remembered, so that the same
+    /// call may be sent again later. Those that took effect before stay, and are answered again.
+    #[prost(bool, tag = "2")]
+    pub all_or_nothing: bool,
+}
+/// What came of one of them.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct PointsOutcome {
+    /// Whether it was answered before.
+    #[prost(bool, tag = "4")]
+    pub replayed: bool,
+    /// The response to it, or why there is none.
+    #[prost(oneof = "points_outcome::Outcome", tags = "1, 2, 3")]
+    pub outcome: ::core::option::Option<points_outcome::Outcome>,
+}
+/// Nested message and enum types in `PointsOutcome`.
+pub mod points_outcome {
+    /// The response to it, or why there is none.
+    #[derive(Clone, PartialEq, ::prost::Oneof)]
+    pub enum Outcome {
+        /// To a credit.
+        #[prost(message, tag = "1")]
+        Credit(super::CreditPointsResponse),
+        /// To a spend.
+        #[prost(message, tag = "2")]
+        Spend(super::SpendPointsResponse),
+        /// Why it was refused or failed. With `all_or_nothing`: unset for those that nothing was wrong with, where another
+        /// was refused.
+        #[prost(message, tag = "3")]
+        Error(super::super::super::r#type::v1::Error),
+    }
+}
+/// What came of each.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct BatchPostPointsResponse {
+    /// One per posting, in their order.
+    #[prost(message, repeated, tag = "1")]
+    pub outcomes: ::prost::alloc::vec::Vec<PointsOutcome>,
+}
 /// Asks for one transaction.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct GetTransactionRequest {
@@ -1656,6 +1721,38 @@ pub mod transaction_service_client {
                 );
             self.inner.unary(req, path, codec).await
         }
+        /// Up to 1,000 credits and spends in one call. Each has its own request id and its own outcome, remembered as if it had
+        /// been sent alone; those of one owner are decided in their order. What is malformed in any of them is named, and
+        /// nothing is done.
+        pub async fn batch_post_points(
+            &mut self,
+            request: impl tonic::IntoRequest<super::BatchPostPointsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::BatchPostPointsResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/fealty.ledger.v1.TransactionService/BatchPostPoints",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new(
+                        "fealty.ledger.v1.TransactionService",
+                        "BatchPostPoints",
+                    ),
+                );
+            self.inner.unary(req, path, codec).await
+        }
         /// One transaction.
         pub async fn get_transaction(
             &mut self,
@@ -1745,6 +1842,16 @@ pub mod transaction_service_server {
             request: tonic::Request<super::SpendPointsRequest>,
         ) -> std::result::Result<
             tonic::Response<super::SpendPointsResponse>,
+            tonic::Status,
+        >;
+        /// Up to 1,000 credits and spends in one call. Each has its own request id and its own outcome, remembered as if it had
+        /// been sent alone; those of one owner are decided in their order. What is malformed in any of them is named, and
+        /// nothing is done.
+        async fn batch_post_points(
+            &self,
+            request: tonic::Request<super::BatchPostPointsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::BatchPostPointsResponse>,
             tonic::Status,
         >;
         /// One transaction.
@@ -1923,6 +2030,55 @@ pub mod transaction_service_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = SpendPointsSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/fealty.ledger.v1.TransactionService/BatchPostPoints" => {
+                    #[allow(non_camel_case_types)]
+                    struct BatchPostPointsSvc<T: TransactionService>(pub Arc<T>);
+                    impl<
+                        T: TransactionService,
+                    > tonic::server::UnaryService<super::BatchPostPointsRequest>
+                    for BatchPostPointsSvc<T> {
+                        type Response = super::BatchPostPointsResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::BatchPostPointsRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as TransactionService>::batch_post_points(
+                                        &inner,
+                                        request,
+                                    )
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = BatchPostPointsSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(

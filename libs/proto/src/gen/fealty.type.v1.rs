@@ -43,19 +43,6 @@ pub mod consistency {
         Strong(bool),
     }
 }
-/// A calendar date. The year may be unknown where the field allows it: many people give a birthday without it.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct Date {
-    /// 1 to 9999, or 0 when unknown.
-    #[prost(int32, tag = "1")]
-    pub year: i32,
-    /// 1 to 12.
-    #[prost(int32, tag = "2")]
-    pub month: i32,
-    /// 1 to 31, and a day that the month has; 29 February needs a leap year or year 0.
-    #[prost(int32, tag = "3")]
-    pub day: i32,
-}
 /// Why a call was refused: the `reason` of the google.rpc.ErrorInfo that every error carries, with the domain
 /// "fealty". The name without its prefix is sent ("RECEIPT_ALREADY_USED"). The list only grows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
@@ -307,4 +294,36 @@ impl ErrorReason {
             _ => None,
         }
     }
+}
+/// Why one part of a call was refused: what the status of a call of its own would say.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Error {
+    /// Number of the gRPC code, as in google.rpc.Code: 9 for FAILED_PRECONDITION.
+    #[prost(int32, tag = "1")]
+    pub code: i32,
+    /// The reason, as ErrorInfo names it.
+    #[prost(enumeration = "ErrorReason", tag = "2")]
+    pub reason: i32,
+    /// The same in a sentence.
+    #[prost(string, tag = "3")]
+    pub message: ::prost::alloc::string::String,
+    /// The values of the sentence, as ErrorInfo carries them.
+    #[prost(map = "string, string", tag = "4")]
+    pub metadata: ::std::collections::HashMap<
+        ::prost::alloc::string::String,
+        ::prost::alloc::string::String,
+    >,
+}
+/// A calendar date. The year may be unknown where the field allows it: many people give a birthday without it.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Date {
+    /// 1 to 9999, or 0 when unknown.
+    #[prost(int32, tag = "1")]
+    pub year: i32,
+    /// 1 to 12.
+    #[prost(int32, tag = "2")]
+    pub month: i32,
+    /// 1 to 31, and a day that the month has; 29 February needs a leap year or year 0.
+    #[prost(int32, tag = "3")]
+    pub day: i32,
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use chrono::{DateTime, SubsecRound, Utc};
-use fealty_postgres::{Scope, StorageError, TransactOptions, in_tx, transact};
+use fealty_postgres::{Scope, StorageError, TransactError, TransactOptions, in_tx, transact};
 use fealty_types::{OwnerId, ProgramId, RequestId, SharedClock};
 use sqlx::PgConnection;
 use sqlx::postgres::PgPool;
@@ -30,6 +30,7 @@ const NETS: [&str; 4] = [
 const RUNS_MAX: u32 = 5;
 
 const POSTING: &str = "posting";
+const GROUP_POSTING: &str = "group_posting";
 
 /// Postgres keeps microseconds. What is recorded is read back, and hashed, as it was written.
 const TIME_DIGITS: u16 = 6;
@@ -72,6 +73,35 @@ pub(super) struct Committed {
     pub(super) balances: Vec<OwnerBalance>,
 }
 
+/// What a group came to whose calls take effect together or not at all.
+#[derive(Debug)]
+pub(super) enum AllOrNothing {
+    /// Each was accepted.
+    All(Committed),
+    /// Some were refused: what each would have been answered. Nothing took effect.
+    Nothing(Vec<Result<Answer, Refusal>>),
+}
+
+/// Why a group was not committed.
+#[derive(Debug, thiserror::Error)]
+enum GroupError {
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+    #[error("a call was refused")]
+    Refused(Vec<Result<Answer, Refusal>>),
+    #[error("an owner was led to another account")]
+    Elsewhere,
+}
+
+impl TransactError for GroupError {
+    fn storage(&self) -> Option<&StorageError> {
+        match self {
+            Self::Storage(error) => Some(error),
+            Self::Refused(_) | Self::Elsewhere => None,
+        }
+    }
+}
+
 /// Commits batches.
 #[derive(Debug, Clone)]
 pub(super) struct Committer {
@@ -109,6 +139,50 @@ impl Committer {
                     return Err(StorageError::LimitExceeded { transaction });
                 }
                 Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Posts calls of one program in one commit if each of them is accepted, and otherwise none. Answers what each was
+    /// decided, and whether it was committed.
+    pub(super) async fn commit_all_or_nothing(
+        &self,
+        program: ProgramId,
+        calls: &[Call<Work>],
+    ) -> Result<AllOrNothing, StorageError> {
+        let options = TransactOptions::default().repeatable();
+        let mut runs = 0;
+        loop {
+            runs += 1;
+            let committed = transact(
+                &self.pool,
+                GROUP_POSTING,
+                Scope::Program(program),
+                options,
+                |tx| {
+                    in_tx(async move {
+                        let committed = self.run_in_tx(tx, program, calls).await?;
+                        let committed = committed.ok_or(GroupError::Elsewhere)?;
+                        if committed.answers.iter().all(is_accepted) {
+                            Ok(committed)
+                        } else {
+                            Err(GroupError::Refused(committed.answers))
+                        }
+                    })
+                },
+            );
+            let again = runs < RUNS_MAX;
+            match committed.await {
+                Ok(committed) => return Ok(AllOrNothing::All(committed)),
+                Err(GroupError::Refused(answers)) => return Ok(AllOrNothing::Nothing(answers)),
+                Err(GroupError::Storage(error)) if !again || !is_caught(&error) => return Err(error),
+                Err(GroupError::Elsewhere) if !again => {
+                    let transaction = GROUP_POSTING;
+                    return Err(StorageError::LimitExceeded { transaction });
+                }
+                Err(GroupError::Storage(_) | GroupError::Elsewhere) => {
+                    tracing::debug!(runs, "another commit was first: the group runs again");
+                }
             }
         }
     }
@@ -168,6 +242,10 @@ impl Committer {
             encode_refusal: grpc::encode_refusal,
         }))
     }
+}
+
+fn is_accepted(answer: &Result<Answer, Refusal>) -> bool {
+    answer.as_ref().is_ok_and(|answer| answer.accepted)
 }
 
 fn is_caught(error: &StorageError) -> bool {

@@ -17,9 +17,13 @@ pub(super) fn encode_refusal(refusal: &Refusal) -> Vec<u8> {
 
 /// An answer as the method's result: a response, or the refusal that was decided.
 pub fn respond<M: Message + Default>(answer: &Answer) -> Result<Response<M>, Status> {
+    Ok(replayed::response(read(answer)?, answer.replayed))
+}
+
+/// The same without the response's metadata.
+pub fn read<M: Message + Default>(answer: &Answer) -> Result<M, Status> {
     if answer.accepted {
-        let message = decode::<M>(&answer.message)?;
-        Ok(replayed::response(message, answer.replayed))
+        Ok(decode::<M>(&answer.message)?)
     } else {
         Err(refuse(answer)?)
     }

@@ -28,6 +28,7 @@ use super::config::PostingConfig;
 use super::rooms::Work;
 use crate::balances::{Balances, Debt, Known};
 use crate::refusal::Refusal;
+pub(super) use queue::Haste;
 use queue::Queue;
 
 /// Batches whose balances wait for Redis. Redis is faster than commits; when it is not, the rest is owed to it.
@@ -75,6 +76,7 @@ impl LaneEntry {
     pub(super) fn try_push(
         &self,
         program: ProgramId,
+        haste: Haste,
         call: Call<Work>,
     ) -> Option<oneshot::Receiver<Outcome>> {
         let (answer, answered) = oneshot::channel();
@@ -83,7 +85,7 @@ impl LaneEntry {
             answer,
             span: Span::current(),
         };
-        let pushed = self.queue.try_push(program, waiting);
+        let pushed = self.queue.try_push(program, haste, waiting);
         metrics::arrived(pushed.is_ok());
         pushed.is_ok().then_some(answered)
     }
@@ -261,7 +263,11 @@ fn may_be_one_calls_fault(error: &StorageError) -> bool {
 
 /// Whose balances have changed. Also by what is replayed: the answer to COMMIT may have been lost, and then this is the
 /// first to know of it, with no balances to put.
-fn changed<W>(calls: &[Call<W>], answers: &[Result<Answer, Refusal>], known: &[Known]) -> HashSet<OwnerId> {
+pub(super) fn changed<W>(
+    calls: &[Call<W>],
+    answers: &[Result<Answer, Refusal>],
+    known: &[Known],
+) -> HashSet<OwnerId> {
     let replayed = |answer: &Result<Answer, Refusal>| {
         let answer = answer.as_ref();
         answer.is_ok_and(|answer| answer.accepted && answer.replayed)

@@ -1,52 +1,73 @@
 //! The write path as the rooms see it: a call goes in, its answer comes out.
 
+use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use fealty_service::events::FeedWaker;
 use fealty_types::{OwnerId, ProgramId};
+use futures::future::join_all;
 use sqlx::postgres::PgPool;
+use tokio::sync::Semaphore;
 use tracing::Span;
 
 use super::call::{Answer, Call};
-use super::commit::{Committer, TimeSource};
+use super::commit::{AllOrNothing, Committed, Committer, TimeSource};
 use super::config::PostingConfig;
-use super::lane::{Lane, LaneEntry};
+use super::lane::{Haste, Lane, LaneEntry, changed};
 use super::room::Room;
 use super::rooms::Work;
 use super::storage;
-use crate::balances::Balances;
-use crate::refusal::LedgerError;
+use crate::balances::{Balances, Known};
+use crate::refusal::{LedgerError, Refusal};
+
+/// Groups that are committed at a time: each holds the locks of up to a thousand owners, whose lone calls wait for it.
+const GROUPS_MAX: usize = 2;
+
+/// What came of calls that take effect together or not at all.
+#[derive(Debug)]
+pub enum Group {
+    /// All took effect: what each is answered.
+    Accepted(Vec<Result<Answer, Refusal>>),
+    /// None did: what each would have been answered.
+    Refused(Vec<Result<Answer, Refusal>>),
+}
 
 /// Runs postings.
 #[derive(Debug, Clone)]
 pub struct Posting {
     lanes: Arc<[LaneEntry]>,
+    /// Of groups, on the pool of all calls.
+    committer: Committer,
+    groups: Arc<Semaphore>,
     time: TimeSource,
     balances: Balances,
     feed: FeedWaker,
 }
 
 impl Posting {
-    /// Postings, and the lanes that serve them once they are run. `pool` is the lanes' own, with a connection for each.
-    /// What was committed goes to `balances`, and wakes the event feed.
+    /// Postings, and the lanes that serve them once they are run. `lanes_pool` is the lanes' own, with a connection for
+    /// each; groups take connections of `pool`. What was committed goes to `balances`, and wakes the event feed.
     #[must_use]
     pub fn new(
-        pool: PgPool,
+        (pool, lanes_pool): (PgPool, PgPool),
         time: TimeSource,
         balances: Balances,
         feed: FeedWaker,
         config: &PostingConfig,
     ) -> (Self, Vec<Lane>) {
-        let committer = Committer {
+        let committer = |pool| Committer {
             pool,
             time: time.clone(),
         };
-        let lane = |_| Lane::new(committer.clone(), balances.clone(), feed.clone(), config);
+        let of_lanes = committer(lanes_pool);
+        let lane = |_| Lane::new(of_lanes.clone(), balances.clone(), feed.clone(), config);
         let lanes: Vec<Lane> = (0..config.lanes).map(lane).collect();
         let posting = Self {
             lanes: lanes.iter().map(Lane::entry).collect(),
+            committer: committer(pool),
+            groups: Arc::new(Semaphore::new(GROUPS_MAX)),
             time,
             balances,
             feed,
@@ -63,16 +84,66 @@ impl Posting {
     where
         Work: From<R::Work>,
     {
+        self.push(program, Haste::Lone, traced(call)).await
+    }
+
+    /// Posts many calls, each as if it came alone: answered in their order. Those of one owner are decided in it, too.
+    pub async fn post_many<R: Room>(
+        &self,
+        program: ProgramId,
+        calls: Vec<Call<R::Work>>,
+    ) -> Vec<Result<Answer, LedgerError>>
+    where
+        Work: From<R::Work>,
+    {
+        let pushed = calls
+            .into_iter()
+            .map(|call| self.push(program, Haste::Bulk, traced(call)));
+        join_all(pushed).await
+    }
+
+    /// Posts calls that take effect together or not at all, in a commit of their own.
+    pub async fn post_all_or_nothing<R: Room>(
+        &self,
+        program: ProgramId,
+        calls: Vec<Call<R::Work>>,
+    ) -> Result<Group, LedgerError>
+    where
+        Work: From<R::Work>,
+    {
+        let _turn = self.groups.try_acquire().map_err(|_| LedgerError::Full)?;
+        let calls: Vec<Call<Work>> = calls.into_iter().map(traced).collect();
+        let mut debt = self.balances.owe(program, calls.iter().map(|call| call.owner_id));
+        let Committed { answers, balances } =
+            match self.committer.commit_all_or_nothing(program, &calls).await? {
+                AllOrNothing::All(committed) => committed,
+                AllOrNothing::Nothing(answers) => {
+                    debt.committed(HashSet::new());
+                    return Ok(Group::Refused(answers));
+                }
+            };
+        self.feed.wake();
+        let known: Vec<Known> = balances.into_iter().map(Known::Balance).collect();
+        debt.committed(changed(&calls, &answers, &known));
+        self.balances.write_through(program, &known, debt).await;
+        Ok(Group::Accepted(answers))
+    }
+
+    /// The answer waits; the call is in its lane before the first wait.
+    fn push(
+        &self,
+        program: ProgramId,
+        haste: Haste,
+        call: Call<Work>,
+    ) -> impl Future<Output = Result<Answer, LedgerError>> + use<> {
         let lane = self.lane_of(program, call.owner_id);
-        let call = Call {
-            trace_parent: fealty_telemetry::trace_parent(&Span::current()),
-            ..call.map_work(Work::from)
-        };
-        let answered = lane.try_push(program, call).ok_or(LedgerError::Full)?;
-        match answered.await {
-            Ok(answer) => Ok(answer??),
-            // The lane was dropped: the process is at its hard end.
-            Err(_closed) => Err(LedgerError::Ending),
+        let pushed = lane.try_push(program, haste, call);
+        async move {
+            match pushed.ok_or(LedgerError::Full)?.await {
+                Ok(answer) => Ok(answer??),
+                // The lane was dropped: the process is at its hard end.
+                Err(_closed) => Err(LedgerError::Ending),
+            }
         }
     }
 
@@ -98,5 +169,15 @@ impl Posting {
     /// Where what was committed goes.
     pub(crate) const fn balances(&self) -> &Balances {
         &self.balances
+    }
+}
+
+fn traced<W>(call: Call<W>) -> Call<Work>
+where
+    Work: From<W>,
+{
+    Call {
+        trace_parent: fealty_telemetry::trace_parent(&Span::current()),
+        ..call.map_work(Work::from)
     }
 }

@@ -1,5 +1,6 @@
 //! `TransactionService`: parse, call, present.
 
+mod batch_post_points;
 mod list_transactions;
 mod points;
 mod presenter;
@@ -17,7 +18,9 @@ use fealty_types::TransactionId;
 use tonic::{Request, Response, Status};
 
 use super::Transactions;
+use super::domain::Direction;
 use crate::posting::grpc::respond;
+use points::Parsing;
 
 #[tonic::async_trait]
 impl TransactionService for Transactions {
@@ -26,7 +29,9 @@ impl TransactionService for Transactions {
         request: Request<pb::CreditPointsRequest>,
     ) -> Result<Response<pb::CreditPointsResponse>, Status> {
         serve_response(request, async |caller, message| {
-            let call = points::parse_credit(&caller, &message, self.clock.now())?;
+            let mut v = Violations::default();
+            let call = Parsing::try_new(&caller, self.clock.now())?.credit(&mut v, &message);
+            let call = v.finish_with(|| call)?;
             respond(&self.post(caller.program_id()?, call).await?)
         })
         .await
@@ -37,8 +42,29 @@ impl TransactionService for Transactions {
         request: Request<pb::SpendPointsRequest>,
     ) -> Result<Response<pb::SpendPointsResponse>, Status> {
         serve_response(request, async |caller, message| {
-            let call = points::parse_spend(&caller, &message, self.clock.now())?;
+            let mut v = Violations::default();
+            let call = Parsing::try_new(&caller, self.clock.now())?.spend(&mut v, &message);
+            let call = v.finish_with(|| call)?;
             respond(&self.post(caller.program_id()?, call).await?)
+        })
+        .await
+    }
+
+    async fn batch_post_points(
+        &self,
+        request: Request<pb::BatchPostPointsRequest>,
+    ) -> Result<Response<pb::BatchPostPointsResponse>, Status> {
+        serve(request, async |caller, message| {
+            let program = caller.program_id()?;
+            let parsing = Parsing::try_new(&caller, self.clock.now())?;
+            let calls = batch_post_points::parse(parsing, &message)?;
+            let directions: Vec<Direction> = calls.iter().map(|call| call.work.direction).collect();
+            let outcomes = if message.all_or_nothing {
+                batch_post_points::present_group(&directions, self.post_group(program, calls).await?)
+            } else {
+                batch_post_points::present(&directions, self.post_many(program, calls).await)
+            };
+            Ok(pb::BatchPostPointsResponse { outcomes })
         })
         .await
     }

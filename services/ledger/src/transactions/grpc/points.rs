@@ -25,66 +25,75 @@ pub const RECEIPT_ID_LENGTH_MAX: usize = 128;
 /// Longest reason, in characters: a sentence or two.
 pub const REASON_LENGTH_MAX: usize = 500;
 
-pub(super) fn parse_credit(
-    caller: &Caller,
-    message: &pb::CreditPointsRequest,
-    now: DateTime<Utc>,
-) -> Result<Call<PointsWork>, ApiError> {
-    let zone = caller.program()?.time_zone;
-    let hash = command_hash(
-        CREDIT_POINTS,
-        &pb::CreditPointsRequest {
-            request_id: String::new(),
-            ..message.clone()
-        },
-    );
-    let mut v = Violations::default();
-    let fields = Fields {
-        request_id: &message.request_id,
-        owner_id: &message.owner_id,
-        amount: message.amount.as_ref(),
-        source: &message.source,
-        receipt_id: &message.receipt_id,
-        reason: &message.reason,
-        occur_time: message.occur_time.as_ref(),
-    };
-    let call = fields.parse(&mut v, now);
-    // Whether it has passed is judged when it is decided: a retry that comes after the end still gets its answer.
-    let end = fields::optional_timestamp(message.lot_expire_time.as_ref(), TimeRange::any());
-    let end = v.check("lot_expire_time", end);
-    v.finish_with(|| {
+/// What a call is parsed by, beside its message.
+#[derive(Clone, Copy)]
+pub(super) struct Parsing<'a> {
+    pub(super) caller: &'a Caller,
+    pub(super) zone: Tz,
+    pub(super) now: DateTime<Utc>,
+}
+
+impl<'a> Parsing<'a> {
+    pub(super) fn try_new(caller: &'a Caller, now: DateTime<Utc>) -> Result<Self, ApiError> {
+        let zone = caller.program()?.time_zone;
+        Ok(Self { caller, zone, now })
+    }
+
+    pub(super) fn credit(
+        &self,
+        v: &mut Violations,
+        message: &pb::CreditPointsRequest,
+    ) -> Option<Call<PointsWork>> {
+        let hash = command_hash(
+            CREDIT_POINTS,
+            &pb::CreditPointsRequest {
+                request_id: String::new(),
+                ..message.clone()
+            },
+        );
+        let fields = Fields {
+            request_id: &message.request_id,
+            owner_id: &message.owner_id,
+            amount: message.amount.as_ref(),
+            source: &message.source,
+            receipt_id: &message.receipt_id,
+            reason: &message.reason,
+            occur_time: message.occur_time.as_ref(),
+        };
+        let call = fields.parse(v, self.now);
+        // Whether it has passed is judged when it is decided: a retry that comes after the end still gets its answer.
+        let end = fields::optional_timestamp(message.lot_expire_time.as_ref(), TimeRange::any());
+        let end = v.check("lot_expire_time", end);
         let direction = Direction::Credit {
             lot_expire_time: end?,
         };
-        Some(call?.finish(hash, caller.actor(), direction, zone))
-    })
-}
+        Some(call?.finish(hash, self.caller.actor(), direction, self.zone))
+    }
 
-pub(super) fn parse_spend(
-    caller: &Caller,
-    message: &pb::SpendPointsRequest,
-    now: DateTime<Utc>,
-) -> Result<Call<PointsWork>, ApiError> {
-    let zone = caller.program()?.time_zone;
-    let hash = command_hash(
-        SPEND_POINTS,
-        &pb::SpendPointsRequest {
-            request_id: String::new(),
-            ..message.clone()
-        },
-    );
-    let mut v = Violations::default();
-    let fields = Fields {
-        request_id: &message.request_id,
-        owner_id: &message.owner_id,
-        amount: message.amount.as_ref(),
-        source: &message.source,
-        receipt_id: &message.receipt_id,
-        reason: &message.reason,
-        occur_time: message.occur_time.as_ref(),
-    };
-    let call = fields.parse(&mut v, now);
-    v.finish_with(|| Some(call?.finish(hash, caller.actor(), Direction::Spend, zone)))
+    pub(super) fn spend(
+        &self,
+        v: &mut Violations,
+        message: &pb::SpendPointsRequest,
+    ) -> Option<Call<PointsWork>> {
+        let hash = command_hash(
+            SPEND_POINTS,
+            &pb::SpendPointsRequest {
+                request_id: String::new(),
+                ..message.clone()
+            },
+        );
+        let fields = Fields {
+            request_id: &message.request_id,
+            owner_id: &message.owner_id,
+            amount: message.amount.as_ref(),
+            source: &message.source,
+            receipt_id: &message.receipt_id,
+            reason: &message.reason,
+            occur_time: message.occur_time.as_ref(),
+        };
+        let call = fields.parse(v, self.now)?;
+        Some(call.finish(hash, self.caller.actor(), Direction::Spend, self.zone))
+    }
 }
 
 /// What the two requests have in common.
