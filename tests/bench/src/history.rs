@@ -59,21 +59,18 @@ impl<'a> History<'a> {
 
     async fn one_each(&self, members: &[Uuid]) -> anyhow::Result<()> {
         let owner = &self.ground.database.owner;
-        // Ids of version 7 whose time grows with each row, long ago.
+        // Of version 7, its time grows with each row, long ago. A transaction bears its request's id.
         let number = format!("({} + c.number)", self.count);
-        let id = |which: &str| {
-            format!(
-                "(lpad(to_hex(1600000000000 + {number}), 12, '0') || '7' \
-                 || substr(md5('{which}' || {number}), 1, 3) || '8' || substr(md5({number} || '{which}'), 1, 15))::uuid"
-            )
-        };
-        let (transaction_id, request_id) = (id("t"), id("r"));
+        let id = format!(
+            "(lpad(to_hex(1600000000000 + {number}), 12, '0') || '7' || substr(md5({number} || 'a'), 1, 3) \
+             || '8' || substr(md5({number} || 'b'), 1, 15))::uuid"
+        );
         let copies = Copies {
             table: "transaction",
             of: (self.ground.program, self.first),
             replaced: &[
-                ("transaction_id", &transaction_id),
-                ("request_id", &request_id),
+                ("transaction_id", &id),
+                ("request_id", &id),
                 ("owner_id", "c.owner_id"),
                 ("version", "c.version + 1"),
             ],
