@@ -203,15 +203,21 @@ pub(super) async fn find_double_receipts_in_tx(
     Ok(suspects)
 }
 
+/// A transaction that a request made bears its id, which is unique; those of before have ids of their own.
 pub(super) async fn find_double_requests_in_tx(
     tx: &mut PgConnection,
     program: Uuid,
 ) -> Result<Vec<Suspect>, StorageError> {
     let suspects = sqlx::query_as!(
         Suspect,
-        r#"SELECT NULL::uuid AS owner_id, request_id::text AS "name!", '1' AS "expected!", count(*)::text AS "found!"
-           FROM transaction WHERE program = $1 AND request_id IS NOT NULL
-           GROUP BY request_id HAVING count(*) > 1 ORDER BY request_id LIMIT $2"#,
+        r#"SELECT NULL::uuid AS owner_id, t.request_id::text AS "name!", '1' AS "expected!",
+                  (count(*) + count(DISTINCT s.transaction_id))::text AS "found!"
+           FROM transaction t
+           LEFT JOIN transaction s
+               ON s.program = t.program AND s.transaction_id = t.request_id AND s.request_id = s.transaction_id
+           WHERE t.program = $1 AND t.request_id <> t.transaction_id
+           GROUP BY t.request_id HAVING count(*) + count(DISTINCT s.transaction_id) > 1
+           ORDER BY t.request_id LIMIT $2"#,
         program,
         SUSPECTS_MAX,
     )

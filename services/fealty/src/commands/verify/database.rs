@@ -20,7 +20,7 @@ const STATEMENT_TIMEOUT_MS: u64 = 3_600_000;
 const IDLE_IN_TRANSACTION_TIMEOUT_MS: u64 = 60_000;
 
 /// A wait for a connection: there is one for each worker.
-const ACQUIRE_TIMEOUT_MS: u64 = 10_000;
+const ACQUIRE_TIMEOUT_MS: u64 = 2_000;
 
 /// Where the ledger's database is: of a config, of a URL, or of what `up` runs in a data folder.
 #[derive(Debug, clap::Args)]

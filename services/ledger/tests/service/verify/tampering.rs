@@ -165,6 +165,12 @@ const TRANSACTIONS: &[Tamper] = &[
         &[Check::Moved, Check::Chain, Check::Balance],
     ),
     found_by(
+        "another's request",
+        "UPDATE transaction SET request_id = (SELECT request_id FROM transaction WHERE owner_id = $1 AND version = 1)
+         WHERE owner_id = $1 AND version = 2 RETURNING owner_id, version, transaction_id",
+        &[Check::Request, Check::Chain],
+    ),
+    found_by(
         "another's receipt",
         "DROP INDEX transaction_receipt;
          UPDATE transaction SET receipt_id = (SELECT receipt_id FROM transaction
