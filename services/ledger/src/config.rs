@@ -7,6 +7,7 @@ use fealty_runtime::config::{AdminConfig, GrpcListenConfig, Secret};
 use fealty_service::config::{DatabaseConfig, PeerConfig, ports, violations_of};
 use serde::Deserialize;
 
+use crate::jobs::expiry_notice::ExpiryNoticeConfig;
 use crate::jobs::write_off::WriteOffConfig;
 use crate::posting::config::PostingConfig;
 
@@ -36,6 +37,8 @@ pub struct LedgerConfig {
     pub posting: PostingConfig,
     /// How what has ended is written off.
     pub write_off: WriteOffConfig,
+    /// How owners are told of what ends soon.
+    pub expiry_notice: ExpiryNoticeConfig,
     /// Redis in front of the balances. Without a URL every balance is read from Postgres.
     pub cache: BalanceCacheConfig,
     /// Limits and deadlines of calls.
@@ -58,6 +61,7 @@ impl Default for LedgerConfig {
             jobs_pool: PoolConfig::default(),
             posting: PostingConfig::default(),
             write_off: WriteOffConfig::default(),
+            expiry_notice: ExpiryNoticeConfig::default(),
             cache: BalanceCacheConfig::default(),
             server: ServerConfig::default(),
             members: PeerConfig::default(),
@@ -74,6 +78,7 @@ impl LedgerConfig {
             ("jobs_pool", self.jobs_pool.violations()),
             ("posting", self.posting.violations()),
             ("write_off", self.write_off.violations()),
+            ("expiry_notice", self.expiry_notice.violations()),
             ("cache", self.cache.violations()),
             ("server", self.server.problems()),
         ])

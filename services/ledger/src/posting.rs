@@ -52,4 +52,4 @@ pub(crate) use moves::Move;
 pub use post::{Group, Posting};
 pub use room::{Moment, Plan, Posted, Room, is_remembered};
 pub(crate) use storage::{EntryRow, HoldRow, MovementRow, PinRow, find_states_in_tx};
-pub(crate) use sweeping::{Sweeper, Swept};
+pub(crate) use sweeping::{Sweeper, Swept, Task};

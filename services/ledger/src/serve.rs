@@ -24,7 +24,7 @@ use fealty_service::events::{EventFeed, EventGrpc, FeedWaker};
 use fealty_service::ground::{Ground, ServeError, Serving};
 use fealty_service::jobs::keep_forgetting_requests;
 use fealty_types::SharedClock;
-use futures::future::{join, join5};
+use futures::future::{join3, join5};
 
 use crate::MIGRATOR;
 use crate::balances::Balances;
@@ -32,6 +32,7 @@ use crate::config::LedgerConfig;
 use crate::events::TransactionEvents;
 use crate::holds::Holds;
 use crate::jobs;
+use crate::jobs::expiry_notice::ExpiryNoticeConfig;
 use crate::jobs::write_off::WriteOffConfig;
 use crate::owners::Owners;
 use crate::posting::{Lane, Posting, Sweeper, TimeSource};
@@ -79,6 +80,7 @@ struct Rooms {
     feed: EventFeed<TransactionEvents>,
     sweeper: Sweeper,
     write_off: WriteOffConfig,
+    expiry_notice: ExpiryNoticeConfig,
 }
 
 /// Starts the service as tasks of the process.
@@ -124,6 +126,7 @@ pub fn serve_on(
             feed: feed_waker.clone(),
         },
         write_off: config.write_off.clone(),
+        expiry_notice: config.expiry_notice.clone(),
         balances,
         posting,
         access: AccessFollower::try_new(&ground, &config.members)?,
@@ -197,6 +200,7 @@ fn spawn_jobs(rooms: Rooms, tasks: &Tasks) {
         feed,
         sweeper,
         write_off,
+        expiry_notice,
         ..
     } = rooms;
     let jobs = ground.clone();
@@ -206,9 +210,10 @@ fn spawn_jobs(rooms: Rooms, tasks: &Tasks) {
         })
         .await?;
         // Boxed: together they are some kilobytes of state.
-        let rest = join(
+        let rest = join3(
             Box::pin(jobs::keep_repairing_cache(balances)),
-            Box::pin(jobs::keep_writing_off(sweeper, write_off)),
+            Box::pin(jobs::keep_writing_off(sweeper.clone(), write_off)),
+            Box::pin(jobs::keep_telling(sweeper, expiry_notice)),
         );
         join5(
             Box::pin(feed.keep_tailing()),

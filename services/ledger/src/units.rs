@@ -8,7 +8,9 @@ pub mod domain;
 pub mod grpc;
 mod storage;
 
-use chrono::{DateTime, Utc};
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 use fealty_postgres::requests::{Made, Request, claim_in_tx};
 use fealty_postgres::{Scope, StorageError, TransactOptions, in_tx, transact};
@@ -137,6 +139,18 @@ impl Units {
 /// The terms of all units of a program, read in the caller's transaction. At most [`UNITS_PER_PROGRAM_MAX`].
 pub async fn terms_in_tx(tx: &mut PgConnection, program: ProgramId) -> Result<Vec<UnitTerms>, StorageError> {
     storage::list_terms_in_tx(tx, program).await
+}
+
+/// How long ahead of their ends points are told of; units that are not told of are not in it.
+pub async fn notice_times_in_tx(
+    tx: &mut PgConnection,
+    program: ProgramId,
+) -> Result<BTreeMap<UnitCode, TimeDelta>, StorageError> {
+    let days = storage::list_notice_days_in_tx(tx, program).await?;
+    Ok(days
+        .into_iter()
+        .map(|(unit_code, days)| (unit_code, TimeDelta::days(days.into())))
+        .collect())
 }
 
 /// Whether the program has such a unit, seen in the caller's transaction.

@@ -17,6 +17,7 @@ mod service {
     mod lost_writes;
     mod merges;
     mod messages;
+    mod notices;
     mod outage;
     mod owners;
     mod postings;

@@ -1265,7 +1265,7 @@ pub struct LotMovement {
     /// What is counted.
     #[prost(string, tag = "2")]
     pub unit_code: ::prost::alloc::string::String,
-    /// What came to the lot (positive) or left it (negative). Zero where nothing but its end moved.
+    /// What came to the lot (positive) or left it (negative). Zero where nothing but its end moved, and where its end is told of.
     #[prost(int64, tag = "3")]
     pub value: i64,
     /// When the lot ends, after this transaction; unset for never.
@@ -1484,6 +1484,8 @@ pub enum TransactionKind {
     /// Points moved from one owner to another: a household was joined, or owners were merged. Each of the two has a
     /// transaction of its own.
     Move = 9,
+    /// Points end soon. Nothing moves: its lot movements name the lots, with a value of zero, and its event how many points.
+    Notice = 10,
 }
 impl TransactionKind {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -1502,6 +1504,7 @@ impl TransactionKind {
             Self::Capture => "TRANSACTION_KIND_CAPTURE",
             Self::Release => "TRANSACTION_KIND_RELEASE",
             Self::Move => "TRANSACTION_KIND_MOVE",
+            Self::Notice => "TRANSACTION_KIND_NOTICE",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -1517,6 +1520,7 @@ impl TransactionKind {
             "TRANSACTION_KIND_CAPTURE" => Some(Self::Capture),
             "TRANSACTION_KIND_RELEASE" => Some(Self::Release),
             "TRANSACTION_KIND_MOVE" => Some(Self::Move),
+            "TRANSACTION_KIND_NOTICE" => Some(Self::Notice),
             _ => None,
         }
     }
@@ -4742,6 +4746,10 @@ pub struct Unit {
     /// When lots end by themselves; unset for never. A credit that says itself when its lot ends is not concerned.
     #[prost(message, optional, tag = "10")]
     pub expiry_policy: ::core::option::Option<ExpiryPolicy>,
+    /// How many days (of 24 hours) before an end the owner's events tell of it, 1 to 365; 0 for not at all. Told once for
+    /// each end, in a transaction of kind TRANSACTION_KIND_NOTICE, whenever the points were earned.
+    #[prost(int32, tag = "11")]
+    pub expire_notice_days: i32,
 }
 /// When points end by themselves. Each policy names a last day: the end is the first instant of the day after it, in the
 /// program's time zone. Where clocks skip that midnight, it is when they resume; where they show it twice, the first.
@@ -4849,7 +4857,7 @@ pub struct UpdateUnitRequest {
     /// for. An empty etag overwrites whatever is there.
     #[prost(message, optional, tag = "1")]
     pub unit: ::core::option::Option<Unit>,
-    /// Of display_name, expiry_policy, shortfall_policy, debt_max; at least one.
+    /// Of display_name, expiry_policy, expire_notice_days, shortfall_policy, debt_max; at least one.
     #[prost(message, optional, tag = "2")]
     pub update_mask: ::core::option::Option<::prost_types::FieldMask>,
 }

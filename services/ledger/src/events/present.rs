@@ -4,11 +4,13 @@ use std::collections::BTreeMap;
 
 use fealty_postgres::StorageError;
 use fealty_postgres::events::EventPosition;
-use fealty_proto::events::v1::TransactionPosted;
 use fealty_proto::events::v1::event::Payload;
+use fealty_proto::events::v1::{ExpiringPoints, TransactionPosted};
 use fealty_proto::r#type::v1::{Amount, Money};
+use fealty_rpc::present::timestamp;
 use fealty_service::events::FeedEvent;
 use fealty_types::EventId;
+use sqlx::types::Json;
 
 use super::storage::TransactionRow;
 use crate::posting::EntryRow;
@@ -45,6 +47,13 @@ fn posted(row: TransactionRow) -> TransactionPosted {
             amount_minor,
         }),
         owner_id: row.on_behalf_of.unwrap_or(row.owner_id).to_string(),
+        expiring: row.expiring.map(|Json(expiring)| ExpiringPoints {
+            amount: Some(Amount {
+                unit_code: expiring.unit.to_string(),
+                value: expiring.value.get(),
+            }),
+            expire_time: Some(timestamp(expiring.end)),
+        }),
     }
 }
 

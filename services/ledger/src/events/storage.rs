@@ -3,6 +3,8 @@
 use chrono::{DateTime, Utc};
 use fealty_postgres::StorageError;
 use fealty_postgres::events::{EventFilter, EventQuery};
+use fealty_types::{Points, UnitCode};
+use serde::Deserialize;
 use sqlx::types::Json;
 use sqlx::{PgConnection, query_as};
 use uuid::Uuid;
@@ -27,8 +29,12 @@ async fn all_in_tx(tx: &mut PgConnection, page: EventQuery) -> Result<Vec<Transa
         TransactionRow,
         r#"SELECT program, owner_id, version AS "version!", feed_xid::text::bigint AS "feed_xid!", transaction_id, kind,
                   source, receipt_id, purchase_id, money_minor, currency_code, on_behalf_of,
-                  entries AS "entries: Json<Vec<EntryRow>>", occur_time, record_time, trace_parent
-           FROM transaction
+                  entries AS "entries: Json<Vec<EntryRow>>", occur_time, record_time, trace_parent,
+                  CASE WHEN kind = 'notice' THEN
+                      (SELECT jsonb_build_object('unit', n.unit_code, 'value', n.value, 'end', n.expire_time)
+                       FROM expiry_notice n WHERE n.program = t.program AND n.transaction_id = t.transaction_id)
+                  END AS "expiring: Json<ExpiringRow>"
+           FROM transaction t
            WHERE version IS NOT NULL
              AND (feed_xid, program, owner_id, version) > ($1::bigint::text::xid8, $2::uuid, $3::uuid, $4::bigint)
              AND feed_xid < $5::bigint::text::xid8
@@ -54,8 +60,12 @@ async fn of_program_in_tx(
         TransactionRow,
         r#"SELECT program, owner_id, version AS "version!", feed_xid::text::bigint AS "feed_xid!", transaction_id, kind,
                   source, receipt_id, purchase_id, money_minor, currency_code, on_behalf_of,
-                  entries AS "entries: Json<Vec<EntryRow>>", occur_time, record_time, trace_parent
-           FROM transaction
+                  entries AS "entries: Json<Vec<EntryRow>>", occur_time, record_time, trace_parent,
+                  CASE WHEN kind = 'notice' THEN
+                      (SELECT jsonb_build_object('unit', n.unit_code, 'value', n.value, 'end', n.expire_time)
+                       FROM expiry_notice n WHERE n.program = t.program AND n.transaction_id = t.transaction_id)
+                  END AS "expiring: Json<ExpiringRow>"
+           FROM transaction t
            WHERE program = $2 AND version IS NOT NULL
              AND (feed_xid, owner_id, version) > ($1::bigint::text::xid8, $3::uuid, $4::bigint)
              AND feed_xid < $5::bigint::text::xid8
@@ -83,8 +93,12 @@ async fn of_owner_in_tx(
         TransactionRow,
         r#"SELECT program, owner_id, version AS "version!", feed_xid::text::bigint AS "feed_xid!", transaction_id, kind,
                   source, receipt_id, purchase_id, money_minor, currency_code, on_behalf_of,
-                  entries AS "entries: Json<Vec<EntryRow>>", occur_time, record_time, trace_parent
-           FROM transaction
+                  entries AS "entries: Json<Vec<EntryRow>>", occur_time, record_time, trace_parent,
+                  CASE WHEN kind = 'notice' THEN
+                      (SELECT jsonb_build_object('unit', n.unit_code, 'value', n.value, 'end', n.expire_time)
+                       FROM expiry_notice n WHERE n.program = t.program AND n.transaction_id = t.transaction_id)
+                  END AS "expiring: Json<ExpiringRow>"
+           FROM transaction t
            WHERE program = $2 AND owner_id = $7 AND version IS NOT NULL
              AND (feed_xid, owner_id, version) > ($1::bigint::text::xid8, $3::uuid, $4::bigint)
              AND feed_xid < $5::bigint::text::xid8
@@ -120,4 +134,13 @@ pub(super) struct TransactionRow {
     pub(super) occur_time: DateTime<Utc>,
     pub(super) record_time: DateTime<Utc>,
     pub(super) trace_parent: Option<String>,
+    pub(super) expiring: Option<Json<ExpiringRow>>,
+}
+
+/// What a notice tells of.
+#[derive(Debug, Deserialize)]
+pub(super) struct ExpiringRow {
+    pub(super) unit: UnitCode,
+    pub(super) value: Points,
+    pub(super) end: DateTime<Utc>,
 }

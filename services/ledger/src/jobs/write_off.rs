@@ -8,12 +8,12 @@ mod metrics;
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
-use fealty_postgres::{Failure, StorageError};
+use fealty_postgres::StorageError;
 use fealty_types::{OwnerId, ProgramId};
 use serde::Deserialize;
 use tokio::time::{Instant, sleep};
 
-use crate::posting::{Sweeper, Swept};
+use crate::posting::{Sweeper, Swept, Task};
 
 /// How often it looks while nothing has ended: a statement on two small indexes, and what ends is told within a second.
 const INTERVAL_MS_DEFAULT: u64 = 1_000;
@@ -116,42 +116,18 @@ impl WriteOff {
         }
         let mut all = Swept::default();
         for (program, owner_ids) in by_program {
-            let swept = self.sweep(program, &owner_ids).await?;
+            let (swept, failed) = self.sweeper.run(program, &owner_ids, Task::WriteOff).await?;
             metrics::written_off(swept);
+            metrics::failed(failed.len());
+            for owner_id in failed {
+                if self.avoided.len() < AVOIDED_MAX {
+                    self.avoided.insert(owner_id, Instant::now() + AVOIDED_FOR);
+                }
+            }
             all = all.and(swept);
         }
         Ok(all)
     }
-
-    /// All in one commit; if that does not do, one by one, so that one owner who ails keeps nobody else waiting.
-    async fn sweep(&mut self, program: ProgramId, owner_ids: &[OwnerId]) -> Result<Swept, StorageError> {
-        let error = match self.sweeper.sweep(program, owner_ids).await {
-            Ok(swept) => return Ok(swept),
-            Err(error) if is_everybodys(&error) => return Err(error),
-            Err(error) => error,
-        };
-        tracing::warn!(%error, owners_count = owner_ids.len(), "owners are written off one by one");
-        let mut all = Swept::default();
-        for owner_id in owner_ids {
-            match self.sweeper.sweep(program, &[*owner_id]).await {
-                Ok(swept) => all = all.and(swept),
-                Err(error) if is_everybodys(&error) => return Err(error),
-                Err(error) => {
-                    tracing::error!(%error, %program, %owner_id, "what of this owner has ended is not written off");
-                    metrics::failed();
-                    if self.avoided.len() < AVOIDED_MAX {
-                        self.avoided.insert(*owner_id, Instant::now() + AVOIDED_FOR);
-                    }
-                }
-            }
-        }
-        Ok(all)
-    }
-}
-
-/// Whether it is Postgres that ails, and not what is in it.
-fn is_everybodys(error: &StorageError) -> bool {
-    matches!(error.failure(), Failure::Connection | Failure::Resources)
 }
 
 #[cfg(test)]

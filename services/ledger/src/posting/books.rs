@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use fealty_types::{HoldId, LotId, OwnerId, ProgramId, TransactionId, UnitCode, Version};
 
 use super::domain::{
-    self, ChainHash, Change, Decision, Hold, Link, Lot, OwnerState, Transaction, TransactionKind,
+    self, ChainHash, Change, Decision, Expiring, Hold, Link, Lot, OwnerState, Transaction, TransactionKind,
 };
 use super::storage::{NewTransaction, Outcome, OwnerChange};
 use crate::balances::domain::OwnerBalance;
@@ -67,6 +67,21 @@ impl Books {
         while let Some(decision) = domain::sweep(&self.owners[&owner_id], at) {
             self.record_swept(owner_id, at, decision);
         }
+    }
+
+    /// Tells of what ends soon, in a transaction of its own.
+    pub(super) fn tell(
+        &mut self,
+        owner_id: OwnerId,
+        at: DateTime<Utc>,
+        expiring: &Expiring,
+    ) -> TransactionId {
+        let decision = domain::notice(&self.owners[&owner_id], expiring);
+        let mut transaction = Transaction::by_ledger(owner_id, at);
+        let transaction_id = transaction.transaction_id;
+        self.apply(&mut transaction, decision);
+        self.push_by_ledger(transaction);
+        transaction_id
     }
 
     fn record_swept(&mut self, owner_id: OwnerId, at: DateTime<Utc>, decision: Decision) {

@@ -19,6 +19,7 @@ mod entries;
 mod hold;
 mod lots;
 mod moving;
+mod notice;
 mod record;
 mod standing;
 mod state;
@@ -43,6 +44,7 @@ pub use command::{Captured, Command, Earned, LotEnd, NewHold, Slide, Spent, Take
 pub use hold::{Hold, HoldStatus, HoldStatusError, OPEN_HOLDS_MAX, Pin};
 pub use lots::OPEN_LOTS_MAX;
 pub use moving::{Moved, move_all, move_nothing};
+pub use notice::{Expiring, notice};
 pub use record::Transaction;
 pub use standing::{Barred, Standing, barred};
 pub use state::OwnerState;

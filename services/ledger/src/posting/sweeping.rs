@@ -1,25 +1,29 @@
-//! Writes off what has ended, without anybody's call: the sweep that the owner's next posting would do.
+//! Writes off what has ended, without anybody's call: the sweep that the owner's next posting would do. And tells of what
+//! ends soon.
 //!
 //! Nothing depends on it. What has ended does not count from its instant on, for postings and reads alike; this only puts
 //! it into the books, so that statements, sums and the event feed tell it soon, also of owners who never come back.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
-use chrono::{DateTime, Utc};
-use fealty_postgres::{Scope, StorageError, TransactOptions, in_tx, transact};
+use chrono::{DateTime, TimeDelta, Utc};
+use fealty_postgres::{Failure, Scope, StorageError, TransactOptions, in_tx, transact};
 use fealty_service::events::FeedWaker;
-use fealty_types::{OwnerId, ProgramId};
+use fealty_types::{OwnerId, ProgramId, UnitCode};
 use sqlx::PgConnection;
 use sqlx::postgres::PgPool;
+use uuid::Uuid;
 
 use super::books::{Books, Closed};
 use super::commit::TimeSource;
 use super::domain::{EntryAccount, TransactionKind};
-use super::storage::{self, Ended, NewTransaction};
+use super::storage::{self, Ended, Holder, NewNotice, NewTransaction};
 use crate::balances::{Balances, Known};
+use crate::units;
 
 const WRITE_OFF: &str = "write_off";
 const LIST_ENDED: &str = "list_ended";
+const LIST_HOLDERS: &str = "list_holders";
 
 /// Finds and writes off what has ended.
 #[derive(Debug, Clone)]
@@ -34,6 +38,15 @@ pub(crate) struct Sweeper {
     pub(crate) feed: FeedWaker,
 }
 
+/// What is to be done about owners.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Task {
+    /// Write off what has ended.
+    WriteOff,
+    /// The same, and tell of what ends soon.
+    Tell,
+}
+
 /// What was written off.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Swept {
@@ -45,6 +58,8 @@ pub(crate) struct Swept {
     pub(crate) holds_count: usize,
     /// Points that expired, those of ended lots that a hold gave back included; units are not told apart.
     pub(crate) points: i64,
+    /// Ends that were told ahead.
+    pub(crate) notices_count: usize,
 }
 
 impl Sweeper {
@@ -62,11 +77,64 @@ impl Sweeper {
         .await
     }
 
-    /// Writes off what of these owners has ended, in one commit. Those who are busy are left to whoever is at it.
-    pub(crate) async fn sweep(
+    /// The programs that tell of ends ahead.
+    pub(crate) async fn list_telling_programs(&self) -> Result<Vec<ProgramId>, StorageError> {
+        let options = TransactOptions::read_only();
+        transact(&self.jobs_pool, LIST_HOLDERS, Scope::Suite, options, |tx| {
+            in_tx(storage::list_telling_programs_in_tx(tx))
+        })
+        .await
+    }
+
+    /// The next owners of a program with open lots, and whether there is something to tell them.
+    pub(crate) async fn list_holders(
+        &self,
+        program: ProgramId,
+        after: Uuid,
+        count_max: i64,
+    ) -> Result<Vec<Holder>, StorageError> {
+        let at = self.time.moved();
+        let options = TransactOptions::read_only();
+        transact(&self.jobs_pool, LIST_HOLDERS, Scope::Suite, options, |tx| {
+            in_tx(storage::list_holders_in_tx(tx, program, at, after, count_max))
+        })
+        .await
+    }
+
+    /// Does it for all in one commit; if that does not do, one by one, so that one owner who ails keeps nobody else
+    /// waiting. Answers also for whom it did not do.
+    pub(crate) async fn run(
         &self,
         program: ProgramId,
         owner_ids: &[OwnerId],
+        task: Task,
+    ) -> Result<(Swept, Vec<OwnerId>), StorageError> {
+        let error = match self.commit(program, owner_ids, task).await {
+            Ok(swept) => return Ok((swept, Vec::new())),
+            Err(error) if is_everybodys(&error) => return Err(error),
+            Err(error) => error,
+        };
+        tracing::warn!(%error, ?task, owners_count = owner_ids.len(), "owners are taken one by one");
+        let (mut all, mut failed) = (Swept::default(), Vec::new());
+        for owner_id in owner_ids {
+            match self.commit(program, &[*owner_id], task).await {
+                Ok(swept) => all = all.and(swept),
+                Err(error) if is_everybodys(&error) => return Err(error),
+                Err(error) => {
+                    tracing::error!(%error, ?task, %program, %owner_id, "it does not do for this owner");
+                    failed.push(*owner_id);
+                }
+            }
+        }
+        Ok((all, failed))
+    }
+
+    /// Those who are busy are left to whoever is at it.
+    async fn commit(
+        &self,
+        program: ProgramId,
+        owner_ids: &[OwnerId],
+        task: Task,
     ) -> Result<Swept, StorageError> {
         let mut debt = self.balances.owe(program, owner_ids.iter().copied());
         // Repeatable: what is written off is gone, so that nobody finds it again.
@@ -74,7 +142,7 @@ impl Sweeper {
         let mut runs = 0;
         let closed = transact(&self.pool, WRITE_OFF, Scope::Program(program), options, |tx| {
             runs += 1;
-            in_tx(self.sweep_in_tx(tx, program, owner_ids))
+            in_tx(self.run_in_tx(tx, program, owner_ids, task))
         })
         .await?;
         let swept = Swept::of(&closed);
@@ -93,11 +161,12 @@ impl Sweeper {
         Ok(swept)
     }
 
-    async fn sweep_in_tx(
+    async fn run_in_tx(
         &self,
         tx: &mut PgConnection,
         program: ProgramId,
         owner_ids: &[OwnerId],
+        task: Task,
     ) -> Result<Closed, StorageError> {
         let locked = storage::lock_idle_owners_in_tx(&mut *tx, program, owner_ids).await?;
         // In a new statement: what was found before the lock may be old.
@@ -108,15 +177,49 @@ impl Sweeper {
             .map(|(owner_id, owner)| (*owner_id, now.max(owner.last_time)))
             .collect();
         let mut books = Books::open(program, owners);
-        for (owner_id, at) in times {
-            books.sweep(owner_id, at);
+        for (owner_id, at) in &times {
+            books.sweep(*owner_id, *at);
+        }
+        let mut notices = Vec::new();
+        if task == Task::Tell {
+            let ahead = units::notice_times_in_tx(&mut *tx, program).await?;
+            let told = storage::list_told_in_tx(&mut *tx, program, &locked, now).await?;
+            for (owner_id, at) in times {
+                notices.extend(tell(&mut books, (owner_id, at), &ahead, &told));
+            }
         }
         let closed = books.close();
         if !closed.transactions.is_empty() {
-            storage::write_in_tx(tx, program, &closed.owners, &closed.transactions).await?;
+            storage::write_in_tx(&mut *tx, program, &closed.owners, &closed.transactions).await?;
         }
+        storage::insert_notices_in_tx(tx, program, &notices).await?;
         Ok(closed)
     }
+}
+
+/// Tells an owner of what ends soon, but for what was told before.
+fn tell(
+    books: &mut Books,
+    (owner_id, at): (OwnerId, DateTime<Utc>),
+    ahead: &BTreeMap<UnitCode, TimeDelta>,
+    told: &HashSet<(OwnerId, UnitCode, DateTime<Utc>)>,
+) -> Vec<NewNotice> {
+    let owner = books.find(owner_id).expect("whoever is locked was read");
+    let mut expiring = owner.expiring(at, ahead);
+    expiring.retain(|it| !told.contains(&(owner_id, it.unit_code.clone(), it.end)));
+    expiring
+        .into_iter()
+        .map(|expiring| NewNotice {
+            owner_id,
+            transaction_id: books.tell(owner_id, at, &expiring),
+            expiring,
+        })
+        .collect()
+}
+
+/// Whether it is Postgres that ails, and not what is in it.
+fn is_everybodys(error: &StorageError) -> bool {
+    matches!(error.failure(), Failure::Connection | Failure::Resources)
 }
 
 impl Swept {
@@ -126,10 +229,10 @@ impl Swept {
             ..Self::default()
         };
         for NewTransaction { transaction, .. } in &closed.transactions {
-            if transaction.kind == TransactionKind::Release {
-                swept.holds_count += 1;
-            } else {
-                swept.lots_count += transaction.lot_movements.len();
+            match transaction.kind {
+                TransactionKind::Release => swept.holds_count += 1,
+                TransactionKind::Notice => swept.notices_count += 1,
+                _ => swept.lots_count += transaction.lot_movements.len(),
             }
             let entries = transaction.entries.iter();
             let expired = entries.filter(|entry| entry.account == EntryAccount::ProgramExpired);
@@ -147,6 +250,7 @@ impl Swept {
             lots_count: self.lots_count + other.lots_count,
             holds_count: self.holds_count + other.holds_count,
             points: self.points.saturating_add(other.points),
+            notices_count: self.notices_count + other.notices_count,
         }
     }
 }

@@ -39,6 +39,9 @@ pub struct UnitTerms {
 /// A program defines a handful of units. The bound keeps an owner's balances, which are answered all at once, small.
 pub const UNITS_PER_PROGRAM_MAX: i64 = 100;
 
+/// Longest time, in days, that an end is told ahead: a year, after which nobody remembers it.
+pub const EXPIRE_NOTICE_DAYS_MAX: i32 = 365;
+
 /// A unit with all that is known of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unit {
@@ -46,6 +49,8 @@ pub struct Unit {
     pub terms: UnitTerms,
     /// What people call it.
     pub display_name: String,
+    /// How many days ahead ends are told; zero for not at all.
+    pub expire_notice_days: i32,
     /// Grows with each change.
     pub revision: i64,
     /// When it was defined.
@@ -61,6 +66,8 @@ pub struct NewUnit {
     pub terms: UnitTerms,
     /// What people call it.
     pub display_name: String,
+    /// How many days ahead ends are told; zero for not at all.
+    pub expire_notice_days: i32,
 }
 
 /// New values of the fields that may change; `None` leaves one as it is.
@@ -70,6 +77,8 @@ pub struct UnitChange {
     pub display_name: Option<String>,
     /// When lots end by themselves.
     pub expiry_policy: Option<ExpiryPolicy>,
+    /// How many days ahead ends are told.
+    pub expire_notice_days: Option<i32>,
     /// What happens to what a refund cannot take back.
     pub shortfall_policy: Option<ShortfallPolicy>,
     /// The most that one owner may owe.
@@ -83,6 +92,7 @@ impl Unit {
         Self {
             terms: new.terms,
             display_name: new.display_name,
+            expire_notice_days: new.expire_notice_days,
             revision: 1,
             create_time: now,
             update_time: now,
@@ -97,6 +107,9 @@ impl Unit {
         }
         if let Some(expiry_policy) = change.expiry_policy {
             self.terms.expiry_policy = expiry_policy;
+        }
+        if let Some(expire_notice_days) = change.expire_notice_days {
+            self.expire_notice_days = expire_notice_days;
         }
         if let Some(shortfall_policy) = change.shortfall_policy {
             self.terms.shortfall_policy = shortfall_policy;

@@ -18,13 +18,19 @@ use fealty_types::{Points, ProgramId, RequestId, UnitCode, UnitScale};
 use tonic::{Request, Response, Status};
 
 use super::Units;
-use super::domain::{NewUnit, ShortfallPolicy, Unit, UnitChange, UnitTerms};
+use super::domain::{EXPIRE_NOTICE_DAYS_MAX, NewUnit, ShortfallPolicy, Unit, UnitChange, UnitTerms};
 
 const CREATE_UNIT: &str = "/fealty.ledger.v1.UnitService/CreateUnit";
 const LIST_UNITS: &str = "/fealty.ledger.v1.UnitService/ListUnits";
 
 /// The fields that may change.
-const UPDATABLE: [&str; 4] = ["display_name", "expiry_policy", "shortfall_policy", "debt_max"];
+const UPDATABLE: [&str; 5] = [
+    "display_name",
+    "expiry_policy",
+    "expire_notice_days",
+    "shortfall_policy",
+    "debt_max",
+];
 
 #[tonic::async_trait]
 impl UnitService for Units {
@@ -116,6 +122,7 @@ fn parse_new(v: &mut Violations, unit: &pb::Unit) -> Option<NewUnit> {
     let display_name = v.check("display_name", display_name(unit));
     let scale = v.check("scale", UnitScale::try_from(unit.scale));
     let expiry_policy = v.check("expiry_policy", expiry::parse(unit.expiry_policy.as_ref()));
+    let expire_notice_days = v.check("expire_notice_days", expire_notice_days(unit));
     let shortfall_policy = v.check("shortfall_policy", shortfall_policy(unit));
     let debt_max = v.check("debt_max", debt_max(unit));
     Some(NewUnit {
@@ -127,6 +134,7 @@ fn parse_new(v: &mut Violations, unit: &pb::Unit) -> Option<NewUnit> {
             debt_max: debt_max?,
         },
         display_name: display_name?,
+        expire_notice_days: expire_notice_days?,
     })
 }
 
@@ -150,6 +158,9 @@ fn parse_update(message: &pb::UpdateUnitRequest) -> Result<Update, ApiError> {
             display_name: checked(v, names("display_name"), "display_name", || display_name(unit)),
             expiry_policy: checked(v, names("expiry_policy"), "expiry_policy", || {
                 expiry::parse(unit.expiry_policy.as_ref())
+            }),
+            expire_notice_days: checked(v, names("expire_notice_days"), "expire_notice_days", || {
+                expire_notice_days(unit)
             }),
             shortfall_policy: checked(v, names("shortfall_policy"), "shortfall_policy", || {
                 shortfall_policy(unit)
@@ -182,6 +193,10 @@ fn display_name(unit: &pb::Unit) -> Result<String, Problem> {
     fields::text(&unit.display_name, 1..=DISPLAY_NAME_LENGTH_MAX)
 }
 
+fn expire_notice_days(unit: &pb::Unit) -> Result<i32, Problem> {
+    fields::number(unit.expire_notice_days, 0..=EXPIRE_NOTICE_DAYS_MAX)
+}
+
 fn shortfall_policy(unit: &pb::Unit) -> Result<ShortfallPolicy, Problem> {
     match fields::enumeration::<pb::ShortfallPolicy>(unit.shortfall_policy)? {
         pb::ShortfallPolicy::Debt => Ok(ShortfallPolicy::Debt),
@@ -209,5 +224,6 @@ fn present(unit: &Unit) -> pb::Unit {
         update_time: Some(timestamp(unit.update_time)),
         etag: Etag::new(unit.revision).to_string(),
         expiry_policy: expiry::present(&unit.terms.expiry_policy),
+        expire_notice_days: unit.expire_notice_days,
     }
 }

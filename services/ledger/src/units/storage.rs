@@ -63,6 +63,7 @@ struct UnitRow {
     expiry_policy: Option<Json<ExpiryRow>>,
     shortfall_policy: String,
     debt_max: i64,
+    expire_notice_days: i32,
     revision: i64,
     create_time: DateTime<Utc>,
     update_time: DateTime<Utc>,
@@ -82,6 +83,7 @@ impl TryFrom<UnitRow> for Unit {
             }
             .try_into()?,
             display_name: row.display_name,
+            expire_notice_days: row.expire_notice_days,
             revision: row.revision,
             create_time: row.create_time,
             update_time: row.update_time,
@@ -102,8 +104,8 @@ pub(super) async fn insert_in_tx(
 ) -> Result<bool, StorageError> {
     let inserted = sqlx::query!(
         "INSERT INTO unit (program, unit_code, unit_id, display_name, scale, expiry_policy, shortfall_policy, \
-         debt_max, revision, create_time, update_time) \
-         SELECT p.program, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11 FROM program AS p WHERE p.program = $1 \
+         debt_max, revision, create_time, update_time, expire_notice_days) \
+         SELECT p.program, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12 FROM program AS p WHERE p.program = $1 \
          ON CONFLICT (program, unit_code) DO NOTHING",
         program.as_uuid(),
         unit.terms.code.as_str(),
@@ -116,6 +118,7 @@ pub(super) async fn insert_in_tx(
         unit.revision,
         unit.create_time,
         unit.update_time,
+        unit.expire_notice_days,
     )
     .execute(tx)
     .await?;
@@ -130,7 +133,7 @@ pub(super) async fn update_in_tx(
 ) -> Result<(), StorageError> {
     sqlx::query!(
         "UPDATE unit SET display_name = $3, expiry_policy = $4, shortfall_policy = $5, debt_max = $6, \
-         revision = $7, update_time = $8 WHERE program = $1 AND unit_code = $2",
+         revision = $7, update_time = $8, expire_notice_days = $9 WHERE program = $1 AND unit_code = $2",
         program.as_uuid(),
         unit.terms.code.as_str(),
         unit.display_name,
@@ -139,6 +142,7 @@ pub(super) async fn update_in_tx(
         unit.terms.debt_max.get(),
         unit.revision,
         unit.update_time,
+        unit.expire_notice_days,
     )
     .execute(tx)
     .await?;
@@ -153,7 +157,7 @@ pub(super) async fn find_in_tx(
     sqlx::query_as!(
         UnitRow,
         r#"SELECT unit_code AS "unit_code: UnitCode", display_name, scale, expiry_policy AS "expiry_policy: Json<ExpiryRow>",
-                  shortfall_policy, debt_max, revision, create_time, update_time
+                  shortfall_policy, debt_max, expire_notice_days, revision, create_time, update_time
            FROM unit WHERE program = $1 AND unit_code = $2"#,
         program.as_uuid(),
         code.as_str(),
@@ -173,7 +177,7 @@ pub(super) async fn find_made_in_tx(
     sqlx::query_as!(
         UnitRow,
         r#"SELECT unit_code AS "unit_code: UnitCode", display_name, scale, expiry_policy AS "expiry_policy: Json<ExpiryRow>",
-                  shortfall_policy, debt_max, revision, create_time, update_time
+                  shortfall_policy, debt_max, expire_notice_days, revision, create_time, update_time
            FROM unit WHERE program = $1 AND unit_id = $2"#,
         program.as_uuid(),
         unit_id,
@@ -194,7 +198,7 @@ pub(super) async fn list_in_tx(
     sqlx::query_as!(
         UnitRow,
         r#"SELECT unit_code AS "unit_code: UnitCode", display_name, scale, expiry_policy AS "expiry_policy: Json<ExpiryRow>",
-                  shortfall_policy, debt_max, revision, create_time, update_time
+                  shortfall_policy, debt_max, expire_notice_days, revision, create_time, update_time
            FROM unit WHERE program = $1 AND ($2::text IS NULL OR unit_code > $2)
            ORDER BY unit_code LIMIT $3"#,
         program.as_uuid(),
@@ -233,4 +237,22 @@ pub(super) async fn list_terms_in_tx(
     .into_iter()
     .map(UnitTerms::try_from)
     .collect()
+}
+
+/// The units whose ends are told ahead, and how many days.
+pub(super) async fn list_notice_days_in_tx(
+    tx: &mut PgConnection,
+    program: ProgramId,
+) -> Result<Vec<(UnitCode, i32)>, StorageError> {
+    let rows = sqlx::query!(
+        r#"SELECT unit_code AS "unit_code: UnitCode", expire_notice_days
+           FROM unit WHERE program = $1 AND expire_notice_days > 0"#,
+        program.as_uuid(),
+    )
+    .fetch_all(tx)
+    .await?;
+    Ok(rows
+        .into_iter()
+        .map(|row| (row.unit_code, row.expire_notice_days))
+        .collect())
 }

@@ -237,7 +237,7 @@ impl History {
     }
 
     fn check_units(&self, read: Read<'_>, findings: &mut Findings) {
-        let expected: BTreeSet<&str> = read.entries.iter().map(|entry| entry.unit.as_str()).collect();
+        let expected = read.units();
         let found: BTreeSet<&str> = read.row.unit_codes.iter().map(String::as_str).collect();
         if expected != found {
             let finding = self.finding(read.row, Check::Form, "unit_codes");

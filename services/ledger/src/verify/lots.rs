@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::finding::{Check, Finding, Findings};
 use super::history::Read;
-use super::rows::Lot;
+use super::rows::{Lot, Movement};
 
 /// Lots that are summed up at a time: some 20 MiB. Whoever may have more is walked several times, a part of the lots each.
 const LOTS_AT_A_TIME_MAX: i64 = 200_000;
@@ -36,6 +36,8 @@ struct LotSum {
     credited: i128,
     /// When the first of it came; none if it came along from another owner, where it may be older.
     create_time: Option<DateTime<Utc>>,
+    /// Its end moved on, which only that of a lot does that slides.
+    slid: bool,
     /// Not all movements say the same of it.
     contradicted: bool,
 }
@@ -70,6 +72,19 @@ impl Part {
     }
 }
 
+impl LotSum {
+    /// An end moves on, to a later one, in a movement that does nothing else. Whoever only tells of an end moves none.
+    fn see_end(&mut self, moved: &Movement, kind: &str) {
+        if self.end == moved.end {
+            return;
+        }
+        let is_later = self.end.is_some() && moved.end > self.end;
+        self.contradicted |= !is_later || moved.value != 0 || kind == "notice";
+        self.slid = true;
+        self.end = moved.end;
+    }
+}
+
 impl LotSums {
     pub(super) fn of(part: Part) -> Self {
         Self {
@@ -89,9 +104,11 @@ impl LotSums {
                 left: 0,
                 credited: 0,
                 create_time: (kind != "move").then_some(read.row.record_time),
+                slid: false,
                 contradicted: false,
             });
-            sum.contradicted |= sum.unit != moved.unit || sum.end != moved.end;
+            sum.contradicted |= sum.unit != moved.unit;
+            sum.see_end(moved, kind);
             sum.left += i128::from(moved.value);
             if moved.value > 0 && !comes_back {
                 sum.credited += i128::from(moved.value);
@@ -120,7 +137,7 @@ impl LotSums {
         let pinned = claims.pinned.get(&row.lot_id).copied().unwrap_or_default();
         let held = i128::from(row.value_held);
         let credited = i128::from(row.value_credited);
-        if sum.contradicted {
+        if sum.contradicted || (sum.slid && !row.slides) {
             differs("movements", "one unit and end".to_owned(), "several".to_owned());
         }
         if sum.unit != row.unit_code {

@@ -150,6 +150,7 @@ pub(super) struct Lot {
     pub(super) value_held: i64,
     pub(super) value_credited: i64,
     pub(super) expire_time: Option<DateTime<Utc>>,
+    pub(super) slides: bool,
     pub(super) create_time: DateTime<Utc>,
 }
 

@@ -157,7 +157,8 @@ pub(super) fn stream_lots_in_tx<'a>(
 ) -> BoxStream<'a, Result<Lot, StorageError>> {
     sqlx::query_as!(
         Lot,
-        "SELECT owner_id, lot_id, unit_code, value_left, value_held, value_credited, expire_time, create_time FROM lot
+        "SELECT owner_id, lot_id, unit_code, value_left, value_held, value_credited, expire_time, slides, create_time
+         FROM lot
          WHERE program = $1 AND owner_id > $2 AND owner_id <= $3 ORDER BY owner_id, lot_id",
         page.program,
         page.after,

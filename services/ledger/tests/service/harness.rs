@@ -83,6 +83,7 @@ pub async fn config(database: &TestDatabase) -> LedgerConfig {
     // Time moves when a test moves it, and what has ended is then written off by who looks at it: tests of the job itself
     // turn it on.
     config.write_off.enabled = false;
+    config.expiry_notice.enabled = false;
     config.cache.url = Some(fealty_testing::servers().await.redis_url().to_owned());
     config
 }

@@ -38,6 +38,8 @@ pub struct Setting {
     pub clock: Option<ManualClock>,
     /// Whether what has ended is written off by the job, which then looks twenty times a second.
     pub writes_off: bool,
+    /// Whether owners are told of what ends soon, twenty times a second.
+    pub tells: bool,
     /// Where Redis is, in place of the test's own.
     pub redis: Redis,
     /// How postings are gathered.
@@ -91,6 +93,8 @@ impl Ledger {
         config.posting = setting.posting;
         config.write_off.enabled = setting.writes_off;
         config.write_off.interval_ms = 50;
+        config.expiry_notice.enabled = setting.tells;
+        config.expiry_notice.interval_ms = 50;
         config.cache.url = match setting.redis {
             Redis::Running => config.cache.url,
             Redis::Absent => None,

@@ -178,6 +178,7 @@ fn bad_unit() -> pb::Unit {
         display_name: "\u{7}".to_owned(),
         scale: 7,
         expiry_policy: Some(after_days(36_501)),
+        expire_notice_days: 366,
         shortfall_policy: 9,
         debt_max: -1,
         ..pb::Unit::default()
@@ -193,6 +194,7 @@ async fn what_is_wrong_with_a_new_unit_is_named_and_changes_nothing() {
         "unit.display_name",
         "unit.scale",
         "unit.expiry_policy.after_earning.life_days",
+        "unit.expire_notice_days",
         "unit.shortfall_policy",
         "unit.debt_max",
     ];

@@ -67,7 +67,8 @@ pub(super) fn written_off(swept: Swept) {
         .add(u64::try_from(swept.points).unwrap_or_default(), &[]);
 }
 
-/// An owner could not be written off.
-pub(super) fn failed() {
-    instruments().failures.add(1, &[]);
+/// So many owners could not be written off.
+pub(super) fn failed(owners_count: usize) {
+    let count = u64::try_from(owners_count).unwrap_or(u64::MAX);
+    instruments().failures.add(count, &[]);
 }

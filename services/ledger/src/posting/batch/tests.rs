@@ -1,20 +1,18 @@
 //! Batches are held to calls one by one, over tables in memory.
 
+mod calls;
+
 use std::collections::BTreeMap;
 
 use chrono::TimeDelta;
 use fealty_postgres::StorageError;
 use fealty_types::{HoldId, Points, RequestId, TransactionId, UnitCode, Version};
 use proptest::prelude::*;
-use sha2::{Digest, Sha256};
 use sqlx::PgConnection;
-use uuid::Uuid;
 
 use super::*;
-use crate::posting::domain::{
-    Account, Captured, ChainHash, Command, Earned, Hold, HoldStatus, Link, Lot, LotEnd, NewHold, Slide,
-    Spent, TransactionKind,
-};
+use crate::posting::domain::{Account, ChainHash, Command, Hold, HoldStatus, Link, Lot, TransactionKind};
+use calls::{any_batches, call, credit, hold, hold_id, owner_id, program, slides, spend, start};
 
 /// A room whose works are commands.
 struct Plain;
@@ -262,126 +260,6 @@ fn told(refusal: &Refusal) -> Vec<u8> {
         other => format!("{other:?}"),
     }
     .into_bytes()
-}
-
-fn start() -> DateTime<Utc> {
-    DateTime::UNIX_EPOCH + TimeDelta::days(20_000)
-}
-
-fn program() -> ProgramId {
-    ProgramId::try_from(Uuid::from_u128(1)).unwrap()
-}
-
-fn owner_id(number: u128) -> OwnerId {
-    OwnerId::try_from(Uuid::from_u128(number)).unwrap()
-}
-
-fn points() -> UnitCode {
-    "points".parse().unwrap()
-}
-
-fn credit(value: i64, end: Option<DateTime<Utc>>) -> Command {
-    Command::Credit(Earned {
-        unit_code: points(),
-        value: Points::new(value),
-        end: LotEnd::Fixed(end),
-    })
-}
-
-/// Of which the end moves with each credit and spend.
-fn sliding_credit(value: i64, end: DateTime<Utc>) -> Command {
-    Command::Credit(Earned {
-        unit_code: points(),
-        value: Points::new(value),
-        end: LotEnd::Sliding(end),
-    })
-}
-
-/// Twelve hours of life after each credit and spend.
-fn slides(command: &Command, moment: &Moment) -> Vec<Slide> {
-    let is_activity = matches!(command, Command::Credit(_) | Command::Spend(_));
-    let slide = Slide {
-        unit_code: points(),
-        end: moment.record_time + TimeDelta::hours(12),
-    };
-    is_activity.then_some(slide).into_iter().collect()
-}
-
-fn spend(value: i64) -> Command {
-    Command::Spend(Spent {
-        unit_code: points(),
-        value: Points::new(value),
-    })
-}
-
-fn hold_id(number: u128) -> HoldId {
-    HoldId::try_from(Uuid::from_u128(number)).unwrap()
-}
-
-fn hold(number: u128, value: i64, end: DateTime<Utc>) -> Command {
-    Command::Hold(NewHold {
-        hold_id: hold_id(number),
-        unit_code: points(),
-        value: Points::new(value),
-        expire_time: end,
-        source: "till".to_owned(),
-    })
-}
-
-fn call(request: u128, owner: u128, receipt: Option<u8>, command: Command) -> Call<Command> {
-    let text = format!("{owner} {receipt:?} {command:?}");
-    Call {
-        request_id: RequestId::try_from(Uuid::from_u128(request)).unwrap(),
-        command_hash: Sha256::digest(text).into(),
-        owner_id: owner_id(owner),
-        kind: command.kind(),
-        source: "till".to_owned(),
-        receipt_id: receipt.map(|number| number.to_string()),
-        money: None,
-        actor: "key:test".to_owned(),
-        reason: String::new(),
-        occur_time: None,
-        trace_parent: None,
-        work: command,
-    }
-}
-
-/// Calls among few owners, request ids and receipts, so that they meet. The fourth owner does not exist.
-fn any_call() -> impl Strategy<Value = Call<Command>> {
-    let command = prop_oneof![
-        (1_i64..30, proptest::option::of(1_i64..6)).prop_map(|(value, hours)| credit(
-            value,
-            hours.map(|hours| start() + TimeDelta::hours(hours * 8))
-        )),
-        (1_i64..30, 1_i64..6)
-            .prop_map(|(value, hours)| sliding_credit(value, start() + TimeDelta::hours(hours * 8))),
-        (1_i64..40).prop_map(spend),
-        (1_u128..60, 0_i64..20).prop_map(|(number, value)| Command::Capture(Captured {
-            hold_id: hold_id(number),
-            value: Points::new(value),
-        })),
-        (1_u128..60).prop_map(|number| Command::Release(hold_id(number))),
-    ];
-    let held = proptest::option::weighted(0.3, (1_i64..25, 1_i64..9));
-    (
-        1_u128..60,
-        1_u128..=4,
-        proptest::option::weighted(0.3, 0_u8..12),
-        command,
-        held,
-    )
-        .prop_map(|(request, owner, receipt, command, held)| {
-            let command = match held {
-                // A hold bears the number of its request: it is made once.
-                Some((value, hours)) => hold(request, value, start() + TimeDelta::hours(hours * 8)),
-                None => command,
-            };
-            call(request, owner, receipt, command)
-        })
-}
-
-fn any_batches() -> impl Strategy<Value = Vec<(i64, Vec<Call<Command>>)>> {
-    proptest::collection::vec((0_i64..4, proptest::collection::vec(any_call(), 1..12)), 1..20)
 }
 
 proptest! {

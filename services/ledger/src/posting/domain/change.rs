@@ -43,6 +43,8 @@ pub enum TransactionKind {
     Release,
     /// Points moved from one owner to another. Each of the two has a transaction of its own.
     Move,
+    /// Points end soon. Nothing moves.
+    Notice,
 }
 
 /// The text is no kind of transaction.
@@ -52,7 +54,7 @@ pub struct TransactionKindError;
 
 impl TransactionKind {
     /// All of them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Credit,
         Self::Spend,
         Self::Expire,
@@ -62,6 +64,7 @@ impl TransactionKind {
         Self::Capture,
         Self::Release,
         Self::Move,
+        Self::Notice,
     ];
 
     /// Its name in the database.
@@ -77,6 +80,7 @@ impl TransactionKind {
             Self::Capture => "capture",
             Self::Release => "release",
             Self::Move => "move",
+            Self::Notice => "notice",
         }
     }
 }
@@ -164,7 +168,7 @@ pub struct LotMovement {
     pub lot_id: LotId,
     /// What is counted.
     pub unit_code: UnitCode,
-    /// What came to the lot (positive) or left it (negative). Zero where nothing but its end moved.
+    /// What came to the lot (positive) or left it (negative). Zero where nothing but its end moved, or its end is told of.
     pub value: Points,
     /// When the lot ends, after this change; `None` for never.
     pub expire_time: Option<DateTime<Utc>>,

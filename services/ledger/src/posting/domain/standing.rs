@@ -55,11 +55,15 @@ pub const fn barred(status: OwnerStatus, kind: TransactionKind) -> Option<Barred
             | TransactionKind::Refund
             | TransactionKind::Capture
             | TransactionKind::Release
-            | TransactionKind::Expire,
+            | TransactionKind::Expire
+            | TransactionKind::Notice,
         )
         | (
             OwnerStatus::Closed,
-            TransactionKind::Refund | TransactionKind::Release | TransactionKind::Expire,
+            TransactionKind::Refund
+            | TransactionKind::Release
+            | TransactionKind::Expire
+            | TransactionKind::Notice,
         ) => None,
         (OwnerStatus::Suspended, TransactionKind::Spend | TransactionKind::Hold | TransactionKind::Move) => {
             Some(Barred::Suspended)
@@ -99,6 +103,6 @@ mod tests {
             .into_iter()
             .filter(|kind| !refused(OwnerStatus::Closed).contains(kind))
             .collect();
-        assert_eq!(only, [Kind::Expire, Kind::Refund, Kind::Release]);
+        assert_eq!(only, [Kind::Expire, Kind::Refund, Kind::Release, Kind::Notice]);
     }
 }

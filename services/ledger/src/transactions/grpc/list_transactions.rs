@@ -104,6 +104,7 @@ fn parse_kind(kind: i32) -> Result<TransactionKind, Problem> {
         pb::TransactionKind::Capture => Ok(TransactionKind::Capture),
         pb::TransactionKind::Release => Ok(TransactionKind::Release),
         pb::TransactionKind::Move => Ok(TransactionKind::Move),
+        pb::TransactionKind::Notice => Ok(TransactionKind::Notice),
         pb::TransactionKind::Unspecified => Err(Problem::required()),
     }
 }

@@ -66,6 +66,7 @@ const fn present_kind(kind: TransactionKind) -> pb::TransactionKind {
         TransactionKind::Capture => pb::TransactionKind::Capture,
         TransactionKind::Release => pb::TransactionKind::Release,
         TransactionKind::Move => pb::TransactionKind::Move,
+        TransactionKind::Notice => pb::TransactionKind::Notice,
     }
 }
 
