@@ -2,6 +2,7 @@
 
 mod ledger {
     pub mod balance;
+    pub mod fresh;
     pub mod growth;
     pub mod hold;
     pub mod memory;
@@ -19,6 +20,7 @@ use fealty_bench::Rows;
 /// In the order in which they run.
 const ROWS: &[Rows] = &[
     ledger::post_64::ROWS,
+    ledger::fresh::ROWS,
     ledger::post_1024::ROWS,
     ledger::ten_owners::ROWS,
     ledger::spend::ROWS,

@@ -21,10 +21,13 @@ use uuid::Uuid;
 use crate::child::Child;
 use crate::connections::{Connection, Connections};
 use crate::copies::Copies;
+use crate::postgres::Postgres;
 use crate::serving::Role;
 
 /// Members of the program: more than anybody's cache of a processor, and a mid-sized shop.
 pub const MEMBER_COUNT: usize = 100_000;
+/// What each of them holds when it begins.
+const FIRST_POINTS: i64 = 10;
 /// What is counted.
 pub const UNIT: &str = "points";
 /// What postings say of themselves.
@@ -44,10 +47,13 @@ const SCOPES: [Scope; 4] = [
 pub struct Ground {
     // First: it ends before its database is dropped.
     ledger: Child,
+    postgres: Postgres,
     /// Its database.
     pub database: TestDatabase,
     /// The program.
     pub program: Uuid,
+    /// Whose rows the members' are copies of.
+    pub first: Uuid,
     /// The members, by id.
     pub members: Arc<[String]>,
     /// A key of the program.
@@ -56,9 +62,19 @@ pub struct Ground {
 }
 
 impl Ground {
-    /// Makes the database, starts the ledger, and fills in the members: the first by a call, all others by SQL as copies
-    /// of that one.
+    /// A ledger that has been used: every member holds a few points, and Postgres knows its tables.
     pub async fn start(servers: &TestServers) -> anyhow::Result<Self> {
+        let ground = Self::start_fresh(servers).await?;
+        ground.credit(ground.first, FIRST_POINTS, 0).await?;
+        let members: Vec<Uuid> = ground.members.iter().filter_map(|id| id.parse().ok()).collect();
+        ground.copy_holdings(ground.first, &members).await?;
+        ground.postgres.analyze(ground.database.database_name()).await?;
+        Ok(ground)
+    }
+
+    /// A ledger's first minute: nobody holds anything, and Postgres has never looked at its tables. Makes the database,
+    /// starts the ledger, and fills in the members: the first by a call, all others by SQL as copies of that one.
+    pub async fn start_fresh(servers: &TestServers) -> anyhow::Result<Self> {
         let service = ServiceDatabase::new(SERVICE_DATABASE);
         let database = TestDatabase::create(servers.postgres_admin_url(), &service, &MIGRATOR).await?;
         let program = testing::plant_program(&database.jobs, "Europe/London", "GBP").await?;
@@ -66,7 +82,9 @@ impl Ground {
         let settings = settings(&database, servers.redis_url());
         let ledger = Child::start(Role::Ledger, settings.clone()).await?;
         let mut ground = Self {
+            postgres: Postgres::at(servers.postgres_admin_url()),
             database,
+            first: Uuid::nil(),
             program: program.as_uuid(),
             members: Arc::default(),
             key,
@@ -74,8 +92,8 @@ impl Ground {
             settings,
         };
         ground.define_points().await?;
-        let first = ground.open_member().await?;
-        ground.members = ground.copy_members(first, MEMBER_COUNT).await?;
+        ground.first = ground.open_member().await?;
+        ground.members = ground.copy_members(ground.first, MEMBER_COUNT).await?;
         Ok(ground)
     }
 
@@ -116,11 +134,12 @@ impl Ground {
         let members = self.copy_members(first, count).await?;
         let ids: Vec<Uuid> = members.iter().filter_map(|id| id.parse().ok()).collect();
         self.copy_holdings(first, &ids).await?;
+        self.postgres.analyze(self.database.database_name()).await?;
         Ok(members)
     }
 
     /// Gives members who hold nothing what the first holds.
-    pub async fn copy_holdings(&self, first: Uuid, members: &[Uuid]) -> anyhow::Result<()> {
+    async fn copy_holdings(&self, first: Uuid, members: &[Uuid]) -> anyhow::Result<()> {
         let copies = Copies {
             table: "account",
             of: (self.program, first),
@@ -175,7 +194,7 @@ impl Ground {
     }
 
     /// A member, as members opens it.
-    pub async fn open_member(&self) -> anyhow::Result<Uuid> {
+    async fn open_member(&self) -> anyhow::Result<Uuid> {
         let connection = self.connection()?;
         let member = Uuid::now_v7();
         let request = pb::OpenOwnerRequest {
@@ -192,7 +211,7 @@ impl Ground {
     }
 
     /// Gives points that end so many days after the first.
-    pub async fn credit(&self, member: Uuid, points: i64, days: usize) -> anyhow::Result<()> {
+    async fn credit(&self, member: Uuid, points: i64, days: usize) -> anyhow::Result<()> {
         let connection = self.connection()?;
         let mut transactions = TransactionServiceClient::new(connection.channel.clone());
         let mut request = credit(&member.to_string(), points);

@@ -15,24 +15,18 @@ const MEMBERS_PER_STATEMENT: usize = 50_000;
 pub struct History<'a> {
     ground: &'a Ground,
     members: Vec<Uuid>,
-    /// Whose transaction is copied.
-    first: Uuid,
     count: usize,
 }
 
 impl<'a> History<'a> {
-    /// Every member holds the points of one credit, of which there is no transaction yet.
-    pub async fn begin(ground: &'a Ground) -> anyhow::Result<Self> {
-        let first = ground.open_member().await?;
-        ground.credit(first, 10, 0).await?;
-        let members: Vec<Uuid> = ground.members.iter().filter_map(|id| id.parse().ok()).collect();
-        ground.copy_holdings(first, &members).await?;
-        Ok(Self {
+    /// None yet: every member holds the points of one credit, of which there is no transaction.
+    #[must_use]
+    pub fn of(ground: &'a Ground) -> Self {
+        Self {
             ground,
-            members,
-            first,
+            members: ground.members.iter().filter_map(|id| id.parse().ok()).collect(),
             count: 0,
-        })
+        }
     }
 
     /// How many transactions there are.
@@ -67,7 +61,7 @@ impl<'a> History<'a> {
         );
         let copies = Copies {
             table: "transaction",
-            of: (self.ground.program, self.first),
+            of: (self.ground.program, self.ground.first),
             replaced: &[
                 ("transaction_id", &id),
                 ("request_id", &id),

@@ -108,14 +108,25 @@ impl Postgres {
         Ok(())
     }
 
+    /// What autovacuum does of a database within its first minutes, done at once: else figures would hang on when it
+    /// comes by.
+    pub async fn analyze(&self, database: &str) -> anyhow::Result<()> {
+        self.run_in(database, "ANALYZE").await
+    }
+
     /// Brings a database to rest after it was filled: what would be done beside the measurement is done before.
     pub async fn settle(&self, database: &str) -> anyhow::Result<()> {
+        self.run_in(database, "VACUUM (ANALYZE)").await?;
+        self.checkpoint().await
+    }
+
+    async fn run_in(&self, database: &str, statement: &'static str) -> anyhow::Result<()> {
         let mut url = Url::parse(&self.admin_url)?;
         url.set_path(database);
         let mut connection = PgConnectOptions::from_str(url.as_str())?.connect().await?;
-        sqlx::query("VACUUM (ANALYZE)").execute(&mut connection).await?;
+        sqlx::query(statement).execute(&mut connection).await?;
         connection.close().await?;
-        self.checkpoint().await
+        Ok(())
     }
 
     /// Where its programs lie, as it was built.

@@ -37,7 +37,7 @@ async fn measure(bench: &Bench) -> anyhow::Result<Vec<Row>> {
     };
     // A ledger of its own, whose size is known.
     let ground = Ground::start(&bench.servers).await?;
-    let mut history = History::begin(&ground).await?;
+    let mut history = History::of(&ground);
     let small = at_size(bench, &ground, &mut history, SMALL).await?;
     let large = at_size(bench, &ground, &mut history, large).await?;
     let baseline = Baseline {
