@@ -1,6 +1,7 @@
 //! What every client can rely on, whatever it is made of: shown on the wire.
 
 mod bad_input;
+mod chain;
 mod idempotency;
 mod python_client;
 

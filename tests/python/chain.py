@@ -1,6 +1,6 @@
 """Recomputes the hash chains of a ledger out of its rows, by services/ledger/CHAIN.md alone.
 
-Reads lines of JSON on standard input, each the row of a transaction as Postgres tells it (to_jsonb), by program, owner and
+Reads lines of JSON from a file, each the row of a transaction as Postgres tells it (to_jsonb), by program, owner and
 version. Prints, per owner, where the chain stands: program, owner, head. Ends with 1 at the first row whose hash is another.
 """
 
@@ -59,6 +59,7 @@ def form(row):
     ]
     movements = [
         ident(moved["lot"]) + text(moved["unit"]) + number(moved["value"]) + time(moved.get("end"))
+        + (number(1) if moved.get("slides") else b"")
         for moved in row["lot_movements"]
     ]
     return b"".join(
@@ -90,8 +91,9 @@ def form(row):
 
 def main():
     heads = {}
-    for line in sys.stdin:
-        row = json.loads(line)
+    with open(sys.argv[1], encoding="utf-8") as rows:
+        lines = rows.readlines()
+    for row in map(json.loads, lines):
         owner = (row["program"], row["owner_id"])
         head = heads.get(owner) or root(*owner)
         heads[owner] = hashlib.sha256(head + form(row)).digest()

@@ -63,6 +63,31 @@ pub struct Options {
     pub parallel: u32,
     /// Findings that are kept; all are counted.
     pub findings_max: usize,
+    /// What is read at a time.
+    pub limits: Limits,
+}
+
+/// What bounds the memory of each worker.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Owners of a page.
+    pub owners_per_page: i64,
+    /// Transactions of a page, unless one owner has more. All that a page keeps grows with it.
+    pub versions_per_page: i64,
+    /// Lots that are summed up at a time. Whoever may have more is walked several times, a part of the lots each.
+    pub lots_at_a_time: i64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            // A few statements for some hundred owners cost each next to nothing.
+            owners_per_page: 256,
+            versions_per_page: 20_000,
+            // Some 20 MiB.
+            lots_at_a_time: 200_000,
+        }
+    }
 }
 
 /// What came of it.
@@ -136,7 +161,7 @@ pub async fn run(pool: &PgPool, options: &Options, progress: &Arc<Progress>) -> 
     }
     drop(receiver);
     // Who cannot hand on its pieces has lost its workers to an error, which joining them tells.
-    let planned = plan(pool, &programs, &sender).await;
+    let planned = plan(pool, &programs, options.limits, &sender).await;
     drop(sender);
 
     let mut report = Report {
@@ -161,7 +186,12 @@ pub async fn run(pool: &PgPool, options: &Options, progress: &Arc<Progress>) -> 
 }
 
 /// Hands out all pieces: the questions first, since they take longest.
-async fn plan(pool: &PgPool, programs: &[Uuid], sender: &mpsc::Sender<Piece>) -> Result<(), StorageError> {
+async fn plan(
+    pool: &PgPool,
+    programs: &[Uuid],
+    limits: Limits,
+    sender: &mpsc::Sender<Piece>,
+) -> Result<(), StorageError> {
     for program in programs {
         for question in Question::ALL {
             if sender.send(Piece::Program(*program, question)).await.is_err() {
@@ -170,7 +200,7 @@ async fn plan(pool: &PgPool, programs: &[Uuid], sender: &mpsc::Sender<Piece>) ->
         }
         let mut after = Uuid::nil();
         while after < Uuid::max() {
-            let pages = page::plan(pool, *program, after).await?;
+            let pages = page::plan(pool, limits, *program, after).await?;
             for page in pages {
                 after = page.upto;
                 if sender.send(Piece::Owners(page)).await.is_err() {

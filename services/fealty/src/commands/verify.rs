@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Instant;
 
-use fealty_ledger::verify::{self, Options, Progress};
+use fealty_ledger::verify::{self, Limits, Options, Progress};
 use fealty_types::ProgramId;
 
 use self::database::Database;
@@ -55,6 +55,7 @@ async fn verify(args: Args) -> anyhow::Result<bool> {
         program: args.program,
         parallel: args.parallel,
         findings_max: args.findings,
+        limits: Limits::default(),
     };
     let progress = Arc::new(Progress::default());
     let began = Instant::now();

@@ -81,6 +81,7 @@ fn movement_form(movement: &Movement) -> Vec<u8> {
         value(movement.unit.as_bytes()),
         number(movement.value),
         movement.end.map_or_else(absent, time),
+        if movement.slides { number(1) } else { Vec::new() },
     ]
     .concat()
 }

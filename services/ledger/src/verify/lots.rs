@@ -9,9 +9,6 @@ use super::finding::{Check, Finding, Findings};
 use super::history::Read;
 use super::rows::{Lot, Movement};
 
-/// Lots that are summed up at a time: some 20 MiB. Whoever may have more is walked several times, a part of the lots each.
-const LOTS_AT_A_TIME_MAX: i64 = 200_000;
-
 /// Sums of an owner's lots, or of a part of them.
 #[derive(Debug)]
 pub(super) struct LotSums {
@@ -30,14 +27,14 @@ pub(super) struct Part {
 #[derive(Debug)]
 struct LotSum {
     unit: String,
+    /// As of the last of them: it moves where it slides.
     end: Option<DateTime<Utc>>,
+    slides: bool,
     left: i128,
     /// What was given: what came back from a hold was credited before.
     credited: i128,
     /// When the first of it came; none if it came along from another owner, where it may be older.
     create_time: Option<DateTime<Utc>>,
-    /// Its end moved on, which only that of a lot does that slides.
-    slid: bool,
     /// Not all movements say the same of it.
     contradicted: bool,
 }
@@ -53,10 +50,8 @@ pub(super) struct Claims<'a> {
 }
 
 impl Part {
-    /// How often an owner of so many transactions has to be walked. A transaction opens a few lots at the most, nearly
-    /// all of them one or none.
-    pub(super) fn all_of(versions: i64) -> impl Iterator<Item = Self> {
-        let count = u128::try_from(versions / LOTS_AT_A_TIME_MAX + 1).unwrap_or(1);
+    /// All of them.
+    pub(super) fn all(count: u128) -> impl Iterator<Item = Self> {
         (0..count).map(move |place| Self { place, count })
     }
 
@@ -73,14 +68,14 @@ impl Part {
 }
 
 impl LotSum {
-    /// An end moves on, to a later one, in a movement that does nothing else. Whoever only tells of an end moves none.
+    /// The end of a lot that slides moves on, to a later one, in a movement that does nothing else. Whoever only tells of an
+    /// end moves none.
     fn see_end(&mut self, moved: &Movement, kind: &str) {
         if self.end == moved.end {
             return;
         }
-        let is_later = self.end.is_some() && moved.end > self.end;
+        let is_later = self.slides && self.end.is_some() && moved.end > self.end;
         self.contradicted |= !is_later || moved.value != 0 || kind == "notice";
-        self.slid = true;
         self.end = moved.end;
     }
 }
@@ -101,13 +96,13 @@ impl LotSums {
             let sum = self.sums.entry(moved.lot).or_insert_with(|| LotSum {
                 unit: moved.unit.clone(),
                 end: moved.end,
+                slides: moved.slides,
                 left: 0,
                 credited: 0,
                 create_time: (kind != "move").then_some(read.row.record_time),
-                slid: false,
                 contradicted: false,
             });
-            sum.contradicted |= sum.unit != moved.unit;
+            sum.contradicted |= sum.unit != moved.unit || sum.slides != moved.slides;
             sum.see_end(moved, kind);
             sum.left += i128::from(moved.value);
             if moved.value > 0 && !comes_back {
@@ -137,11 +132,14 @@ impl LotSums {
         let pinned = claims.pinned.get(&row.lot_id).copied().unwrap_or_default();
         let held = i128::from(row.value_held);
         let credited = i128::from(row.value_credited);
-        if sum.contradicted || (sum.slid && !row.slides) {
+        if sum.contradicted {
             differs("movements", "one unit and end".to_owned(), "several".to_owned());
         }
         if sum.unit != row.unit_code {
             differs("unit_code", sum.unit.clone(), row.unit_code.clone());
+        }
+        if sum.slides != row.slides {
+            differs("slides", sum.slides.to_string(), row.slides.to_string());
         }
         if sum.end != row.expire_time {
             differs("expire_time", shown(sum.end), shown(row.expire_time));

@@ -8,19 +8,13 @@ use sqlx::PgConnection;
 use sqlx::postgres::PgPool;
 use uuid::Uuid;
 
-use super::Outcome;
 use super::finding::{Check, Finding, Findings};
 use super::history::History;
 use super::lots::{Claims, LotSums, Part};
 use super::rows::{Account, Owner};
 use super::standing::{LotRows, Standing};
 use super::storage::{self, Mark};
-
-/// Owners of a page: a few statements for some hundred owners cost each next to nothing.
-pub(super) const OWNERS_MAX: i64 = 256;
-
-/// Transactions of a page, unless one owner has more. All that a page keeps grows with it.
-const VERSIONS_MAX: i64 = 20_000;
+use super::{Limits, Outcome};
 
 /// The owners of a program after one and up to another, those included who have no row and should have none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,40 +22,47 @@ pub(super) struct Page {
     pub(super) program: Uuid,
     pub(super) after: Uuid,
     pub(super) upto: Uuid,
-    /// Of the one with the most transactions.
-    pub(super) versions_max: i64,
+    /// How often it is walked, for a part of the lots each.
+    pub(super) parts_count: u128,
 }
 
 /// The next pages after an owner. The last page of a program ends with the greatest id there can be.
-pub(super) async fn plan(pool: &PgPool, program: Uuid, after: Uuid) -> Result<Vec<Page>, StorageError> {
-    let owners = storage::find_versions(pool, program, after, OWNERS_MAX).await?;
-    Ok(cut(program, after, &owners))
+pub(super) async fn plan(
+    pool: &PgPool,
+    limits: Limits,
+    program: Uuid,
+    after: Uuid,
+) -> Result<Vec<Page>, StorageError> {
+    let owners = storage::find_versions(pool, program, after, limits.owners_per_page).await?;
+    Ok(cut(limits, program, after, &owners))
 }
 
-fn cut(program: Uuid, after: Uuid, owners: &[(Uuid, i64)]) -> Vec<Page> {
+fn cut(limits: Limits, program: Uuid, after: Uuid, owners: &[(Uuid, i64)]) -> Vec<Page> {
     let mut pages = Vec::new();
     let mut page = Page {
         program,
         after,
         upto: after,
-        versions_max: 0,
+        parts_count: 1,
     };
     let mut versions = 0;
     for (owner_id, version) in owners {
-        if versions > 0 && versions + version > VERSIONS_MAX {
+        if versions > 0 && versions + version > limits.versions_per_page {
             pages.push(page);
             page = Page {
                 after: page.upto,
-                versions_max: 0,
+                parts_count: 1,
                 ..page
             };
             versions = 0;
         }
         versions += version;
         page.upto = *owner_id;
-        page.versions_max = page.versions_max.max(*version);
+        // A transaction opens a few lots at the most, nearly all of them one or none.
+        let parts_count = u128::try_from(version / limits.lots_at_a_time).unwrap_or_default() + 1;
+        page.parts_count = page.parts_count.max(parts_count);
     }
-    if i64::try_from(owners.len()) != Ok(OWNERS_MAX) {
+    if i64::try_from(owners.len()) != Ok(limits.owners_per_page) {
         page.upto = Uuid::max();
     }
     pages.push(page);
@@ -79,7 +80,7 @@ pub(super) async fn check_in_tx(
     let accounts = storage::find_accounts_in_tx(&mut *tx, page).await?;
     let mut histories = BTreeMap::new();
     let mut lots = BTreeMap::new();
-    for part in Part::all_of(page.versions_max) {
+    for part in Part::all(page.parts_count) {
         // What is not about lots is checked once.
         let mut nowhere = Findings::default();
         let findings = if part.is_first() {
@@ -212,8 +213,10 @@ mod tests {
 
     #[test]
     fn pages_follow_each_other_without_a_gap_to_the_end() {
-        let owners = owners(&[5, VERSIONS_MAX, 7, 8, 3 * VERSIONS_MAX, 1]);
-        let pages = cut(Uuid::nil(), Uuid::nil(), &owners);
+        let limits = Limits::default();
+        let (many, lots) = (limits.versions_per_page, limits.lots_at_a_time);
+        let owners = owners(&[5, many, 7, 8, 3 * lots, 1]);
+        let pages = cut(limits, Uuid::nil(), Uuid::nil(), &owners);
         let ends: Vec<(Uuid, Uuid)> = pages.iter().map(|page| (page.after, page.upto)).collect();
         let id = Uuid::from_u128;
         assert_eq!(
@@ -226,12 +229,13 @@ mod tests {
                 (id(5), Uuid::max())
             ]
         );
-        assert_eq!(pages[3].versions_max, 3 * VERSIONS_MAX);
+        let parts: Vec<u128> = pages.iter().map(|page| page.parts_count).collect();
+        assert_eq!(parts, [1, 1, 1, 4, 1]);
     }
 
     #[test]
     fn a_program_without_owners_is_one_page() {
-        let pages = cut(Uuid::nil(), Uuid::nil(), &[]);
+        let pages = cut(Limits::default(), Uuid::nil(), Uuid::nil(), &[]);
         assert_eq!(pages.len(), 1);
         assert_eq!(pages[0].upto, Uuid::max());
     }

@@ -63,6 +63,8 @@ pub(super) struct Movement {
     pub(super) value: i64,
     #[serde(default)]
     pub(super) end: Option<DateTime<Utc>>,
+    #[serde(default)]
+    pub(super) slides: bool,
 }
 
 /// A hold's claim.

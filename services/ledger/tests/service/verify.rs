@@ -7,7 +7,7 @@ mod tampering;
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta};
-use fealty_ledger::verify::{self, Options, Progress, Report};
+use fealty_ledger::verify::{self, Limits, Options, Progress, Report};
 use fealty_postgres::testing::TestDatabase;
 use fealty_types::{ManualClock, ProgramId, SystemClock};
 use futures::future::join_all;
@@ -18,8 +18,28 @@ use super::support::{Ledger, spend};
 /// More than any test has.
 const FINDINGS_MAX: usize = 1_000;
 
+/// So small that a few rows make many pages, and parts of lots.
+const SMALL: Limits = Limits {
+    owners_per_page: 2,
+    versions_per_page: 5,
+    lots_at_a_time: 3,
+};
+
 async fn report_of(database: &TestDatabase, program: Option<ProgramId>) -> Report {
+    let large = report_within(Limits::default(), database, program).await;
+    let small = report_within(SMALL, database, program).await;
+    let sorted = |report: &Report| {
+        let mut found: Vec<String> = report.findings.kept().iter().map(ToString::to_string).collect();
+        found.sort();
+        found
+    };
+    assert_eq!(sorted(&large), sorted(&small), "pages of any size find the same");
+    small
+}
+
+async fn report_within(limits: Limits, database: &TestDatabase, program: Option<ProgramId>) -> Report {
     let options = Options {
+        limits,
         program,
         parallel: 2,
         findings_max: FINDINGS_MAX,

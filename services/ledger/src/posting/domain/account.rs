@@ -62,6 +62,7 @@ impl LotChange {
             unit_code: self.unit_code.clone(),
             value: self.value,
             expire_time: self.lot.expire_time,
+            slides: self.lot.slides,
         })
     }
 }

@@ -125,4 +125,7 @@ fn add_movement(form: &mut Form, movement: &LotMovement) {
     form.text(movement.unit_code.as_str());
     form.number(movement.value.get());
     form.optional(movement.expire_time, Form::time);
+    if movement.slides {
+        form.number(1);
+    }
 }

@@ -172,6 +172,8 @@ pub struct LotMovement {
     pub value: Points,
     /// When the lot ends, after this change; `None` for never.
     pub expire_time: Option<DateTime<Utc>>,
+    /// Whether its end moves on with the owner's activity.
+    pub slides: bool,
 }
 
 /// What a refund took in one unit. The three ways sum to what was asked for.

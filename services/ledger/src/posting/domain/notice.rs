@@ -58,6 +58,7 @@ pub fn notice(state: &OwnerState, expiring: &Expiring) -> Decision {
             unit_code: expiring.unit_code.clone(),
             value: Points::ZERO,
             expire_time: lot.expire_time,
+            slides: lot.slides,
         })
         .collect();
     decision

@@ -46,6 +46,8 @@ pub(crate) struct MovementRow {
     value: Points,
     #[serde(skip_serializing_if = "Option::is_none")]
     end: Option<DateTime<Utc>>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    slides: bool,
 }
 
 impl From<&LotMovement> for MovementRow {
@@ -55,6 +57,7 @@ impl From<&LotMovement> for MovementRow {
             unit: movement.unit_code.clone(),
             value: movement.value,
             end: movement.expire_time,
+            slides: movement.slides,
         }
     }
 }
@@ -66,6 +69,7 @@ impl From<MovementRow> for LotMovement {
             unit_code: row.unit,
             value: row.value,
             expire_time: row.end,
+            slides: row.slides,
         }
     }
 }

@@ -226,6 +226,12 @@ const STANDINGS: &[Tamper] = &[
         &[Check::Lot],
     ),
     found_only_by(
+        "whether the end of a lot moves",
+        "UPDATE lot SET slides = NOT slides WHERE owner_id = $1 AND value_left > 0 AND unit_code = 'points'
+         RETURNING owner_id, NULL::bigint, NULL::uuid",
+        &[Check::Lot],
+    ),
+    found_only_by(
         "the age of a lot",
         "UPDATE lot SET create_time = create_time - interval '1 day'
          WHERE owner_id = $1 AND value_left > 0 AND unit_code = 'points'

@@ -60,6 +60,7 @@ fn transaction() -> Transaction {
             unit_code: unit("points"),
             value: Points::new(150),
             expire_time: Some(time + TimeDelta::days(365)),
+            slides: false,
         }],
         source: "till".to_owned(),
         receipt_id: Some("R-17".to_owned()),
@@ -144,6 +145,9 @@ fn alterations() -> BTreeMap<&'static str, fn(&mut Transaction)> {
     });
     all.insert("movement value", |it| {
         it.lot_movements[0].value = Points::new(149);
+    });
+    all.insert("movement slides", |it| {
+        it.lot_movements[0].slides = true;
     });
     all.insert("movement end", |it| it.lot_movements[0].expire_time = None);
     all.insert("a movement gone", |it| it.lot_movements.clear());
