@@ -161,9 +161,9 @@ impl Caller {
         match &answer {
             Ok(answer) => {
                 span.record("rpc.response.status_code", "OK");
-                self.shared
-                    .versions
-                    .saw(self.program_name(), answer.message.balance());
+                for balance in answer.message.balances() {
+                    self.shared.versions.saw(self.program_name(), balance);
+                }
                 for owner in answer.message.owners() {
                     self.shared.versions.saw_owner(self.program_name(), owner);
                 }

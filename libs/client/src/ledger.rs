@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use fealty_proto::ledger::v1::points_outcome::Outcome as PointsOutcome;
+use fealty_proto::ledger::v1::{BatchPostPointsRequest, BatchPostPointsResponse};
 use fealty_proto::ledger::v1::{
     CaptureHoldRequest, CaptureHoldResponse, CreateEarningRuleRequest, CreateEarningRuleResponse,
     CreateUnitRequest, CreateUnitResponse, CreditPointsRequest, CreditPointsResponse, EndEarningRuleRequest,
@@ -154,6 +156,8 @@ impl LedgerClient {
         credit_points("/fealty.ledger.v1.TransactionService/CreditPoints"): posting CreditPointsRequest => CreditPointsResponse;
         /// Takes points from an owner: from the lots that end soonest, then from the oldest.
         spend_points("/fealty.ledger.v1.TransactionService/SpendPoints"): posting SpendPointsRequest => SpendPointsResponse;
+        /// Up to 1,000 credits and spends in one call, each with its own request id and its own outcome, or all or nothing.
+        batch_post_points("/fealty.ledger.v1.TransactionService/BatchPostPoints"): read BatchPostPointsRequest => BatchPostPointsResponse;
         /// One transaction.
         get_transaction("/fealty.ledger.v1.TransactionService/GetTransaction"): read GetTransactionRequest => GetTransactionResponse;
         /// An owner's statement: their transactions, newest first, with the balances after each.
@@ -248,6 +252,21 @@ impl Shows for CreditPointsResponse {
 impl Shows for SpendPointsResponse {
     fn balance(&self) -> Option<&OwnerBalance> {
         self.balance.as_ref()
+    }
+}
+impl Shows for BatchPostPointsResponse {
+    fn balances(&self) -> Vec<&OwnerBalance> {
+        let outcomes = self
+            .outcomes
+            .iter()
+            .filter_map(|outcome| outcome.outcome.as_ref());
+        outcomes
+            .filter_map(|outcome| match outcome {
+                PointsOutcome::Credit(credit) => credit.balance.as_ref(),
+                PointsOutcome::Spend(spend) => spend.balance.as_ref(),
+                PointsOutcome::Error(_) => None,
+            })
+            .collect()
     }
 }
 impl Shows for GetTransactionResponse {}

@@ -7,6 +7,11 @@ pub(crate) trait Shows {
         None
     }
 
+    /// All of them, where it shows many.
+    fn balances(&self) -> Vec<&fealty_proto::ledger::v1::OwnerBalance> {
+        self.balance().into_iter().collect()
+    }
+
     /// The owners that it shows, as a change of their accounts left them.
     fn owners(&self) -> Vec<&fealty_proto::ledger::v1::Owner> {
         Vec::new()

@@ -47,8 +47,7 @@ impl Versions {
     }
 
     /// Remembers what a response shows of an account, unless something newer is known.
-    pub(crate) fn saw(&self, program: &str, balance: Option<&OwnerBalance>) {
-        let Some(balance) = balance else { return };
+    pub(crate) fn saw(&self, program: &str, balance: &OwnerBalance) {
         self.saw_version(program, &balance.owner_id, balance.version);
     }
 
@@ -181,7 +180,7 @@ mod tests {
     /// An answer to a request about `a`.
     fn answered(versions: &Versions, account: &str, version: i64) {
         let balance = balance(account, version);
-        versions.saw("p", Some(&balance));
+        versions.saw("p", &balance);
         versions.saw_account("p", "a", Some(&balance));
     }
 
@@ -191,14 +190,13 @@ mod tests {
         assert_eq!(versions.ask("p", "a"), Ask::Anything);
         answered(&versions, "a", 7);
         answered(&versions, "a", 5);
-        versions.saw("p", None);
         assert_eq!(versions.ask("p", "a"), at_least(7, "a"));
     }
 
     #[test]
     fn owners_of_two_programs_are_two() {
         let versions = Versions::new();
-        versions.saw("p", Some(&balance("a", 7)));
+        versions.saw("p", &balance("a", 7));
         assert_eq!(versions.ask("q", "a"), Ask::Anything);
         versions.forget("p", "a");
         assert_eq!(versions.ask("p", "a"), Ask::Anything);
@@ -210,7 +208,7 @@ mod tests {
         answered(&versions, "home", 4);
         assert_eq!(versions.ask("p", "a"), at_least(4, "home"));
         // Somebody else of the household: the same account.
-        versions.saw("p", Some(&balance("home", 6)));
+        versions.saw("p", &balance("home", 6));
         assert_eq!(versions.ask("p", "a"), at_least(6, "home"));
         versions.forget("p", "a");
         assert_eq!(versions.ask("p", "home"), Ask::Anything);

@@ -1,10 +1,11 @@
 //! What the ledger refuses to record, and of what it has recorded to show.
 
+use fealty_proto::ledger::v1::points_posting::Posting;
 use fealty_proto::ledger::v1::refund_purchase_request::Target;
 use fealty_proto::ledger::v1::{
-    CreditPointsRequest, GetPurchaseRequest, GetTransactionRequest, ListPurchasesRequest,
-    ListTransactionsRequest, RecordPurchaseRequest, RefundPurchaseRequest, SpendPointsRequest,
-    SummarizePurchasesRequest,
+    BatchPostPointsRequest, CreditPointsRequest, GetPurchaseRequest, GetTransactionRequest,
+    ListPurchasesRequest, ListTransactionsRequest, PointsPosting, RecordPurchaseRequest,
+    RefundPurchaseRequest, SpendPointsRequest, SummarizePurchasesRequest,
 };
 use fealty_proto::types::v1::{Amount, Money};
 use fealty_tests::shop::{UNIT, money, purchase, request_id};
@@ -20,6 +21,7 @@ pub fn cases(world: &World) -> Vec<Case> {
         purchases,
         credit_points,
         spend_points,
+        batch_post_points,
         transactions,
     ]
     .into_iter()
@@ -246,6 +248,57 @@ fn spend_points(world: &World) -> Vec<Case> {
                 ..spend()
             },
             not_found(),
+        )
+        .done()
+}
+
+fn batch_post_points(world: &World) -> Vec<Case> {
+    let batch = |postings: Vec<Option<Posting>>| BatchPostPointsRequest {
+        postings: postings
+            .into_iter()
+            .map(|posting| PointsPosting { posting })
+            .collect(),
+        ..BatchPostPointsRequest::default()
+    };
+    let credit = || CreditPointsRequest {
+        request_id: request_id(),
+        owner_id: world.ours.member_id.clone(),
+        amount: Some(amount(UNIT, 1)),
+        source: "desk".to_owned(),
+        reason: "sorry".to_owned(),
+        ..CreditPointsRequest::default()
+    };
+    let same = credit();
+    Table::of(world, "/fealty.ledger.v1.TransactionService/BatchPostPoints")
+        .row("nothing", &batch(Vec::new()), invalid(&["postings"]))
+        .row(
+            "too many",
+            &batch((0..1_001).map(|_| Some(Posting::Credit(credit()))).collect()),
+            invalid(&["postings"]),
+        )
+        .row(
+            "neither credit nor spend, and an empty spend",
+            &batch(vec![
+                Some(Posting::Credit(credit())),
+                None,
+                Some(Posting::Spend(SpendPointsRequest::default())),
+            ]),
+            invalid(&[
+                "postings[1].posting",
+                "postings[2].spend.request_id",
+                "postings[2].spend.owner_id",
+                "postings[2].spend.amount",
+                "postings[2].spend.source",
+                "postings[2].spend.reason",
+            ]),
+        )
+        .row(
+            "one request id twice",
+            &batch(vec![
+                Some(Posting::Credit(same.clone())),
+                Some(Posting::Credit(same)),
+            ]),
+            invalid(&["postings[1].credit.request_id"]),
         )
         .done()
 }
