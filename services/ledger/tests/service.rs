@@ -26,6 +26,7 @@ mod service {
     mod refusals;
     mod rules;
     mod sharing;
+    mod storm;
     mod sums;
     mod support;
     mod transactions;
