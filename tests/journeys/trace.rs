@@ -131,7 +131,6 @@ async fn a_purchase_and_the_question_that_follows_from_its_event_are_one_trace()
                 hops,
                 [
                     (RECORD_PURCHASE, "SPAN_KIND_SERVER"),
-                    ("posting", "SPAN_KIND_INTERNAL"),
                     ("process ledger_purchases", "SPAN_KIND_CONSUMER"),
                     ("decide_invitations", "SPAN_KIND_INTERNAL"),
                     (MAY_CONTACT, "SPAN_KIND_CLIENT"),

@@ -1,14 +1,16 @@
 //! Postings: the room that owns the ledger's transactions.
 //!
-//! Every change of a balance goes through [`Posting::post`]. It runs slices of calls (a call is the batch of one) in
-//! one Postgres transaction:
+//! Every change of a balance that somebody asks for goes through [`Posting::post_one`] or its likes. A call waits in a
+//! lane ([`Lane`]) until the commit before is done, and is then committed together with whatever else waits there, of
+//! whichever room; a call is the batch of one. A batch is one Postgres transaction:
 //!
 //! 1. the owners are locked, and those whose accounts they use, sorted, `FOR NO KEY UPDATE`;
 //! 2. in new statements it is read what the locks protect, the transactions that already bear these request ids and
 //!    receipts, and what the calls' room needs ([`Room::load_in_tx`]);
 //! 3. everything is decided in pure Rust, call by call ([`Room::plan`], [`domain::decide`], [`Room::settle`]): each sees
 //!    what those before it did, so a request id or receipt that comes twice in the slice takes effect once;
-//! 4. all of it is written ([`Room::write_in_tx`] included), and committed. Then the balances go to the cache.
+//! 4. all of it is written ([`Room::write_in_tx`] included), and committed. Then everybody is answered, and the balances go
+//!    to the cache.
 //!
 //! A request id is remembered for ever with a hash of its command and with the answer, in the same transaction; a
 //! decision against a command ([`is_remembered`]) is an answer too. Unique constraints are the nets for what another
@@ -16,8 +18,8 @@
 //!
 //! # How another room takes part
 //!
-//! A room whose calls change balances implements [`Room`] on a unit struct, and hands its calls to
-//! `Posting::post::<ItsRoom>(program, calls)`:
+//! A room whose calls change balances implements [`Room`] on a unit struct, is listed in `rooms.rs`, and hands its calls to
+//! `Posting::post_one::<ItsRoom>(program, call)`:
 //!
 //! - `Work` is the parsed call, without what [`Call`] carries for all rooms (ids, source, receipt, actor, money ...);
 //! - `load_in_tx(tx, program, works)` reads what the room needs for all works of the batch, after the owners' locks, in

@@ -43,6 +43,10 @@ struct HeldUp<'a> {
 }
 
 impl<'a> HeldUp<'a> {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "somebody who is not this service holds a lock for as long as a test wants"
+    )]
     async fn lane(ledger: &'a Ledger) -> Self {
         let owner = ledger.open_owner().await;
         let mut lock = ledger.database.owner.begin().await.expect("a transaction");
