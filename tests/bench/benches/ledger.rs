@@ -2,6 +2,7 @@
 
 mod ledger {
     pub mod balance;
+    pub mod batch_post;
     pub mod fresh;
     pub mod growth;
     pub mod hold;
@@ -22,6 +23,7 @@ const ROWS: &[Rows] = &[
     ledger::post_64::ROWS,
     ledger::fresh::ROWS,
     ledger::post_1024::ROWS,
+    ledger::batch_post::ROWS,
     ledger::ten_owners::ROWS,
     ledger::spend::ROWS,
     ledger::hold::ROWS,

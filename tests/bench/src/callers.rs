@@ -62,7 +62,9 @@ impl Members {
         }
     }
 
-    fn next(&self) -> Option<&str> {
+    /// Who is next; `None` when each has had their turn.
+    #[must_use]
+    pub fn next(&self) -> Option<&str> {
         let index = match &self.taken {
             Some(taken) => taken.fetch_add(1, Ordering::Relaxed),
             None => rand::random_range(0..self.ids.len()),

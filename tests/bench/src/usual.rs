@@ -215,6 +215,13 @@ impl TransactionService for Usual {
         Err(Status::unimplemented("only credits are compared"))
     }
 
+    async fn batch_post_points(
+        &self,
+        _: Request<pb::BatchPostPointsRequest>,
+    ) -> Result<Response<pb::BatchPostPointsResponse>, Status> {
+        Err(Status::unimplemented("only credits are compared"))
+    }
+
     async fn get_transaction(
         &self,
         _: Request<pb::GetTransactionRequest>,
