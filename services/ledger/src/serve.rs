@@ -24,7 +24,7 @@ use fealty_service::events::{EventFeed, EventGrpc, FeedWaker};
 use fealty_service::ground::{Ground, ServeError, Serving};
 use fealty_service::jobs::keep_forgetting_requests;
 use fealty_types::SharedClock;
-use futures::future::{join3, join5};
+use futures::future::{join4, join5};
 
 use crate::MIGRATOR;
 use crate::balances::Balances;
@@ -210,7 +210,8 @@ fn spawn_jobs(rooms: Rooms, tasks: &Tasks) {
         })
         .await?;
         // Boxed: together they are some kilobytes of state.
-        let rest = join3(
+        let rest = join4(
+            Box::pin(jobs::keep_statistics(jobs.jobs.clone())),
             Box::pin(jobs::keep_repairing_cache(balances)),
             Box::pin(jobs::keep_writing_off(sweeper.clone(), write_off)),
             Box::pin(jobs::keep_telling(sweeper, expiry_notice)),

@@ -89,7 +89,10 @@ async fn a_flushed_cache_is_filled_again_and_never_shows_less_than_asked_for() {
     let ledger = Ledger::start().await;
     let owner = ledger.open_owner().await;
     let version = ledger.give(&owner, 5).await;
-    until("the write went through to the cache", async || forget(&ledger).await == 1).await;
+    until("the write went through to the cache", async || {
+        forget(&ledger).await == 1
+    })
+    .await;
     assert_eq!(
         available(&ledger, &owner, Some(AtLeastVersion(version))).await,
         (version, 5)

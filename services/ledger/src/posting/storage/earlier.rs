@@ -36,73 +36,65 @@ pub(crate) async fn find_earlier_in_tx(
     request_ids: &[RequestId],
     receipts: &[(String, String)],
 ) -> Result<Earlier, StorageError> {
-    let (sources, receipt_ids): (Vec<String>, Vec<String>) = receipts.iter().cloned().unzip();
-    let rows = sqlx::query_as!(
-        EarlierRow,
-        r#"SELECT t.request_id AS "request_id?: RequestId", t.command_hash, t.version IS NOT NULL OR t.unchanged AS "accepted!",
-                  t.answer, t.transaction_id AS "transaction_id!: TransactionId", NULL AS source, NULL AS receipt_id
+    let mut earlier = Earlier {
+        requests: find_requests_in_tx(&mut *tx, program, request_ids).await?,
+        receipts: HashMap::new(),
+    };
+    if !receipts.is_empty() {
+        earlier.receipts = find_receipts_in_tx(tx, program, receipts).await?;
+    }
+    Ok(earlier)
+}
+
+async fn find_requests_in_tx(
+    tx: &mut PgConnection,
+    program: ProgramId,
+    request_ids: &[RequestId],
+) -> Result<HashMap<RequestId, EarlierRequest>, StorageError> {
+    let rows = sqlx::query!(
+        r#"SELECT t.request_id AS "request_id!: RequestId", t.command_hash AS "command_hash!",
+                  t.version IS NOT NULL OR t.unchanged AS "accepted!", t.answer AS "answer!"
            FROM transaction t
            WHERE t.program = $1 AND t.transaction_id = ANY($2) AND t.request_id = t.transaction_id
            UNION ALL
-           SELECT t.request_id, t.command_hash, t.version IS NOT NULL OR t.unchanged, t.answer, t.transaction_id, NULL, NULL
+           SELECT t.request_id, t.command_hash, t.version IS NOT NULL OR t.unchanged, t.answer
            FROM transaction t
-           WHERE t.program = $1 AND t.request_id = ANY($2) AND t.request_id <> t.transaction_id
-           UNION ALL
-           SELECT NULL, NULL, TRUE, NULL, t.transaction_id, t.source, t.receipt_id
-           FROM transaction t JOIN unnest($3::text[], $4::text[]) AS r (source, receipt_id)
+           WHERE t.program = $1 AND t.request_id = ANY($2) AND t.request_id <> t.transaction_id"#,
+        program.as_uuid(),
+        &uuids(request_ids),
+    )
+    .fetch_all(tx)
+    .await?;
+    let requests = rows.into_iter().map(|row| {
+        let request = EarlierRequest {
+            command_hash: row.command_hash,
+            accepted: row.accepted,
+            answer: row.answer,
+        };
+        (row.request_id, request)
+    });
+    Ok(requests.collect())
+}
+
+async fn find_receipts_in_tx(
+    tx: &mut PgConnection,
+    program: ProgramId,
+    receipts: &[(String, String)],
+) -> Result<HashMap<(String, String), TransactionId>, StorageError> {
+    let (sources, receipt_ids): (Vec<String>, Vec<String>) = receipts.iter().cloned().unzip();
+    let rows = sqlx::query!(
+        r#"SELECT t.transaction_id AS "transaction_id: TransactionId", t.source, t.receipt_id AS "receipt_id!"
+           FROM transaction t JOIN unnest($2::text[], $3::text[]) AS r (source, receipt_id)
                 ON t.source = r.source AND t.receipt_id = r.receipt_id
            WHERE t.program = $1 AND t.version IS NOT NULL AND t.receipt_id IS NOT NULL"#,
         program.as_uuid(),
-        &uuids(request_ids),
         &sources,
         &receipt_ids,
     )
     .fetch_all(tx)
     .await?;
-    let mut earlier = Earlier::default();
-    for row in rows {
-        row.add_to(&mut earlier)?;
-    }
-    Ok(earlier)
-}
-
-struct EarlierRow {
-    request_id: Option<RequestId>,
-    command_hash: Option<Vec<u8>>,
-    accepted: bool,
-    answer: Option<Vec<u8>>,
-    transaction_id: TransactionId,
-    source: Option<String>,
-    receipt_id: Option<String>,
-}
-
-impl EarlierRow {
-    fn add_to(self, earlier: &mut Earlier) -> Result<(), StorageError> {
-        match (
-            self.request_id,
-            self.command_hash,
-            self.answer,
-            self.source,
-            self.receipt_id,
-        ) {
-            (Some(request_id), Some(command_hash), Some(answer), _, _) => {
-                let request = EarlierRequest {
-                    command_hash,
-                    accepted: self.accepted,
-                    answer,
-                };
-                earlier.requests.insert(request_id, request);
-            }
-            (_, _, _, Some(source), Some(receipt_id)) => {
-                earlier.receipts.insert((source, receipt_id), self.transaction_id);
-            }
-            _ => {
-                return Err(StorageError::corrupt(
-                    "transaction",
-                    "neither a request nor a receipt",
-                ));
-            }
-        }
-        Ok(())
-    }
+    let receipts = rows
+        .into_iter()
+        .map(|row| ((row.source, row.receipt_id), row.transaction_id));
+    Ok(receipts.collect())
 }

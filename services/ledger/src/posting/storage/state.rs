@@ -1,7 +1,6 @@
 //! Locks owners and reads what they have.
 
 use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 
 use chrono::{DateTime, Utc};
 use fealty_postgres::StorageError;
@@ -23,14 +22,16 @@ pub(crate) async fn lock_owners_in_tx(
     program: ProgramId,
     owner_ids: &[OwnerId],
 ) -> Result<Vec<OwnerId>, StorageError> {
+    // Whoever they are led to is looked up within the array, so that one index leads to all rows, however the tables were
+    // when this was planned.
     let locked = sqlx::query_scalar!(
         r#"SELECT o.owner_id AS "owner_id: OwnerId"
            FROM owner o
-           JOIN (SELECT u.owner_id FROM unnest($2::uuid[]) AS u (owner_id)
-                 UNION SELECT unnest(ARRAY[n.account_owner_id, n.merged_into_owner_id]) FROM owner n
-                       WHERE n.program = $1 AND n.owner_id = ANY($2) AND n.account_owner_id IS NOT NULL)
-                AS named (owner_id) ON o.owner_id = named.owner_id
-           WHERE o.program = $1 ORDER BY o.owner_id FOR NO KEY UPDATE OF o"#,
+           WHERE o.program = $1
+                 AND o.owner_id = ANY($2::uuid[] || ARRAY(
+                     SELECT unnest(ARRAY[n.account_owner_id, n.merged_into_owner_id]) FROM owner n
+                     WHERE n.program = $1 AND n.owner_id = ANY($2) AND n.account_owner_id IS NOT NULL))
+           ORDER BY o.owner_id FOR NO KEY UPDATE OF o"#,
         program.as_uuid(),
         &uuids(owner_ids),
     )
@@ -43,47 +44,106 @@ pub(crate) async fn lock_owners_in_tx(
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Now(pub(crate) DateTime<Utc>);
 
-/// Reads owners with their accounts and open lots, in one statement, and with it the time. Owners that are not there
-/// are not in the answer; with no owner there is no time either.
+/// Reads owners with their accounts, open lots and open holds, and with it the time. Owners that are not there are not in
+/// the answer; with no owner there is no time either.
+///
+/// These are statements of one table each: a join of them, planned while the tables are small, reads all of a program. So
+/// they have to be of one instant, under the owners' locks or in a REPEATABLE READ transaction.
 pub(crate) async fn find_states_in_tx(
     tx: &mut PgConnection,
     program: ProgramId,
     owner_ids: &[OwnerId],
 ) -> Result<(HashMap<OwnerId, OwnerState>, Option<Now>), StorageError> {
+    let owner_ids = uuids(owner_ids);
     // statement_timestamp() is the same for the whole statement, unlike clock_timestamp(), and later than the locks of
     // the statement before, unlike now().
     let rows = sqlx::query_as!(
-        StateRow,
-        r#"SELECT statement_timestamp() AS "now!", o.owner_id AS "owner_id: OwnerId", o.version AS "version: Version",
-                  o.last_time, o.chain_head, o.status, o.account_owner_id AS "account_owner_id: OwnerId",
-                  o.merged_into_owner_id AS "merged_into_owner_id: OwnerId", a.unit_code AS "unit_code?: UnitCode", a.available AS "available?: Points",
-                  a.held AS "held?: Points", a.debt AS "debt?: Points", a.sliding_end AS "sliding_end?",
-                  l.lot_id AS "lot_id?: LotId",
-                  l.value_left AS "value_left?: Points", l.value_held AS "value_held?: Points",
-                  l.value_credited AS "value_credited?: Points", l.expire_time AS "expire_time?",
-                  l.slides AS "slides?", l.create_time AS "create_time?"
-           FROM owner o
-           LEFT JOIN account a ON a.program = o.program AND a.owner_id = o.owner_id
-           LEFT JOIN lot l ON l.program = a.program AND l.owner_id = a.owner_id AND l.unit_code = a.unit_code
-                              AND l.open
-           WHERE o.program = $1 AND o.owner_id = ANY($2)
-           ORDER BY o.owner_id, a.unit_code, l.expire_time NULLS LAST, l.slides, l.create_time, l.lot_id"#,
+        OwnerRow,
+        r#"SELECT statement_timestamp() AS "now!", owner_id AS "owner_id: OwnerId", version AS "version: Version",
+                  last_time, chain_head, status, account_owner_id AS "account_owner_id: OwnerId",
+                  merged_into_owner_id AS "merged_into_owner_id: OwnerId"
+           FROM owner WHERE program = $1 AND owner_id = ANY($2)"#,
         program.as_uuid(),
-        &uuids(owner_ids),
+        &owner_ids,
     )
     .fetch_all(&mut *tx)
     .await?;
     let now = rows.first().map(|row| Now(row.now));
-    let mut states: HashMap<OwnerId, OwnerState> = HashMap::with_capacity(owner_ids.len());
+    let mut states: HashMap<OwnerId, OwnerState> = HashMap::with_capacity(rows.len());
     for row in rows {
-        let state = match states.entry(row.owner_id) {
-            Entry::Occupied(known) => known.into_mut(),
-            Entry::Vacant(new) => new.insert(row.owner()?),
-        };
-        row.add_to(state)?;
+        let owner_id = row.owner_id;
+        states.insert(owner_id, row.owner()?);
     }
+    add_accounts_in_tx(&mut *tx, program, &owner_ids, &mut states).await?;
+    add_lots_in_tx(&mut *tx, program, &owner_ids, &mut states).await?;
     add_holds_in_tx(tx, program, &mut states).await?;
     Ok((states, now))
+}
+
+async fn add_accounts_in_tx(
+    tx: &mut PgConnection,
+    program: ProgramId,
+    owner_ids: &[Uuid],
+    states: &mut HashMap<OwnerId, OwnerState>,
+) -> Result<(), StorageError> {
+    let rows = sqlx::query!(
+        r#"SELECT owner_id AS "owner_id: OwnerId", unit_code AS "unit_code: UnitCode", available AS "available: Points",
+                  held AS "held: Points", debt AS "debt: Points", sliding_end
+           FROM account WHERE program = $1 AND owner_id = ANY($2)"#,
+        program.as_uuid(),
+        owner_ids,
+    )
+    .fetch_all(tx)
+    .await?;
+    for row in rows {
+        let account = Account {
+            available: row.available,
+            held: row.held,
+            debt: row.debt,
+            lots: Vec::new(),
+            holds: Vec::new(),
+            sliding_end: row.sliding_end,
+        };
+        let state = states.get_mut(&row.owner_id);
+        let state = state.ok_or_else(|| StorageError::corrupt("account", "it has no owner"))?;
+        state.accounts.insert(row.unit_code, account);
+    }
+    Ok(())
+}
+
+/// Reads the open lots, in the order in which they are spent.
+async fn add_lots_in_tx(
+    tx: &mut PgConnection,
+    program: ProgramId,
+    owner_ids: &[Uuid],
+    states: &mut HashMap<OwnerId, OwnerState>,
+) -> Result<(), StorageError> {
+    let rows = sqlx::query!(
+        r#"SELECT owner_id AS "owner_id: OwnerId", unit_code AS "unit_code: UnitCode", lot_id AS "lot_id: LotId",
+                  value_left AS "value_left: Points", value_held AS "value_held: Points",
+                  value_credited AS "value_credited: Points", expire_time, slides, create_time
+           FROM lot WHERE program = $1 AND owner_id = ANY($2) AND open
+           ORDER BY owner_id, unit_code, expire_time NULLS LAST, slides, create_time, lot_id"#,
+        program.as_uuid(),
+        owner_ids,
+    )
+    .fetch_all(tx)
+    .await?;
+    for row in rows {
+        let state = states.get_mut(&row.owner_id);
+        let account = state.and_then(|state| state.accounts.get_mut(&row.unit_code));
+        let account = account.ok_or_else(|| StorageError::corrupt("lot", "it has no account"))?;
+        account.lots.push(Lot {
+            lot_id: row.lot_id,
+            value_left: row.value_left,
+            value_held: row.value_held,
+            value_credited: row.value_credited,
+            expire_time: row.expire_time,
+            slides: row.slides,
+            create_time: row.create_time,
+        });
+    }
+    Ok(())
 }
 
 /// Reads the holds of those who have something held; nobody else has one open.
@@ -110,7 +170,7 @@ async fn add_holds_in_tx(
     Ok(())
 }
 
-struct StateRow {
+struct OwnerRow {
     now: DateTime<Utc>,
     owner_id: OwnerId,
     version: Version,
@@ -119,25 +179,13 @@ struct StateRow {
     status: String,
     account_owner_id: Option<OwnerId>,
     merged_into_owner_id: Option<OwnerId>,
-    unit_code: Option<UnitCode>,
-    available: Option<Points>,
-    held: Option<Points>,
-    debt: Option<Points>,
-    sliding_end: Option<DateTime<Utc>>,
-    lot_id: Option<LotId>,
-    value_left: Option<Points>,
-    value_held: Option<Points>,
-    value_credited: Option<Points>,
-    expire_time: Option<DateTime<Utc>>,
-    slides: Option<bool>,
-    create_time: Option<DateTime<Utc>>,
 }
 
-impl StateRow {
+impl OwnerRow {
     /// The owner without accounts.
-    fn owner(&self) -> Result<OwnerState, StorageError> {
+    fn owner(self) -> Result<OwnerState, StorageError> {
         let status = self.status.parse::<OwnerStatus>();
-        let chain_head = self.chain_head.clone().map(ChainHash::try_from).transpose();
+        let chain_head = self.chain_head.map(ChainHash::try_from).transpose();
         Ok(OwnerState {
             version: self.version,
             chain_head: chain_head.map_err(|error| StorageError::corrupt("owner.chain_head", error))?,
@@ -148,42 +196,6 @@ impl StateRow {
             },
             ..OwnerState::opened_at(self.last_time)
         })
-    }
-
-    fn add_to(self, state: &mut OwnerState) -> Result<(), StorageError> {
-        let (Some(unit_code), Some(available), Some(held), Some(debt)) =
-            (self.unit_code, self.available, self.held, self.debt)
-        else {
-            return Ok(());
-        };
-        let account = state.accounts.entry(unit_code).or_insert_with(|| Account {
-            available,
-            held,
-            debt,
-            lots: vec![],
-            holds: vec![],
-            sliding_end: self.sliding_end,
-        });
-        let Some(lot_id) = self.lot_id else { return Ok(()) };
-        let (Some(value_left), Some(value_held), Some(value_credited), Some(slides), Some(create_time)) = (
-            self.value_left,
-            self.value_held,
-            self.value_credited,
-            self.slides,
-            self.create_time,
-        ) else {
-            return Err(StorageError::corrupt("lot", "a column is missing"));
-        };
-        account.lots.push(Lot {
-            lot_id,
-            value_left,
-            value_held,
-            value_credited,
-            expire_time: self.expire_time,
-            slides,
-            create_time,
-        });
-        Ok(())
     }
 }
 
