@@ -16,9 +16,6 @@ const ROWS_MAX: i64 = 200_000;
 /// Changes before which it is not worth while.
 const CHANGES_MIN: i64 = 50;
 
-/// Longest look at a table: it samples some 30,000 rows.
-const DURATION_MAX: Duration = Duration::from_secs(10);
-
 /// Looks again and again; ends only by being dropped.
 pub(crate) async fn keep_statistics(jobs_pool: PgPool) {
     loop {
@@ -29,7 +26,7 @@ pub(crate) async fn keep_statistics(jobs_pool: PgPool) {
     }
 }
 
-/// One transaction per table: readers of the event feed wait for the oldest.
+/// One transaction per table, with no more time than any other: readers of the event feed wait for the oldest.
 async fn analyze_growing(jobs_pool: &PgPool) -> Result<(), StorageError> {
     let options = TransactOptions::read_only();
     let growing = transact(jobs_pool, "list_growing", Scope::Suite, options, |tx| {
@@ -37,7 +34,7 @@ async fn analyze_growing(jobs_pool: &PgPool) -> Result<(), StorageError> {
     });
     let growing: Vec<String> = growing.await?;
     for relation in &growing {
-        let options = TransactOptions::default().duration_max(DURATION_MAX);
+        let options = TransactOptions::default();
         transact(jobs_pool, "analyze", Scope::Suite, options, |tx| {
             in_tx(analyze_in_tx(tx, relation))
         })

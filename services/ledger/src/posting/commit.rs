@@ -29,7 +29,7 @@ const NETS: [&str; 4] = [
 /// calls, each of which can be caught once more.
 const RUNS_MAX: u32 = 5;
 
-const POSTING: &str = "posting";
+pub(super) const POSTING: &str = "posting";
 const GROUP_POSTING: &str = "group_posting";
 
 /// Postgres keeps microseconds. What is recorded is read back, and hashed, as it was written.

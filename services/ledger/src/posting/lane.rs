@@ -1,8 +1,9 @@
 //! A lane: commits together whatever came while its last commit was in flight.
 //!
 //! No timer gathers calls: an idle lane serves a lone call at once, and load makes batches grow. A lane has one
-//! connection and serves one batch after the other, so an owner, whose calls always come to the same lane of a replica,
-//! waits for nobody's locks but other replicas'.
+//! connection and serves one batch after the other, and an owner's calls always come to the same lane of a replica: so a
+//! lane waits for no other lane's locks, but where owners share an account. Other replicas, groups and moves hold locks,
+//! too.
 //!
 //! What fails is told apart by whose fault it is. The storage's (no connection, no room, going down) is everybody's, at
 //! once. What is about values (a net that another replica filled, a row that cannot be read, a bug) may be one call's
@@ -13,7 +14,7 @@ mod queue;
 
 use std::collections::HashSet;
 use std::panic::AssertUnwindSafe;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use fealty_postgres::{Failure, StorageError};
 use fealty_service::events::FeedWaker;
@@ -23,13 +24,13 @@ use tokio::sync::{mpsc, oneshot};
 use tracing::{Instrument, Span};
 
 use super::call::{Answer, Call};
-use super::commit::{Committed, Committer};
+use super::commit::{Committed, Committer, POSTING};
 use super::config::PostingConfig;
 use super::rooms::Work;
 use crate::balances::{Balances, Debt, Known};
 use crate::refusal::Refusal;
-pub(super) use queue::Haste;
 use queue::Queue;
+pub(super) use queue::{Haste, Refused};
 
 /// Batches whose balances wait for Redis. Redis is faster than commits; when it is not, the rest is owed to it.
 const PUTS_WAITING_MAX: usize = 64;
@@ -41,9 +42,56 @@ pub(super) type Outcome = Result<Result<Answer, Refusal>, Arc<StorageError>>;
 #[derive(Debug)]
 struct Waiting {
     call: Call<Work>,
-    answer: oneshot::Sender<Outcome>,
+    caller: CallersEnd,
     /// Of the caller's call.
     span: Span,
+}
+
+/// Where the answer goes.
+#[derive(Debug)]
+struct CallersEnd {
+    owner_id: OwnerId,
+    answer: oneshot::Sender<Outcome>,
+    companions: Option<Arc<Companions>>,
+}
+
+/// Calls that came together, and of which those of one owner are decided in their order: where one fails and is not
+/// decided, those after it are not either. Else a spend would be refused for ever because the credit before it has to be
+/// sent again.
+#[derive(Debug, Default)]
+pub(super) struct Companions {
+    failed: Mutex<HashSet<OwnerId>>,
+}
+
+impl Companions {
+    fn failed(&self) -> MutexGuard<'_, HashSet<OwnerId>> {
+        // Nobody panics while holding it; should it happen, the set is still whole.
+        self.failed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl CallersEnd {
+    fn is_gone(&self) -> bool {
+        self.answer.is_closed()
+    }
+
+    /// Whether a call before it failed, which it was to come after.
+    fn is_left_behind(&self) -> bool {
+        let companions = self.companions.as_ref();
+        companions.is_some_and(|companions| companions.failed().contains(&self.owner_id))
+    }
+
+    /// Whoever has gone away asks again by the same id.
+    fn tell(self, answer: Result<Answer, Refusal>) {
+        let _ = self.answer.send(Ok(answer));
+    }
+
+    fn fail(self, error: &Arc<StorageError>) {
+        if let Some(companions) = &self.companions {
+            companions.failed().insert(self.owner_id);
+        }
+        let _ = self.answer.send(Err(Arc::clone(error)));
+    }
 }
 
 /// The way into a lane.
@@ -72,22 +120,32 @@ struct Put {
 }
 
 impl LaneEntry {
-    /// Lets a call wait for its turn; the answer comes by the channel. `None` when the lane is full.
+    /// Lets calls wait for their turn, in their order; the answers come by the channels, in the same. Where there is no
+    /// room for all, none waits.
     pub(super) fn try_push(
         &self,
         program: ProgramId,
         haste: Haste,
-        call: Call<Work>,
-    ) -> Option<oneshot::Receiver<Outcome>> {
-        let (answer, answered) = oneshot::channel();
-        let waiting = Waiting {
-            call,
-            answer,
-            span: Span::current(),
-        };
+        companions: Option<&Arc<Companions>>,
+        calls: Vec<Call<Work>>,
+    ) -> Result<Vec<oneshot::Receiver<Outcome>>, Refused> {
+        let calls_count = calls.len();
+        let (waiting, answered) = calls
+            .into_iter()
+            .map(|call| {
+                let (answer, answered) = oneshot::channel();
+                let caller = CallersEnd {
+                    owner_id: call.owner_id,
+                    answer,
+                    companions: companions.cloned(),
+                };
+                let span = Span::current();
+                (Waiting { call, caller, span }, answered)
+            })
+            .unzip();
         let pushed = self.queue.try_push(program, haste, waiting);
-        metrics::arrived(pushed.is_ok());
-        pushed.is_ok().then_some(answered)
+        metrics::arrived(calls_count, pushed.is_ok());
+        pushed.map(|()| answered)
     }
 }
 
@@ -145,13 +203,20 @@ struct Running {
     batch_calls_max: usize,
 }
 
+impl Drop for Running {
+    /// Whoever waits is told that nobody comes.
+    fn drop(&mut self) {
+        self.queue.close();
+    }
+}
+
 impl Running {
     async fn post(self) {
         let mut size = BatchSize::new(self.batch_calls_max);
         loop {
             let (program, mut waiting) = self.queue.take(size.get()).await;
-            // Whoever has gone away before the decision has asked for nothing.
-            waiting.retain(|waiting| !waiting.answer.is_closed());
+            waiting.retain(|waiting| !waiting.caller.is_gone());
+            let waiting = leave_behind(waiting);
             metrics::taken(waiting.len(), self.queue.count());
             if !waiting.is_empty() {
                 let outcome = self.serve(program, waiting).await;
@@ -163,42 +228,59 @@ impl Running {
     /// Serves a batch, and answers everybody in it.
     async fn serve(&self, program: ProgramId, waiting: Vec<Waiting>) -> BatchOutcome {
         let span = span_of(&waiting);
-        let (calls, answers): (Vec<_>, Vec<_>) = waiting.into_iter().map(|it| (it.call, it.answer)).unzip();
-        self.serve_calls(program, calls, answers).instrument(span).await
+        let (calls, callers): (Vec<_>, Vec<_>) = waiting.into_iter().map(|it| (it.call, it.caller)).unzip();
+        self.serve_calls(program, calls, callers).instrument(span).await
     }
 
     async fn serve_calls(
         &self,
         program: ProgramId,
         calls: Vec<Call<Work>>,
-        answers: Vec<oneshot::Sender<Outcome>>,
+        callers: Vec<CallersEnd>,
     ) -> BatchOutcome {
         let error = match self.commit(program, &calls).await {
-            Ok(outcomes) => {
-                send_all(answers, outcomes);
+            Ok(answers) => {
+                callers
+                    .into_iter()
+                    .zip(answers)
+                    .for_each(|(caller, answer)| caller.tell(answer));
                 return BatchOutcome::Committed;
             }
             Err(error) => error,
         };
         if calls.len() > 1 && may_be_one_calls_fault(&error) {
             tracing::warn!(%error, calls_count = calls.len(), "a batch failed: its calls run one by one");
-            for (call, answer) in calls.into_iter().zip(answers) {
-                let outcome = self.commit(program, std::slice::from_ref(&call)).await;
-                let outcome = outcome.map(|mut outcomes| outcomes.pop().expect("one answer per call"));
-                let _ = answer.send(outcome.map_err(Arc::new));
+            return self.serve_one_by_one(program, calls, callers).await;
+        }
+        fail_all(callers, error)
+    }
+
+    /// Until one of them meets what all would meet.
+    async fn serve_one_by_one(
+        &self,
+        program: ProgramId,
+        calls: Vec<Call<Work>>,
+        callers: Vec<CallersEnd>,
+    ) -> BatchOutcome {
+        let mut rest = calls.into_iter().zip(callers);
+        while let Some((call, caller)) = rest.next() {
+            if caller.is_gone() {
+                continue;
             }
-            return BatchOutcome::Committed;
+            if caller.is_left_behind() {
+                caller.fail(&left_behind());
+                continue;
+            }
+            match self.commit(program, std::slice::from_ref(&call)).await {
+                Ok(mut answers) => caller.tell(answers.pop().expect("one answer per call")),
+                Err(error) if may_be_one_calls_fault(&error) => caller.fail(&Arc::new(error)),
+                Err(error) => {
+                    let callers = std::iter::once(caller).chain(rest.map(|(_, caller)| caller));
+                    return fail_all(callers, error);
+                }
+            }
         }
-        let took_too_long = matches!(error, StorageError::LimitExceeded { .. });
-        let error = Arc::new(error);
-        for answer in answers {
-            let _ = answer.send(Err(Arc::clone(&error)));
-        }
-        if took_too_long {
-            BatchOutcome::TookTooLong
-        } else {
-            BatchOutcome::Failed
-        }
+        BatchOutcome::Committed
     }
 
     /// Commits calls, and sends what came of it on its way.
@@ -236,10 +318,30 @@ fn span_of(waiting: &[Waiting]) -> Span {
     span
 }
 
-fn send_all(answers: Vec<oneshot::Sender<Outcome>>, outcomes: Vec<Result<Answer, Refusal>>) {
-    for (answer, outcome) in answers.into_iter().zip(outcomes) {
-        // Whoever has gone away asks again by the same id.
-        let _ = answer.send(Ok(outcome));
+/// Answers those who come after one that failed, and gives the others.
+fn leave_behind(waiting: Vec<Waiting>) -> Vec<Waiting> {
+    let (behind, rest): (Vec<_>, Vec<_>) = waiting.into_iter().partition(|it| it.caller.is_left_behind());
+    behind
+        .into_iter()
+        .for_each(|waiting| waiting.caller.fail(&left_behind()));
+    rest
+}
+
+/// Nothing was done; it can be sent again.
+fn left_behind() -> Arc<StorageError> {
+    Arc::new(StorageError::LimitExceeded { transaction: POSTING })
+}
+
+fn fail_all(callers: impl IntoIterator<Item = CallersEnd>, error: StorageError) -> BatchOutcome {
+    let took_too_long = matches!(error, StorageError::LimitExceeded { .. });
+    let error = Arc::new(error);
+    for caller in callers {
+        caller.fail(&error);
+    }
+    if took_too_long {
+        BatchOutcome::TookTooLong
+    } else {
+        BatchOutcome::Failed
     }
 }
 

@@ -9,13 +9,13 @@ use fealty_service::events::FeedWaker;
 use fealty_types::{OwnerId, ProgramId};
 use futures::future::join_all;
 use sqlx::postgres::PgPool;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, oneshot};
 use tracing::Span;
 
 use super::call::{Answer, Call};
 use super::commit::{AllOrNothing, Committed, Committer, TimeSource};
 use super::config::PostingConfig;
-use super::lane::{Haste, Lane, LaneEntry, changed};
+use super::lane::{Haste, Lane, LaneEntry, Outcome, Refused, changed};
 use super::room::Room;
 use super::rooms::Work;
 use super::storage;
@@ -84,10 +84,14 @@ impl Posting {
     where
         Work: From<R::Work>,
     {
-        self.push(program, Haste::Lone, traced(call)).await
+        let call = traced(call);
+        let lane = &self.lanes[self.place_of(program, call.owner_id)];
+        let mut answered = lane.try_push(program, Haste::Lone, None, vec![call])?;
+        told(answered.pop().expect("one answer per call")).await
     }
 
-    /// Posts many calls, each as if it came alone: answered in their order. Those of one owner are decided in it, too.
+    /// Posts many calls, each as if it came alone: answered in their order. Those of one owner are decided in it, too: none
+    /// after one that failed, and can be sent again.
     pub async fn post_many<R: Room>(
         &self,
         program: ProgramId,
@@ -96,10 +100,30 @@ impl Posting {
     where
         Work: From<R::Work>,
     {
-        let pushed = calls
-            .into_iter()
-            .map(|call| self.push(program, Haste::Bulk, traced(call)));
-        join_all(pushed).await
+        let calls_count = calls.len();
+        let mut by_lane: Vec<(Vec<usize>, Vec<Call<Work>>)> = Vec::new();
+        by_lane.resize_with(self.lanes.len(), Default::default);
+        for (place, call) in calls.into_iter().enumerate() {
+            let lane = &mut by_lane[self.place_of(program, call.owner_id)];
+            lane.0.push(place);
+            lane.1.push(traced(call));
+        }
+        let companions = Arc::default();
+        let mut pushed: Vec<_> = std::iter::repeat_with(|| Err(Refused::Full))
+            .take(calls_count)
+            .collect();
+        for (lane, (places, calls)) in self.lanes.iter().zip(by_lane) {
+            match lane.try_push(program, Haste::Bulk, Some(&companions), calls) {
+                Ok(answered) => {
+                    places
+                        .into_iter()
+                        .zip(answered)
+                        .for_each(|(place, it)| pushed[place] = Ok(it));
+                }
+                Err(refused) => places.into_iter().for_each(|place| pushed[place] = Err(refused)),
+            }
+        }
+        join_all(pushed.into_iter().map(async |pushed| told(pushed?).await)).await
     }
 
     /// Posts calls that take effect together or not at all, in a commit of their own.
@@ -129,31 +153,12 @@ impl Posting {
         Ok(Group::Accepted(answers))
     }
 
-    /// The answer waits; the call is in its lane before the first wait.
-    fn push(
-        &self,
-        program: ProgramId,
-        haste: Haste,
-        call: Call<Work>,
-    ) -> impl Future<Output = Result<Answer, LedgerError>> + use<> {
-        let lane = self.lane_of(program, call.owner_id);
-        let pushed = lane.try_push(program, haste, call);
-        async move {
-            match pushed.ok_or(LedgerError::Full)?.await {
-                Ok(answer) => Ok(answer??),
-                // The lane was dropped: the process is at its hard end.
-                Err(_closed) => Err(LedgerError::Ending),
-            }
-        }
-    }
-
     /// An owner's calls always go the same way.
-    fn lane_of(&self, program: ProgramId, owner_id: OwnerId) -> &LaneEntry {
+    fn place_of(&self, program: ProgramId, owner_id: OwnerId) -> usize {
         let mut hasher = DefaultHasher::new();
         (program, owner_id).hash(&mut hasher);
         let count = u64::try_from(self.lanes.len()).expect("a few");
-        let place = usize::try_from(hasher.finish() % count).expect("below a few");
-        &self.lanes[place]
+        usize::try_from(hasher.finish() % count).expect("below a few")
     }
 
     /// When something is decided, later than the locks.
@@ -169,6 +174,23 @@ impl Posting {
     /// Where what was committed goes.
     pub(crate) const fn balances(&self) -> &Balances {
         &self.balances
+    }
+}
+
+async fn told(answered: oneshot::Receiver<Outcome>) -> Result<Answer, LedgerError> {
+    match answered.await {
+        Ok(answer) => Ok(answer??),
+        // Nobody serves the lane any more.
+        Err(_closed) => Err(LedgerError::Ending),
+    }
+}
+
+impl From<Refused> for LedgerError {
+    fn from(refused: Refused) -> Self {
+        match refused {
+            Refused::Full => Self::Full,
+            Refused::Closed => Self::Ending,
+        }
     }
 }
 

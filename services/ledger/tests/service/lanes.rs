@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use fealty_ledger::posting::config::PostingConfig;
 use fealty_proto::ledger::v1 as pb;
+use fealty_proto::ledger::v1::points_outcome::Outcome;
+use fealty_proto::ledger::v1::points_posting::Posting;
 use fealty_proto::types::v1::ErrorReason;
 use fealty_proto::types::v1::consistency::Requirement;
 use sqlx::{AssertSqlSafe, Postgres, Transaction};
@@ -43,18 +45,9 @@ struct HeldUp<'a> {
 }
 
 impl<'a> HeldUp<'a> {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "somebody who is not this service holds a lock for as long as a test wants"
-    )]
     async fn lane(ledger: &'a Ledger) -> Self {
         let owner = ledger.open_owner().await;
-        let mut lock = ledger.database.owner.begin().await.expect("a transaction");
-        let statement = format!("SELECT 1 FROM owner WHERE owner_id = '{owner}' FOR UPDATE");
-        sqlx::query(AssertSqlSafe(statement))
-            .execute(&mut *lock)
-            .await
-            .expect("locked");
+        let mut lock = lock(ledger, &owner).await;
         let mut waiting = JoinSet::new();
         send(ledger, &mut waiting, credit(&owner, "points", 1));
         until("the lane waits for the lock", async || {
@@ -78,6 +71,20 @@ impl<'a> HeldUp<'a> {
             refused(&status, Code::Aborted, ErrorReason::Contention);
         }
     }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "somebody who is not this service holds a lock for as long as a test wants"
+)]
+async fn lock<'a>(ledger: &'a Ledger, owner: &str) -> Transaction<'a, Postgres> {
+    let mut lock = ledger.database.owner.begin().await.expect("a transaction");
+    let statement = format!("SELECT 1 FROM owner WHERE owner_id = '{owner}' FOR UPDATE");
+    sqlx::query(AssertSqlSafe(statement))
+        .execute(&mut *lock)
+        .await
+        .expect("locked");
+    lock
 }
 
 /// How many wait for what this transaction has locked.
@@ -295,4 +302,73 @@ async fn a_caller_who_left_before_the_decision_has_asked_for_nothing() {
     held_up.let_go().await;
     // Whoever comes after is decided after.
     assert_eq!(ledger.give(&owner, 1).await, 1);
+}
+
+fn credit_and_spend(owner: &str) -> pb::BatchPostPointsRequest {
+    let postings = [
+        Posting::Credit(credit(owner, "points", 10)),
+        Posting::Spend(spend(owner, "points", 4)),
+    ];
+    pb::BatchPostPointsRequest {
+        postings: postings
+            .into_iter()
+            .map(|posting| pb::PointsPosting {
+                posting: Some(posting),
+            })
+            .collect(),
+        ..pb::BatchPostPointsRequest::default()
+    }
+}
+
+async fn outcomes(ledger: &Ledger, request: &pb::BatchPostPointsRequest) -> Vec<Option<ErrorReason>> {
+    let response = ledger
+        .transactions()
+        .batch_post_points(ledger.call(request.clone()))
+        .await;
+    let outcomes = response.expect("outcomes").into_inner().outcomes;
+    let reason = |outcome: &pb::PointsOutcome| match &outcome.outcome {
+        Some(Outcome::Error(error)) => Some(error.reason()),
+        _ => None,
+    };
+    outcomes.iter().map(reason).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_comes_after_a_failed_posting_of_its_owner_is_not_decided() {
+    let posting = PostingConfig {
+        lanes: 1,
+        batch_calls_max: 1,
+        ..PostingConfig::default()
+    };
+    let ledger = Ledger::start_in(Setting {
+        posting,
+        ..Setting::default()
+    })
+    .await;
+    let owner = ledger.open_owner().await;
+    let request = credit_and_spend(&owner);
+    let mut held = lock(&ledger, &owner).await;
+    let (told, ()) = tokio::join!(outcomes(&ledger, &request), async {
+        until("the credit waits for the lock", async || {
+            awaited(&mut held).await > 0
+        })
+        .await;
+        until("the credit has given up", async || awaited(&mut held).await == 0).await;
+        held.rollback().await.expect("let go");
+    });
+    assert_eq!(told, [Some(ErrorReason::Contention); 2]);
+    // Had the spend been decided without the credit, it would be refused for ever.
+    assert_eq!(outcomes(&ledger, &request).await, [None, None]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_comes_in_bulk_refuses_no_lone_call() {
+    let ledger = one_lane(2).await;
+    let owner = ledger.open_owner().await;
+    let request = credit_and_spend(&owner);
+    assert_eq!(
+        outcomes(&ledger, &request).await,
+        [Some(ErrorReason::Overloaded); 2]
+    );
+    assert_eq!(ledger.give(&owner, 1).await, 1, "nothing of the batch was done");
 }

@@ -39,15 +39,20 @@ fn instruments() -> &'static Instruments {
     })
 }
 
-/// A call came, and found room or not.
-pub(super) fn arrived(found_room: bool) {
-    let outcome = if found_room { "waiting" } else { "full" };
-    instruments().calls.add(1, &[KeyValue::new("outcome", outcome)]);
+/// Calls came, and found room or not.
+pub(super) fn arrived(calls_count: usize, found_room: bool) {
+    let outcome = if found_room { "waiting" } else { "refused" };
+    instruments()
+        .calls
+        .add(count(calls_count), &[KeyValue::new("outcome", outcome)]);
 }
 
 /// A batch was taken, and so many were left waiting.
 pub(super) fn taken(calls_count: usize, waiting_count: usize) {
-    let count = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
     instruments().batch.record(count(calls_count), &[]);
     instruments().waiting.record(count(waiting_count), &[]);
+}
+
+fn count(count: usize) -> u64 {
+    u64::try_from(count).unwrap_or(u64::MAX)
 }
