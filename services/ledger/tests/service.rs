@@ -20,6 +20,7 @@ mod service {
     mod notices;
     mod outage;
     mod owners;
+    mod plans;
     mod postings;
     mod purchases;
     mod refunds;
