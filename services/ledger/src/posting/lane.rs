@@ -321,9 +321,9 @@ fn span_of(waiting: &[Waiting]) -> Span {
 /// Answers those who come after one that failed, and gives the others.
 fn leave_behind(waiting: Vec<Waiting>) -> Vec<Waiting> {
     let (behind, rest): (Vec<_>, Vec<_>) = waiting.into_iter().partition(|it| it.caller.is_left_behind());
-    behind
-        .into_iter()
-        .for_each(|waiting| waiting.caller.fail(&left_behind()));
+    for waiting in behind {
+        waiting.caller.fail(&left_behind());
+    }
     rest
 }
 
