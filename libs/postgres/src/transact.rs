@@ -76,6 +76,7 @@ where
     let attempt = Attempt::new(pool, name, scope, &options);
     let result = async {
         let mut attempts_made: u32 = 0;
+        let mut unknown = None;
         loop {
             // Boxed, because the driver's futures are large and every caller's would contain them.
             let (error, phase) = match Box::pin(attempt.run(&mut body)).await {
@@ -84,10 +85,13 @@ where
             };
             attempts_made += 1;
             let Some(cause) = worth_another(&error, phase, &options) else {
-                return Err(attempt.told(error));
+                return Err(as_unknown_as(unknown, attempt.told(error)));
             };
             if attempts_made >= options.attempts_max || attempt.is_over() {
-                return Err(error);
+                return Err(as_unknown_as(unknown, error));
+            }
+            if phase == Phase::Commit && cause == Failure::Connection {
+                unknown = Some(error);
             }
             metrics::retried(name, &cause);
             tracing::debug!(cause = cause.as_str(), attempts_made, "transaction runs again");
@@ -98,6 +102,15 @@ where
     .await;
     metrics::ended(name, outcome(&result), started.elapsed());
     result
+}
+
+/// What is told of a failure after an attempt of which nobody knows whether it took effect: just that. The failure alone
+/// would say that nothing was done. What the body refuses it has decided with all effects before its eyes.
+fn as_unknown_as<E: TransactError>(unknown: Option<E>, error: E) -> E {
+    match unknown {
+        Some(unknown) if error.storage().is_some() => unknown,
+        _ => error,
+    }
 }
 
 /// The failure that another attempt may not meet, if it is one.

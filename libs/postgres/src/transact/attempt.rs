@@ -94,10 +94,18 @@ impl<'a> Attempt<'a> {
 
         let end = self.end_after(self.options.duration_max);
         let mut phase = Phase::Begin;
-        match timeout_at(end, self.run_on(connection, end, &mut phase, body)).await {
-            Ok(result) => result.map_err(|error| (error, phase)),
-            Err(_) => Err((E::from(self.late_in(phase)), Phase::Late)),
+        let reusable = AtomicBool::new(false);
+        let connection = ClosedUnlessReusable::new(connection, &reusable);
+        let mut running = Box::pin(self.run_on(connection, end, &mut phase, body));
+        if let Ok(result) = timeout_at(end, &mut running).await {
+            drop(running);
+            return result.map_err(|error| (error, phase));
         }
+        // Whatever made it late may have taken the server along, without a word. Given back, the connection would be asked
+        // whether it lives, and hold its place in the pool for as long as the network takes to give up: minutes.
+        reusable.store(false, Ordering::Relaxed);
+        drop(running);
+        Err((E::from(self.late_in(phase)), Phase::Late))
     }
 
     /// What to tell the caller: a wait that the server ended when they would wait no longer is their deadline.
@@ -132,7 +140,7 @@ impl<'a> Attempt<'a> {
 
     async fn run_on<'env, T, E, F>(
         &self,
-        connection: PoolConnection<Postgres>,
+        mut connection: ClosedUnlessReusable<'_>,
         end: Instant,
         phase: &mut Phase,
         body: &mut F,
@@ -142,14 +150,13 @@ impl<'a> Attempt<'a> {
         F: for<'tx> FnMut(&'tx mut PgConnection) -> Body<'env, 'tx, T, E>,
     {
         let statement = AssertSqlSafe(self.begin_statement(end));
-        let begun = AtomicBool::new(false);
-        let mut connection = ClosedUnlessBegun::new(connection, &begun);
+        let reusable = connection.reusable;
         let mut transaction = connection
             .as_mut()
             .begin_with(statement)
             .await
             .map_err(begin_error)?;
-        begun.store(true, Ordering::Relaxed);
+        reusable.store(true, Ordering::Relaxed);
         *phase = Phase::Body;
         match body(&mut transaction).await {
             Ok(value) => {
@@ -238,17 +245,17 @@ fn begin_error(error: sqlx::Error) -> StorageError {
 /// A connection on which a transaction begins. Dropped before the answer to BEGIN, by a deadline or because the caller
 /// went away, it is closed instead of being given back: the driver counts a transaction only from that answer on, so
 /// the connection would go back to the pool with the transaction open and a program set. Afterwards the driver itself
-/// rolls back what is dropped.
-struct ClosedUnlessBegun<'a> {
+/// rolls back what is dropped. One whose transaction ran out of time is closed as well.
+struct ClosedUnlessReusable<'a> {
     connection: Option<PoolConnection<Postgres>>,
-    begun: &'a AtomicBool,
+    reusable: &'a AtomicBool,
 }
 
-impl<'a> ClosedUnlessBegun<'a> {
-    const fn new(connection: PoolConnection<Postgres>, begun: &'a AtomicBool) -> Self {
+impl<'a> ClosedUnlessReusable<'a> {
+    const fn new(connection: PoolConnection<Postgres>, reusable: &'a AtomicBool) -> Self {
         Self {
             connection: Some(connection),
-            begun,
+            reusable,
         }
     }
 
@@ -257,10 +264,10 @@ impl<'a> ClosedUnlessBegun<'a> {
     }
 }
 
-impl Drop for ClosedUnlessBegun<'_> {
+impl Drop for ClosedUnlessReusable<'_> {
     fn drop(&mut self) {
         if let Some(connection) = self.connection.take()
-            && !self.begun.load(Ordering::Relaxed)
+            && !self.reusable.load(Ordering::Relaxed)
         {
             // Closing the socket makes the server end the transaction.
             drop(connection.detach());

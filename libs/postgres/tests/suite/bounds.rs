@@ -127,6 +127,62 @@ async fn a_commit_that_hangs_is_told_as_unknown_and_not_made_again_here() {
     assert_eq!(runs.load(Ordering::SeqCst), 1);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_vanished_takes_no_place_in_the_pool() {
+    let database = database().await;
+    let (proxy, url) = Proxy::in_front_of(&database.urls.service).await;
+    let config = PoolConfig {
+        size: 1,
+        ..PoolConfig::default()
+    };
+    let pool = connect(&url, "vanish", &config).await.unwrap();
+    let options = TransactOptions::default().duration_max(Duration::from_millis(300));
+    let late: Result<(), StorageError> = transact(&pool, "vanish", Scope::Suite, options, |tx| {
+        proxy.freeze();
+        in_tx(async move {
+            sqlx::query("SELECT 1").execute(tx).await?;
+            Ok(())
+        })
+    })
+    .await;
+    assert!(
+        matches!(late, Err(StorageError::LimitExceeded { .. })),
+        "{late:?}"
+    );
+    let begun = Instant::now();
+    while pool.size() > 0 {
+        assert!(begun.elapsed() < Duration::from_secs(5), "the connection is kept");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_may_have_taken_effect_is_never_told_as_not_done() {
+    let database = database().await;
+    let (proxy, url) = Proxy::in_front_of(&database.urls.service).await;
+    let pool = connect(&url, "lose", &PoolConfig::default()).await.unwrap();
+    proxy.lose_answer_to(b"COMMIT\0");
+    let runs = AtomicU32::new(0);
+    let runs = &runs;
+    let options = TransactOptions::default().repeatable();
+    let told: Result<(), StorageError> = transact(&pool, "lose", Scope::Suite, options, |tx| {
+        in_tx(async move {
+            sqlx::query("SELECT 1").execute(tx).await?;
+            // The second attempt waits for the first one's locks, in vain.
+            match runs.fetch_add(1, Ordering::SeqCst) {
+                0 => Ok(()),
+                _ => Err(StorageError::LimitExceeded { transaction: "lose" }),
+            }
+        })
+    })
+    .await;
+    assert_eq!(runs.load(Ordering::SeqCst), 2);
+    assert!(
+        matches!(told, Err(StorageError::OutcomeUnknown { .. })),
+        "{told:?}"
+    );
+}
+
 #[tokio::test]
 async fn a_deadline_that_has_passed_asks_for_no_connection() {
     let database = database().await;

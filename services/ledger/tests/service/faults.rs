@@ -16,7 +16,7 @@ async fn a_lost_answer_to_commit_is_no_second_effect_and_no_error() {
     let (proxy, url) = Proxy::in_front_of(&ledger.database.urls.service).await;
     let replica = ledger.replica_by_postgres(&url).await;
     let owner = ledger.open_owner().await;
-    proxy.lose_answer_to(b"COMMIT");
+    proxy.lose_answer_to(b"COMMIT\0");
     let credited = replica
         .credit(credit(&owner, "points", 50))
         .await

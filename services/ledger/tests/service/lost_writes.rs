@@ -79,7 +79,7 @@ async fn what_was_committed_without_an_answer_is_shown_soon() {
     let owner = ledger.open_owner().await;
     ledger.give(&owner, 1).await;
     keep_for_ever(&ledger, 1).await;
-    proxy.lose_answer_to(b"COMMIT");
+    proxy.lose_answer_to(b"COMMIT\0");
     assert_eq!(replica.give(&owner, 1).await, 2);
     until("repaired", async || shown(&ledger, &owner, None).await == 2).await;
 }
