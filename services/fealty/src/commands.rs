@@ -2,6 +2,7 @@
 
 pub mod call;
 pub mod check_config;
+mod database;
 pub mod demo;
 pub mod health;
 pub mod import;

@@ -1,6 +1,5 @@
 //! `fealty keys`: the door of operators, who have no key yet. It works on the members database itself.
 
-mod database;
 mod list;
 mod scopes;
 mod time;
@@ -16,12 +15,16 @@ use fealty_members::api_keys::domain::NewApiKey;
 use fealty_members::display_name::DisplayName;
 use fealty_members::operator::{KeyName, Operator};
 use fealty_members::programs::domain::NewProgram;
+use fealty_postgres::PoolConfig;
 use fealty_types::{ApiKeyId, Clock as _, CurrencyCode, ProgramId, SystemClock};
 
-use self::database::Database;
 use self::scopes::ScopeArg;
 pub(crate) use self::scopes::all_of_program;
+use super::database::{Database, Of};
 use crate::tool;
+
+/// What Postgres shows of the connection.
+const APPLICATION: &str = "fealty-keys";
 
 /// What can be done with keys.
 #[derive(Debug, Subcommand)]
@@ -103,7 +106,7 @@ pub fn run(command: Command) -> ExitCode {
         match command {
             Command::Create(args) => create(*args).await?,
             Command::List(args) => {
-                let operator = args.database.operator().await?;
+                let operator = operator(&args.database).await?;
                 list::print(&operator, args.program, args.suite).await?;
             }
             Command::Revoke(args) => revoke(args).await?,
@@ -114,7 +117,7 @@ pub fn run(command: Command) -> ExitCode {
 
 async fn create(args: CreateArgs) -> anyhow::Result<()> {
     let scopes = scopes::resolve(&args.scopes, args.target.suite)?;
-    let operator = args.database.operator().await?;
+    let operator = operator(&args.database).await?;
     let program_id = match (args.target.new_program, args.currency) {
         (Some(display_name), Some(currency_code)) => {
             let new = NewProgram {
@@ -155,7 +158,7 @@ async fn revoke(args: RevokeArgs) -> anyhow::Result<()> {
         .key
         .parse::<ApiKeyId>()
         .map_or_else(|_| KeyName::ShortId(args.key.clone()), KeyName::Id);
-    let operator = args.database.operator().await?;
+    let operator = operator(&args.database).await?;
     let key = operator
         .revoke_key(&name)
         .await
@@ -167,4 +170,14 @@ async fn revoke(args: RevokeArgs) -> anyhow::Result<()> {
         key.short_id,
         list::time(revoke_time)
     ))
+}
+
+/// Connects, and checks the schema.
+async fn operator(database: &Database) -> anyhow::Result<Operator> {
+    let lone = PoolConfig {
+        size: 1,
+        ..PoolConfig::default()
+    };
+    let pool = database.connect(Of::Members, APPLICATION, &lone).await?;
+    Ok(Operator::new(pool, SystemClock::shared()))
 }

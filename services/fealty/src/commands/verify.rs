@@ -1,6 +1,5 @@
 //! `fealty verify`: recomputes everything that the ledger recorded.
 
-mod database;
 mod show;
 
 use std::process::ExitCode;
@@ -8,10 +7,24 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use fealty_ledger::verify::{self, Limits, Options, Progress};
+use fealty_postgres::PoolConfig;
 use fealty_types::ProgramId;
+use sqlx::postgres::PgPool;
 
-use self::database::Database;
+use super::database::{Database, Of};
 use crate::tool;
+
+/// What Postgres shows of the connections.
+const APPLICATION: &str = "fealty-verify";
+
+/// Questions about a whole program take longer than anything that serves calls.
+const STATEMENT_TIMEOUT_MS: u64 = 3_600_000;
+
+/// A page is read without a pause, but the machine may be busy.
+const IDLE_IN_TRANSACTION_TIMEOUT_MS: u64 = 60_000;
+
+/// A wait for a connection: there is one for each worker.
+const ACQUIRE_TIMEOUT_MS: u64 = 2_000;
 
 /// Unless told: two cores are busy then, and leave room for the services beside.
 const PARALLEL_DEFAULT: u32 = 4;
@@ -49,8 +62,20 @@ pub fn run(args: Args) -> ExitCode {
     tool::run(verify(args))
 }
 
+async fn connect(database: &Database, parallel: u32) -> anyhow::Result<PgPool> {
+    let config = PoolConfig {
+        // One more plans.
+        size: parallel + 1,
+        acquire_timeout_ms: ACQUIRE_TIMEOUT_MS,
+        statement_timeout_ms: STATEMENT_TIMEOUT_MS,
+        idle_in_transaction_timeout_ms: IDLE_IN_TRANSACTION_TIMEOUT_MS,
+        ..PoolConfig::default()
+    };
+    database.connect(Of::Ledger, APPLICATION, &config).await
+}
+
 async fn verify(args: Args) -> anyhow::Result<bool> {
-    let pool = args.database.connect(args.parallel).await?;
+    let pool = connect(&args.database, args.parallel).await?;
     let options = Options {
         program: args.program,
         parallel: args.parallel,
