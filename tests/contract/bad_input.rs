@@ -5,6 +5,7 @@ mod administration;
 mod anybody;
 mod case;
 mod events;
+mod giving;
 mod holds;
 mod invitations;
 mod people;
@@ -57,6 +58,7 @@ async fn every_method_names_every_bad_field_and_knows_nothing_of_other_programs(
             administration::cases,
             people::cases,
             terms::cases,
+            giving::cases,
             postings::cases,
             sharing::cases,
             standing::cases,

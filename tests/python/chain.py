@@ -51,15 +51,28 @@ def root(program, owner_id):
     return hashlib.sha256(text("fealty.ledger.chain.v1") + ident(program) + ident(owner_id)).digest()
 
 
+def budget(it):
+    return text("budget") + text(it["budget"]) if "budget" in it else b""
+
+
+def begin(moved):
+    if "begin" not in moved:
+        return b""
+    return text("begin") + time(None if moved["begin"] == "call" else moved["begin"])
+
+
 def form(row):
     answer = octets(row["answer"])
     entries = [
         text(entry["account"]) + text(entry["unit"]) + number(entry["value"]) + number(entry.get("balance"))
+        + budget(entry)
         for entry in row["entries"]
     ]
     movements = [
         ident(moved["lot"]) + text(moved["unit"]) + number(moved["value"]) + time(moved.get("end"))
         + (number(1) if moved.get("slides") else b"")
+        + budget(moved)
+        + begin(moved)
         for moved in row["lot_movements"]
     ]
     return b"".join(

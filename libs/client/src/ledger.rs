@@ -3,7 +3,11 @@
 use std::time::Duration;
 
 use fealty_proto::ledger::v1::points_outcome::Outcome as PointsOutcome;
-use fealty_proto::ledger::v1::{BatchPostPointsRequest, BatchPostPointsResponse};
+use fealty_proto::ledger::v1::{
+    ActivatePointsRequest, ActivatePointsResponse, BatchPostPointsRequest, BatchPostPointsResponse,
+    CreateBudgetRequest, CreateBudgetResponse, GetBudgetRequest, GetBudgetResponse, ListBudgetsRequest,
+    ListBudgetsResponse, UpdateBudgetRequest, UpdateBudgetResponse,
+};
 use fealty_proto::ledger::v1::{
     CaptureHoldRequest, CaptureHoldResponse, CreateEarningRuleRequest, CreateEarningRuleResponse,
     CreateUnitRequest, CreateUnitResponse, CreditPointsRequest, CreditPointsResponse, EndEarningRuleRequest,
@@ -109,6 +113,14 @@ impl LedgerClient {
     methods! {
         /// An owner's lots that have points left and have not ended: the soonest to end first, those without end last.
         list_lots("/fealty.ledger.v1.BalanceService/ListLots"): read ListLotsRequest => ListLotsResponse;
+        /// Sets a budget up.
+        create_budget("/fealty.ledger.v1.BudgetService/CreateBudget"): write CreateBudgetRequest => CreateBudgetResponse;
+        /// One budget, with what is used of it.
+        get_budget("/fealty.ledger.v1.BudgetService/GetBudget"): read GetBudgetRequest => GetBudgetResponse;
+        /// Changes a budget. Points that it has paid for stay.
+        update_budget("/fealty.ledger.v1.BudgetService/UpdateBudget"): read UpdateBudgetRequest => UpdateBudgetResponse;
+        /// The program's budgets, by code.
+        list_budgets("/fealty.ledger.v1.BudgetService/ListBudgets"): read ListBudgetsRequest => ListBudgetsResponse;
         /// Makes a rule. Rules of one unit must not overlap in time, so that no purchase is counted twice.
         create_earning_rule("/fealty.ledger.v1.EarningRuleService/CreateEarningRule"): write CreateEarningRuleRequest => CreateEarningRuleResponse;
         /// One rule.
@@ -156,6 +168,8 @@ impl LedgerClient {
         credit_points("/fealty.ledger.v1.TransactionService/CreditPoints"): posting CreditPointsRequest => CreditPointsResponse;
         /// Takes points from an owner: from the lots that end soonest, then from the oldest.
         spend_points("/fealty.ledger.v1.TransactionService/SpendPoints"): posting SpendPointsRequest => SpendPointsResponse;
+        /// Lets points begin to count that a credit gave with a later beginning: all that still wait of it.
+        activate_points("/fealty.ledger.v1.TransactionService/ActivatePoints"): write ActivatePointsRequest => ActivatePointsResponse;
         /// Up to 1,000 credits and spends in one call, each with its own request id and its own outcome, or all or nothing.
         batch_post_points("/fealty.ledger.v1.TransactionService/BatchPostPoints"): read BatchPostPointsRequest => BatchPostPointsResponse;
         /// One transaction.
@@ -193,6 +207,15 @@ impl Shows for GetBalanceResponse {
     }
 }
 impl Shows for ListLotsResponse {}
+impl Shows for CreateBudgetResponse {}
+impl Shows for GetBudgetResponse {}
+impl Shows for UpdateBudgetResponse {}
+impl Shows for ListBudgetsResponse {}
+impl Shows for ActivatePointsResponse {
+    fn balance(&self) -> Option<&OwnerBalance> {
+        self.balance.as_ref()
+    }
+}
 impl Shows for CreateEarningRuleResponse {}
 impl Shows for GetEarningRuleResponse {}
 impl Shows for EndEarningRuleResponse {}

@@ -87,6 +87,20 @@ impl Violations {
         }
     }
 
+    /// The field's value if it is asked for; notes what is wrong with it.
+    pub fn check_if<T, P: Into<Problem>>(
+        &mut self,
+        is_asked: bool,
+        field: &str,
+        parse: impl FnOnce() -> Result<T, P>,
+    ) -> Option<T> {
+        if is_asked {
+            self.check(field, parse())
+        } else {
+            None
+        }
+    }
+
     /// Notes a problem of a field.
     pub fn add(&mut self, field: &str, description: impl Into<String>) {
         self.note(field, Problem::Here(description.into()));

@@ -6,6 +6,7 @@
 //! The feature `sqlx` makes the types usable as Postgres columns.
 
 mod clock;
+mod code;
 mod currency;
 mod ids;
 mod money;
@@ -17,6 +18,7 @@ mod unit;
 mod version;
 
 pub use clock::{Clock, ManualClock, SharedClock, SystemClock};
+pub use code::{BudgetCode, CODE_LEN_MAX, CodeError, UnitCode};
 pub use currency::{CurrencyCode, CurrencyCodeError};
 pub use ids::{
     AnswerId, ApiKeyId, EventId, HoldId, HouseholdId, IdError, IdentifierId, InvitationId, LotId, MemberId,
@@ -26,5 +28,5 @@ pub use ids::{
 pub use money::{Money, MoneyError};
 pub use points::Points;
 pub use rate::{RATE_DECIMALS_MAX, RATE_MAX, Rate, RateError, Rounding};
-pub use unit::{UNIT_CODE_LEN_MAX, UNIT_SCALE_MAX, UnitCode, UnitCodeError, UnitScale, UnitScaleError};
+pub use unit::{UNIT_SCALE_MAX, UnitScale, UnitScaleError};
 pub use version::{Version, VersionError};

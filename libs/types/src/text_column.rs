@@ -1,11 +1,11 @@
-//! Text columns of [`CurrencyCode`], [`UnitCode`] and [`Rate`]: a row that holds something else is a fault, not a value.
+//! Text columns of codes and rates: a row that holds something else is a fault, not a value.
 
 use sqlx::encode::IsNull;
 use sqlx::error::BoxDynError;
 use sqlx::postgres::{PgArgumentBuffer, PgHasArrayType, PgTypeInfo, PgValueRef};
 use sqlx::{Decode, Encode, Postgres, Type};
 
-use crate::{CurrencyCode, Rate, UnitCode};
+use crate::{BudgetCode, CurrencyCode, Rate, UnitCode};
 
 macro_rules! text_column {
     ($name:ty) => {
@@ -41,6 +41,7 @@ macro_rules! text_column {
 
 text_column!(CurrencyCode);
 text_column!(UnitCode);
+text_column!(BudgetCode);
 text_column!(Rate);
 
 #[cfg(test)]
@@ -73,6 +74,7 @@ mod tests {
         for column in [
             name_as_column::<CurrencyCode>(),
             name_as_column::<UnitCode>(),
+            name_as_column::<BudgetCode>(),
             name_as_column::<Rate>(),
         ] {
             assert_eq!(column, ("TEXT".into(), "TEXT[]".into()));

@@ -25,6 +25,7 @@
 //! | [`holds`] | points that are set aside until somebody spends them or gives them back |
 //! | [`events`] | the record again, as a feed for whoever follows |
 //! | [`balances`] | what owners hold, as fresh as the caller needs it |
+//! | [`budgets`] | how much somebody gives at the most |
 //! | [`rules`] | what purchases earn |
 //! | [`purchases`] | purchases and refunds, and what each rule gave for them |
 //!
@@ -34,6 +35,7 @@
 //! everything up; [`jobs`] is what runs by itself.
 
 pub mod balances;
+pub mod budgets;
 pub mod config;
 pub mod events;
 pub mod holds;

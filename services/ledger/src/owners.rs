@@ -9,7 +9,7 @@ mod moves;
 mod storage;
 
 use fealty_postgres::requests::{Made, Request};
-use fealty_postgres::{Scope, TransactOptions, in_tx, transact};
+use fealty_postgres::{Scope, StorageError, TransactOptions, in_tx, transact};
 use fealty_types::{OwnerId, ProgramId, SharedClock};
 use sqlx::{PgConnection, PgPool};
 
@@ -167,6 +167,16 @@ pub async fn require_in_tx(
     owner_id: OwnerId,
 ) -> Result<(), LedgerError> {
     get_in_tx(tx, program, owner_id).await.map(drop)
+}
+
+/// Whether there is such an owner, and it is a partner.
+pub async fn is_partner_in_tx(
+    tx: &mut PgConnection,
+    program: ProgramId,
+    owner_id: OwnerId,
+) -> Result<bool, StorageError> {
+    let found = storage::find_in_tx(tx, program, owner_id).await?;
+    Ok(found.is_some_and(|owner| owner.kind == OwnerKind::Partner))
 }
 
 /// Who is meant by an owner, and everybody who was merged into them: one person under several names.

@@ -7,7 +7,8 @@ use std::sync::Arc;
 use fealty_postgres::requests::ClaimError;
 use fealty_postgres::{StorageError, TransactError};
 use fealty_types::{
-    CurrencyCode, HoldId, OwnerId, Points, PurchaseId, RequestId, RuleId, TransactionId, UnitCode, Version,
+    BudgetCode, CurrencyCode, HoldId, OwnerId, Points, PurchaseId, RequestId, RuleId, TransactionId,
+    UnitCode, Version,
 };
 
 use crate::posting::domain::HoldStatus;
@@ -27,6 +28,10 @@ pub enum Resource {
     EarningRule,
     /// Points that are set aside.
     Hold,
+    /// Points that are not the owner's to spend yet.
+    PendingLot,
+    /// What pays for points.
+    Budget,
 }
 
 impl Resource {
@@ -40,6 +45,8 @@ impl Resource {
             Self::Purchase => "purchase",
             Self::EarningRule => "earning_rule",
             Self::Hold => "hold",
+            Self::PendingLot => "pending_lot",
+            Self::Budget => "budget",
         }
     }
 }
@@ -140,6 +147,19 @@ pub enum Refusal {
         /// What was to be captured.
         required: Points,
     },
+    /// Nothing waits of what that transaction gave: it counts already, has ended, or was taken back.
+    NothingPending(TransactionId),
+    /// The budget has less left than the call would take.
+    BudgetExhausted {
+        /// Which budget.
+        budget_code: BudgetCode,
+        /// What is left.
+        left: Points,
+        /// What it takes.
+        required: Points,
+    },
+    /// The budget's time has not come, or is over.
+    BudgetNotOpen(BudgetCode),
     /// The owner is closed.
     OwnerClosed(OwnerId),
     /// The owner is suspended: nothing leaves their account.

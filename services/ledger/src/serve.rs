@@ -5,6 +5,7 @@ use std::sync::Arc;
 use fealty_postgres::connect_lazy;
 use fealty_proto::events::v1::event_service_server::{EventServiceServer, SERVICE_NAME as EVENTS};
 use fealty_proto::ledger::v1::balance_service_server::{BalanceServiceServer, SERVICE_NAME as BALANCES};
+use fealty_proto::ledger::v1::budget_service_server::{BudgetServiceServer, SERVICE_NAME as BUDGETS};
 use fealty_proto::ledger::v1::earning_rule_service_server::{
     EarningRuleServiceServer, SERVICE_NAME as RULES,
 };
@@ -28,6 +29,7 @@ use futures::future::{join4, join5};
 
 use crate::MIGRATOR;
 use crate::balances::Balances;
+use crate::budgets::Budgets;
 use crate::config::LedgerConfig;
 use crate::events::TransactionEvents;
 use crate::holds::Holds;
@@ -136,6 +138,7 @@ pub fn serve_on(
     };
     let health = rooms.ground.health([
         BALANCES,
+        BUDGETS,
         EVENTS,
         HOLDS,
         OWNERS,
@@ -165,6 +168,7 @@ fn server_of(
     let owners = Owners::new(service(), posting.clone(), clock());
     let transactions = Transactions::new(service(), posting.clone(), clock());
     let units = Units::new(service(), clock());
+    let budgets = Budgets::new(service(), clock());
     let rules = Rules::new(service(), clock());
     let holds = Holds::new(service(), posting.clone(), clock());
     let purchases = Purchases::new(service(), posting, clock());
@@ -172,6 +176,7 @@ fn server_of(
     let limits = &config.server;
     ServerBuilder::new(limits.clone(), Arc::new(rooms.access.authenticator()))
         .add_service(limited!(limits, BalanceServiceServer::new(balances)))
+        .add_service(limited!(limits, BudgetServiceServer::new(budgets)))
         .add_service(limited!(limits, events))
         .add_service(limited!(limits, HoldServiceServer::new(holds)))
         .add_service(limited!(limits, OwnerServiceServer::new(owners)))

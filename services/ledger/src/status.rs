@@ -37,6 +37,9 @@ impl From<Refusal> for ApiError {
             .with("source", source)
             .with("transaction_id", transaction_id),
             held @ (Refusal::HoldNotOpen { .. } | Refusal::CaptureExceedsHold { .. }) => hold_precondition(held),
+            given @ (Refusal::NothingPending(_)
+            | Refusal::BudgetExhausted { .. }
+            | Refusal::BudgetNotOpen(_)) => giving_precondition(given),
             business => precondition(business),
         }
     }
@@ -130,6 +133,34 @@ fn hold_precondition(refusal: Refusal) -> ApiError {
         .with("held", held)
         .with("required", required),
         other => ApiError::internal_message(&format!("{other:?} is not about a hold")),
+    }
+}
+
+/// The same of points that are given.
+fn giving_precondition(refusal: Refusal) -> ApiError {
+    match refusal {
+        Refusal::NothingPending(transaction_id) => ApiError::refused(
+            ErrorReason::NothingPending,
+            "Nothing waits of what the transaction {transaction_id} gave.",
+        )
+        .with("transaction_id", transaction_id),
+        Refusal::BudgetExhausted {
+            budget_code,
+            left,
+            required,
+        } => ApiError::refused(
+            ErrorReason::BudgetExhausted,
+            "The budget {budget_code} has {left} left, and {required} are required.",
+        )
+        .with("budget_code", budget_code)
+        .with("left", left)
+        .with("required", required),
+        Refusal::BudgetNotOpen(budget_code) => ApiError::refused(
+            ErrorReason::BudgetNotOpen,
+            "The budget {budget_code} is not open.",
+        )
+        .with("budget_code", budget_code),
+        other => ApiError::internal_message(&format!("{other:?} is not about points that are given")),
     }
 }
 

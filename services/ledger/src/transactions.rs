@@ -1,19 +1,21 @@
 //! Transactions: points that are given and taken for other reasons than a purchase, and the record of everything that
 //! ever happened to an owner.
 
+mod activating;
 pub mod domain;
 pub mod grpc;
 mod room;
 mod storage;
 
 use fealty_postgres::{Scope, TransactOptions, in_tx, transact};
-use fealty_types::{ProgramId, SharedClock, TransactionId};
+use fealty_types::{OwnerId, ProgramId, SharedClock, TransactionId};
 use sqlx::PgPool;
 
 use crate::owners;
 use crate::posting::domain::Transaction;
 use crate::posting::{Answer, Call, Group, Posting};
 use crate::refusal::{LedgerError, Refusal, Resource};
+pub use activating::{Activating, ActivatingWork};
 use domain::{PointsWork, StatementOf};
 pub use room::Points;
 
@@ -53,6 +55,33 @@ impl Transactions {
         calls: Vec<Call<PointsWork>>,
     ) -> Result<Group, LedgerError> {
         self.posting.post_all_or_nothing::<Points>(program, calls).await
+    }
+
+    /// Lets points begin.
+    pub async fn activate(
+        &self,
+        program: ProgramId,
+        call: Call<ActivatingWork>,
+    ) -> Result<Answer, LedgerError> {
+        self.posting.post_one::<Activating>(program, call).await
+    }
+
+    /// Whose the points are by now that a transaction gave: of whoever has what waits of them, else whose they were then.
+    pub async fn find_owner(&self, program: ProgramId, id: TransactionId) -> Result<OwnerId, LedgerError> {
+        let options = TransactOptions::read_only();
+        transact(
+            &self.pool,
+            "find_pending_owner",
+            Scope::Program(program),
+            options,
+            |tx| {
+                in_tx(async move {
+                    let found = storage::find_owner_in_tx(tx, program, id).await?;
+                    found.ok_or_else(|| Refusal::not_found(Resource::Transaction, id).into())
+                })
+            },
+        )
+        .await
     }
 
     /// One transaction.

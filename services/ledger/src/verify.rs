@@ -41,7 +41,7 @@ use uuid::Uuid;
 
 pub use finding::{Check, Finding, Findings};
 use page::Page;
-use program::Question;
+use program::{Question, Sides};
 use storage::Mark;
 
 /// Longest that one page or question may take. An owner with millions of transactions takes minutes; what hangs for an
@@ -121,6 +121,8 @@ struct Outcome {
     findings: Findings,
     /// What came into `program_moved`, by unit, in transactions from before the mark.
     moved: BTreeMap<String, i128>,
+    /// What budgets gave, by code, in the same.
+    funded: BTreeMap<String, i128>,
 }
 
 /// A piece of work for one snapshot.
@@ -169,19 +171,17 @@ pub async fn run(pool: &PgPool, options: &Options, progress: &Arc<Progress>) -> 
         ..Report::default()
     };
     report.findings.limit(options.findings_max);
-    let mut moved: BTreeMap<(Uuid, String), i128> = BTreeMap::new();
+    let mut sides = Sides::default();
     while let Some(joined) = workers.join_next().await {
         let outcomes = joined.map_err(|error| StorageError::corrupt("a worker", error))??;
         for (program, outcome) in outcomes {
             report.count(&outcome);
             report.findings.append(outcome.findings);
-            for (unit, value) in outcome.moved {
-                *moved.entry((program, unit)).or_default() += value;
-            }
+            sides.add(program, outcome.moved, outcome.funded);
         }
     }
     planned?;
-    program::check_moved(pool, &programs, mark, moved, &mut report.findings).await?;
+    sides.check(pool, &programs, mark, &mut report.findings).await?;
     Ok(report)
 }
 
@@ -210,6 +210,12 @@ async fn plan(
         }
     }
     Ok(())
+}
+
+fn add_all(sums: &mut BTreeMap<String, i128>, more: &BTreeMap<String, i128>) {
+    for (name, value) in more {
+        *sums.entry(name.clone()).or_default() += value;
+    }
 }
 
 /// Takes pieces until there are no more.
@@ -278,9 +284,8 @@ impl Outcome {
         self.transactions += other.transactions;
         self.unchained += other.unchained;
         self.findings.append(other.findings);
-        for (unit, value) in other.moved {
-            *self.moved.entry(unit).or_default() += value;
-        }
+        add_all(&mut self.moved, &other.moved);
+        add_all(&mut self.funded, &other.funded);
     }
 }
 

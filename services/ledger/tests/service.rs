@@ -5,6 +5,7 @@ mod service {
     mod access_feed;
     mod balances;
     mod batches;
+    mod budgets;
     mod events;
     mod expiry;
     mod faults;
@@ -20,6 +21,7 @@ mod service {
     mod notices;
     mod outage;
     mod owners;
+    mod pending;
     mod plans;
     mod postings;
     mod purchases;

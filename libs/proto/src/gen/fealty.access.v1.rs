@@ -39,6 +39,10 @@ pub enum Scope {
     RulesRead = 26,
     /// Record purchases and refunds: what a till needs.
     PurchasesWrite = 27,
+    /// Set up and change budgets.
+    BudgetsWrite = 50,
+    /// Read budgets.
+    BudgetsRead = 51,
     /// Follow the events of a service: of the key's program, or of every program for a key of the whole suite.
     EventsRead = 6,
     /// Ask whether a member may be contacted, which counts the contact.
@@ -85,6 +89,8 @@ impl Scope {
             Self::RulesWrite => "SCOPE_RULES_WRITE",
             Self::RulesRead => "SCOPE_RULES_READ",
             Self::PurchasesWrite => "SCOPE_PURCHASES_WRITE",
+            Self::BudgetsWrite => "SCOPE_BUDGETS_WRITE",
+            Self::BudgetsRead => "SCOPE_BUDGETS_READ",
             Self::EventsRead => "SCOPE_EVENTS_READ",
             Self::ContactsWrite => "SCOPE_CONTACTS_WRITE",
             Self::RewardsWrite => "SCOPE_REWARDS_WRITE",
@@ -118,6 +124,8 @@ impl Scope {
             "SCOPE_RULES_WRITE" => Some(Self::RulesWrite),
             "SCOPE_RULES_READ" => Some(Self::RulesRead),
             "SCOPE_PURCHASES_WRITE" => Some(Self::PurchasesWrite),
+            "SCOPE_BUDGETS_WRITE" => Some(Self::BudgetsWrite),
+            "SCOPE_BUDGETS_READ" => Some(Self::BudgetsRead),
             "SCOPE_EVENTS_READ" => Some(Self::EventsRead),
             "SCOPE_CONTACTS_WRITE" => Some(Self::ContactsWrite),
             "SCOPE_REWARDS_WRITE" => Some(Self::RewardsWrite),

@@ -34,6 +34,15 @@ pub struct UnitBalance {
     /// What is set aside for open holds; not in `available`. Never negative.
     #[prost(int64, tag = "6")]
     pub held: i64,
+    /// What is given and cannot be spent yet; not in `available`. Never negative.
+    #[prost(int64, tag = "7")]
+    pub pending: i64,
+    /// When the next of it begins by itself; unset if none does.
+    #[prost(message, optional, tag = "8")]
+    pub next_begin_time: ::core::option::Option<::prost_types::Timestamp>,
+    /// How much of `pending` begins then.
+    #[prost(int64, tag = "9")]
+    pub next_begin_value: i64,
 }
 /// Asks for an owner's balances.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -81,6 +90,15 @@ pub struct Lot {
     /// Whether `expire_time` moves on with the owner's activity.
     #[prost(bool, tag = "7")]
     pub moves_with_activity: bool,
+    /// Which budget paid for it; empty for the program itself.
+    #[prost(string, tag = "8")]
+    pub budget_code: ::prost::alloc::string::String,
+    /// Whether it waits: it is then not in `available`, but in `pending`.
+    #[prost(bool, tag = "9")]
+    pub pending: bool,
+    /// When it begins by itself; unset where only a call begins it, and where it does not wait.
+    #[prost(message, optional, tag = "10")]
+    pub begin_time: ::core::option::Option<::prost_types::Timestamp>,
 }
 /// Asks for a page of lots.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -216,7 +234,7 @@ pub mod balance_service_client {
                 );
             self.inner.unary(req, path, codec).await
         }
-        /// An owner's lots that have points left and have not ended: the soonest to end first, those without end last.
+        /// An owner's lots that have points left and have not ended, those included that wait: the soonest to end first, those without end last.
         pub async fn list_lots(
             &mut self,
             request: impl tonic::IntoRequest<super::ListLotsRequest>,
@@ -264,7 +282,7 @@ pub mod balance_service_server {
             tonic::Response<super::GetBalanceResponse>,
             tonic::Status,
         >;
-        /// An owner's lots that have points left and have not ended: the soonest to end first, those without end last.
+        /// An owner's lots that have points left and have not ended, those included that wait: the soonest to end first, those without end last.
         async fn list_lots(
             &self,
             request: tonic::Request<super::ListLotsRequest>,
@@ -477,6 +495,646 @@ pub mod balance_service_server {
     /// Generated gRPC service name
     pub const SERVICE_NAME: &str = "fealty.ledger.v1.BalanceService";
     impl<T> tonic::server::NamedService for BalanceServiceServer<T> {
+        const NAME: &'static str = SERVICE_NAME;
+    }
+}
+/// How much somebody gives at the most.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Budget {
+    /// Its name in every call: a lower-case letter, then up to 31 of a-z, 0-9 and "_". Fixed once made.
+    #[prost(string, tag = "1")]
+    pub budget_code: ::prost::alloc::string::String,
+    /// What people call it, 1 to 200 characters.
+    #[prost(string, tag = "2")]
+    pub display_name: ::prost::alloc::string::String,
+    /// What is counted. Fixed once made.
+    #[prost(string, tag = "3")]
+    pub unit_code: ::prost::alloc::string::String,
+    /// The most that it gives, 1 or more. Never less than what is used.
+    #[prost(int64, tag = "4")]
+    pub value_max: i64,
+    /// What it has given, less what was taken back of it. What ends unspent stays used. Set by the service.
+    #[prost(int64, tag = "5")]
+    pub value_used: i64,
+    /// Who pays: an owner of kind partner; empty for the program itself. Fixed once made.
+    #[prost(string, tag = "6")]
+    pub partner_id: ::prost::alloc::string::String,
+    /// From when on it gives; unset for from the beginning.
+    #[prost(message, optional, tag = "7")]
+    pub begin_time: ::core::option::Option<::prost_types::Timestamp>,
+    /// From when on it gives no more, after begin_time; unset for never.
+    #[prost(message, optional, tag = "8")]
+    pub end_time: ::core::option::Option<::prost_types::Timestamp>,
+    /// Set by the service.
+    #[prost(message, optional, tag = "9")]
+    pub create_time: ::core::option::Option<::prost_types::Timestamp>,
+    /// When it was last changed by a call, not by what it gives. Set by the service.
+    #[prost(message, optional, tag = "10")]
+    pub update_time: ::core::option::Option<::prost_types::Timestamp>,
+    /// Names this revision, for updates.
+    #[prost(string, tag = "11")]
+    pub etag: ::prost::alloc::string::String,
+}
+/// Sets a budget up.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CreateBudgetRequest {
+    /// UUID of this attempt; the same again changes nothing and answers with the budget as it is.
+    #[prost(string, tag = "1")]
+    pub request_id: ::prost::alloc::string::String,
+    /// The budget, without value_used, times of its own and etag.
+    #[prost(message, optional, tag = "2")]
+    pub budget: ::core::option::Option<Budget>,
+}
+/// The budget.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CreateBudgetResponse {
+    /// As stored.
+    #[prost(message, optional, tag = "1")]
+    pub budget: ::core::option::Option<Budget>,
+}
+/// Asks for one budget.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetBudgetRequest {
+    /// Which.
+    #[prost(string, tag = "1")]
+    pub budget_code: ::prost::alloc::string::String,
+}
+/// One budget.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetBudgetResponse {
+    /// As stored.
+    #[prost(message, optional, tag = "1")]
+    pub budget: ::core::option::Option<Budget>,
+}
+/// Changes a budget.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct UpdateBudgetRequest {
+    /// budget_code, the new values of the fields that the mask names, and the etag of the revision that they are meant
+    /// for. An empty etag overwrites whatever is there.
+    #[prost(message, optional, tag = "1")]
+    pub budget: ::core::option::Option<Budget>,
+    /// Of display_name, value_max, begin_time, end_time; at least one.
+    #[prost(message, optional, tag = "2")]
+    pub update_mask: ::core::option::Option<::prost_types::FieldMask>,
+}
+/// The changed budget.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct UpdateBudgetResponse {
+    /// As stored.
+    #[prost(message, optional, tag = "1")]
+    pub budget: ::core::option::Option<Budget>,
+}
+/// Asks for a page of budgets.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListBudgetsRequest {
+    /// 1 to 1000; 0 asks for 50.
+    #[prost(int32, tag = "1")]
+    pub page_size: i32,
+    /// `next_page_token` of the page before.
+    #[prost(string, tag = "2")]
+    pub page_token: ::prost::alloc::string::String,
+}
+/// A page of budgets.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListBudgetsResponse {
+    /// By code.
+    #[prost(message, repeated, tag = "1")]
+    pub budgets: ::prost::alloc::vec::Vec<Budget>,
+    /// Empty on the last page.
+    #[prost(string, tag = "2")]
+    pub next_page_token: ::prost::alloc::string::String,
+}
+/// Generated client implementations.
+pub mod budget_service_client {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    use tonic::codegen::http::Uri;
+    /// Budgets: how much a campaign, a partner or the program itself gives at the most. Whoever gives points names the budget
+    /// that pays, and together they never give more than it has, however many give at once.
+    #[derive(Debug, Clone)]
+    pub struct BudgetServiceClient<T> {
+        inner: tonic::client::Grpc<T>,
+    }
+    impl<T> BudgetServiceClient<T>
+    where
+        T: tonic::client::GrpcService<tonic::body::Body>,
+        T::Error: Into<StdError>,
+        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
+        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
+    {
+        pub fn new(inner: T) -> Self {
+            let inner = tonic::client::Grpc::new(inner);
+            Self { inner }
+        }
+        pub fn with_origin(inner: T, origin: Uri) -> Self {
+            let inner = tonic::client::Grpc::with_origin(inner, origin);
+            Self { inner }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> BudgetServiceClient<InterceptedService<T, F>>
+        where
+            F: tonic::service::Interceptor,
+            T::ResponseBody: Default,
+            T: tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+                Response = http::Response<
+                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
+                >,
+            >,
+            <T as tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
+        {
+            BudgetServiceClient::new(InterceptedService::new(inner, interceptor))
+        }
+        /// Compress requests with the given encoding.
+        ///
+        /// This requires the server to support it otherwise it might respond with an
+        /// error.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.send_compressed(encoding);
+            self
+        }
+        /// Enable decompressing responses.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.accept_compressed(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_decoding_message_size(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_encoding_message_size(limit);
+            self
+        }
+        /// Sets a budget up.
+        pub async fn create_budget(
+            &mut self,
+            request: impl tonic::IntoRequest<super::CreateBudgetRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::CreateBudgetResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/fealty.ledger.v1.BudgetService/CreateBudget",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("fealty.ledger.v1.BudgetService", "CreateBudget"),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// One budget, with what is used of it.
+        pub async fn get_budget(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GetBudgetRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetBudgetResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/fealty.ledger.v1.BudgetService/GetBudget",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("fealty.ledger.v1.BudgetService", "GetBudget"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Changes a budget. Points that it has paid for stay.
+        pub async fn update_budget(
+            &mut self,
+            request: impl tonic::IntoRequest<super::UpdateBudgetRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::UpdateBudgetResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/fealty.ledger.v1.BudgetService/UpdateBudget",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("fealty.ledger.v1.BudgetService", "UpdateBudget"),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// The program's budgets, by code.
+        pub async fn list_budgets(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListBudgetsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListBudgetsResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/fealty.ledger.v1.BudgetService/ListBudgets",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("fealty.ledger.v1.BudgetService", "ListBudgets"),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+    }
+}
+/// Generated server implementations.
+pub mod budget_service_server {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    /// Generated trait containing gRPC methods that should be implemented for use with BudgetServiceServer.
+    #[async_trait]
+    pub trait BudgetService: std::marker::Send + std::marker::Sync + 'static {
+        /// Sets a budget up.
+        async fn create_budget(
+            &self,
+            request: tonic::Request<super::CreateBudgetRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::CreateBudgetResponse>,
+            tonic::Status,
+        >;
+        /// One budget, with what is used of it.
+        async fn get_budget(
+            &self,
+            request: tonic::Request<super::GetBudgetRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetBudgetResponse>,
+            tonic::Status,
+        >;
+        /// Changes a budget. Points that it has paid for stay.
+        async fn update_budget(
+            &self,
+            request: tonic::Request<super::UpdateBudgetRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::UpdateBudgetResponse>,
+            tonic::Status,
+        >;
+        /// The program's budgets, by code.
+        async fn list_budgets(
+            &self,
+            request: tonic::Request<super::ListBudgetsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListBudgetsResponse>,
+            tonic::Status,
+        >;
+    }
+    /// Budgets: how much a campaign, a partner or the program itself gives at the most. Whoever gives points names the budget
+    /// that pays, and together they never give more than it has, however many give at once.
+    #[derive(Debug)]
+    pub struct BudgetServiceServer<T> {
+        inner: Arc<T>,
+        accept_compression_encodings: EnabledCompressionEncodings,
+        send_compression_encodings: EnabledCompressionEncodings,
+        max_decoding_message_size: Option<usize>,
+        max_encoding_message_size: Option<usize>,
+    }
+    impl<T> BudgetServiceServer<T> {
+        pub fn new(inner: T) -> Self {
+            Self::from_arc(Arc::new(inner))
+        }
+        pub fn from_arc(inner: Arc<T>) -> Self {
+            Self {
+                inner,
+                accept_compression_encodings: Default::default(),
+                send_compression_encodings: Default::default(),
+                max_decoding_message_size: None,
+                max_encoding_message_size: None,
+            }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> InterceptedService<Self, F>
+        where
+            F: tonic::service::Interceptor,
+        {
+            InterceptedService::new(Self::new(inner), interceptor)
+        }
+        /// Enable decompressing requests with the given encoding.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.accept_compression_encodings.enable(encoding);
+            self
+        }
+        /// Compress responses with the given encoding, if the client supports it.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.send_compression_encodings.enable(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.max_decoding_message_size = Some(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.max_encoding_message_size = Some(limit);
+            self
+        }
+    }
+    impl<T, B> tonic::codegen::Service<http::Request<B>> for BudgetServiceServer<T>
+    where
+        T: BudgetService,
+        B: Body + std::marker::Send + 'static,
+        B::Error: Into<StdError> + std::marker::Send + 'static,
+    {
+        type Response = http::Response<tonic::body::Body>;
+        type Error = std::convert::Infallible;
+        type Future = BoxFuture<Self::Response, Self::Error>;
+        fn poll_ready(
+            &mut self,
+            _cx: &mut Context<'_>,
+        ) -> Poll<std::result::Result<(), Self::Error>> {
+            Poll::Ready(Ok(()))
+        }
+        fn call(&mut self, req: http::Request<B>) -> Self::Future {
+            match req.uri().path() {
+                "/fealty.ledger.v1.BudgetService/CreateBudget" => {
+                    #[allow(non_camel_case_types)]
+                    struct CreateBudgetSvc<T: BudgetService>(pub Arc<T>);
+                    impl<
+                        T: BudgetService,
+                    > tonic::server::UnaryService<super::CreateBudgetRequest>
+                    for CreateBudgetSvc<T> {
+                        type Response = super::CreateBudgetResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::CreateBudgetRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as BudgetService>::create_budget(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = CreateBudgetSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/fealty.ledger.v1.BudgetService/GetBudget" => {
+                    #[allow(non_camel_case_types)]
+                    struct GetBudgetSvc<T: BudgetService>(pub Arc<T>);
+                    impl<
+                        T: BudgetService,
+                    > tonic::server::UnaryService<super::GetBudgetRequest>
+                    for GetBudgetSvc<T> {
+                        type Response = super::GetBudgetResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::GetBudgetRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as BudgetService>::get_budget(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GetBudgetSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/fealty.ledger.v1.BudgetService/UpdateBudget" => {
+                    #[allow(non_camel_case_types)]
+                    struct UpdateBudgetSvc<T: BudgetService>(pub Arc<T>);
+                    impl<
+                        T: BudgetService,
+                    > tonic::server::UnaryService<super::UpdateBudgetRequest>
+                    for UpdateBudgetSvc<T> {
+                        type Response = super::UpdateBudgetResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::UpdateBudgetRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as BudgetService>::update_budget(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = UpdateBudgetSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/fealty.ledger.v1.BudgetService/ListBudgets" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListBudgetsSvc<T: BudgetService>(pub Arc<T>);
+                    impl<
+                        T: BudgetService,
+                    > tonic::server::UnaryService<super::ListBudgetsRequest>
+                    for ListBudgetsSvc<T> {
+                        type Response = super::ListBudgetsResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListBudgetsRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as BudgetService>::list_budgets(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListBudgetsSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                _ => {
+                    Box::pin(async move {
+                        let mut response = http::Response::new(
+                            tonic::body::Body::default(),
+                        );
+                        let headers = response.headers_mut();
+                        headers
+                            .insert(
+                                tonic::Status::GRPC_STATUS,
+                                (tonic::Code::Unimplemented as i32).into(),
+                            );
+                        headers
+                            .insert(
+                                http::header::CONTENT_TYPE,
+                                tonic::metadata::GRPC_CONTENT_TYPE,
+                            );
+                        Ok(response)
+                    })
+                }
+            }
+        }
+    }
+    impl<T> Clone for BudgetServiceServer<T> {
+        fn clone(&self) -> Self {
+            let inner = self.inner.clone();
+            Self {
+                inner,
+                accept_compression_encodings: self.accept_compression_encodings,
+                send_compression_encodings: self.send_compression_encodings,
+                max_decoding_message_size: self.max_decoding_message_size,
+                max_encoding_message_size: self.max_encoding_message_size,
+            }
+        }
+    }
+    /// Generated gRPC service name
+    pub const SERVICE_NAME: &str = "fealty.ledger.v1.BudgetService";
+    impl<T> tonic::server::NamedService for BudgetServiceServer<T> {
         const NAME: &'static str = SERVICE_NAME;
     }
 }
@@ -1255,6 +1913,9 @@ pub struct Entry {
     /// The owner's accounts: the balance after this transaction. Not set for the program's accounts.
     #[prost(int64, tag = "4")]
     pub balance_after: i64,
+    /// ENTRY_ACCOUNT_PROGRAM_ISSUED: the budget that pays, or gets back; empty for the program itself and for all others.
+    #[prost(string, tag = "5")]
+    pub budget_code: ::prost::alloc::string::String,
 }
 /// What a transaction did to one lot.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -1271,6 +1932,15 @@ pub struct LotMovement {
     /// When the lot ends, after this transaction; unset for never.
     #[prost(message, optional, tag = "4")]
     pub expire_time: ::core::option::Option<::prost_types::Timestamp>,
+    /// Which budget paid for the lot; empty for the program itself.
+    #[prost(string, tag = "5")]
+    pub budget_code: ::prost::alloc::string::String,
+    /// Whether the lot waits, and these points are pending.
+    #[prost(bool, tag = "6")]
+    pub pending: bool,
+    /// When a lot that waits begins by itself; unset where only a call begins it.
+    #[prost(message, optional, tag = "7")]
+    pub begin_time: ::core::option::Option<::prost_types::Timestamp>,
 }
 /// Gives points.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -1299,6 +1969,27 @@ pub struct CreditPointsRequest {
     /// When it happened; unset means now. Not in the future.
     #[prost(message, optional, tag = "8")]
     pub occur_time: ::core::option::Option<::prost_types::Timestamp>,
+    /// Who pays: a budget of this unit, which must be open and have that much left; empty for the program itself.
+    #[prost(string, tag = "9")]
+    pub budget_code: ::prost::alloc::string::String,
+    /// When the points begin to count; unset for at once. Until then they are pending: shown, and nobody's to spend. Where
+    /// the unit says when lots end, they live from their beginning on.
+    #[prost(oneof = "credit_points_request::Begin", tags = "10, 11")]
+    pub begin: ::core::option::Option<credit_points_request::Begin>,
+}
+/// Nested message and enum types in `CreditPointsRequest`.
+pub mod credit_points_request {
+    /// When the points begin to count; unset for at once. Until then they are pending: shown, and nobody's to spend. Where
+    /// the unit says when lots end, they live from their beginning on.
+    #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Oneof)]
+    pub enum Begin {
+        /// From then on; if that has passed, at once. ActivatePoints lets them begin before.
+        #[prost(message, tag = "10")]
+        BeginTime(::prost_types::Timestamp),
+        /// When ActivatePoints is called; only `true` says something.
+        #[prost(bool, tag = "11")]
+        BeginOnCall(bool),
+    }
 }
 /// The given points.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -1338,6 +2029,32 @@ pub struct SpendPointsRequest {
 /// The taken points.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct SpendPointsResponse {
+    /// What was recorded.
+    #[prost(message, optional, tag = "1")]
+    pub transaction: ::core::option::Option<Transaction>,
+    /// The owner's balances right after it.
+    #[prost(message, optional, tag = "2")]
+    pub balance: ::core::option::Option<OwnerBalance>,
+}
+/// Lets pending points begin to count.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ActivatePointsRequest {
+    /// UUID of this attempt.
+    #[prost(string, tag = "1")]
+    pub request_id: ::prost::alloc::string::String,
+    /// The transaction that gave them.
+    #[prost(string, tag = "2")]
+    pub transaction_id: ::prost::alloc::string::String,
+    /// Where it comes from, 1 to 64 characters.
+    #[prost(string, tag = "3")]
+    pub source: ::prost::alloc::string::String,
+    /// Why, 1 to 500 characters.
+    #[prost(string, tag = "4")]
+    pub reason: ::prost::alloc::string::String,
+}
+/// Points that count from now on.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ActivatePointsResponse {
     /// What was recorded.
     #[prost(message, optional, tag = "1")]
     pub transaction: ::core::option::Option<Transaction>,
@@ -1486,6 +2203,8 @@ pub enum TransactionKind {
     Move = 9,
     /// Points end soon. Nothing moves: its lot movements name the lots, with a value of zero, and its event how many points.
     Notice = 10,
+    /// Points that were pending count from now on: because their time came, or by a call.
+    Activate = 14,
 }
 impl TransactionKind {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -1505,6 +2224,7 @@ impl TransactionKind {
             Self::Release => "TRANSACTION_KIND_RELEASE",
             Self::Move => "TRANSACTION_KIND_MOVE",
             Self::Notice => "TRANSACTION_KIND_NOTICE",
+            Self::Activate => "TRANSACTION_KIND_ACTIVATE",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -1521,6 +2241,7 @@ impl TransactionKind {
             "TRANSACTION_KIND_RELEASE" => Some(Self::Release),
             "TRANSACTION_KIND_MOVE" => Some(Self::Move),
             "TRANSACTION_KIND_NOTICE" => Some(Self::Notice),
+            "TRANSACTION_KIND_ACTIVATE" => Some(Self::Activate),
             _ => None,
         }
     }
@@ -1547,6 +2268,8 @@ pub enum EntryAccount {
     OwnerHeld = 7,
     /// Points on their way between two owners: zero in sum, because both transactions are one commit.
     ProgramMoved = 8,
+    /// What is given and cannot be spent yet.
+    OwnerPending = 12,
 }
 impl EntryAccount {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -1564,6 +2287,7 @@ impl EntryAccount {
             Self::ProgramWaived => "ENTRY_ACCOUNT_PROGRAM_WAIVED",
             Self::OwnerHeld => "ENTRY_ACCOUNT_OWNER_HELD",
             Self::ProgramMoved => "ENTRY_ACCOUNT_PROGRAM_MOVED",
+            Self::OwnerPending => "ENTRY_ACCOUNT_OWNER_PENDING",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -1578,6 +2302,7 @@ impl EntryAccount {
             "ENTRY_ACCOUNT_PROGRAM_WAIVED" => Some(Self::ProgramWaived),
             "ENTRY_ACCOUNT_OWNER_HELD" => Some(Self::OwnerHeld),
             "ENTRY_ACCOUNT_PROGRAM_MOVED" => Some(Self::ProgramMoved),
+            "ENTRY_ACCOUNT_OWNER_PENDING" => Some(Self::OwnerPending),
             _ => None,
         }
     }
@@ -1725,6 +2450,36 @@ pub mod transaction_service_client {
                 );
             self.inner.unary(req, path, codec).await
         }
+        /// Lets points begin to count that a credit gave with a later beginning: all that still wait of it.
+        pub async fn activate_points(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ActivatePointsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ActivatePointsResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/fealty.ledger.v1.TransactionService/ActivatePoints",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new(
+                        "fealty.ledger.v1.TransactionService",
+                        "ActivatePoints",
+                    ),
+                );
+            self.inner.unary(req, path, codec).await
+        }
         /// Up to 1,000 credits and spends in one call. Each has its own request id and its own outcome, remembered as if it had
         /// been sent alone; those of one owner are decided in their order. What is malformed in any of them is named, and
         /// nothing is done.
@@ -1846,6 +2601,14 @@ pub mod transaction_service_server {
             request: tonic::Request<super::SpendPointsRequest>,
         ) -> std::result::Result<
             tonic::Response<super::SpendPointsResponse>,
+            tonic::Status,
+        >;
+        /// Lets points begin to count that a credit gave with a later beginning: all that still wait of it.
+        async fn activate_points(
+            &self,
+            request: tonic::Request<super::ActivatePointsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ActivatePointsResponse>,
             tonic::Status,
         >;
         /// Up to 1,000 credits and spends in one call. Each has its own request id and its own outcome, remembered as if it had
@@ -2034,6 +2797,52 @@ pub mod transaction_service_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = SpendPointsSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/fealty.ledger.v1.TransactionService/ActivatePoints" => {
+                    #[allow(non_camel_case_types)]
+                    struct ActivatePointsSvc<T: TransactionService>(pub Arc<T>);
+                    impl<
+                        T: TransactionService,
+                    > tonic::server::UnaryService<super::ActivatePointsRequest>
+                    for ActivatePointsSvc<T> {
+                        type Response = super::ActivatePointsResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ActivatePointsRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as TransactionService>::activate_points(&inner, request)
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ActivatePointsSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(

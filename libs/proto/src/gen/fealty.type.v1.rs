@@ -134,6 +134,13 @@ pub enum ErrorReason {
     /// FAILED_PRECONDITION. The owner cannot take part in this: it is merged into another, belongs to another household,
     /// is of another kind, or has points set aside by a hold. Metadata: owner_id.
     OwnerUnsuitable = 70,
+    /// FAILED_PRECONDITION. Nothing waits of what that transaction gave: it counts already, has ended, was taken back, or
+    /// never waited. Metadata: transaction_id.
+    NothingPending = 76,
+    /// FAILED_PRECONDITION. The budget has less left than the call would take. Metadata: budget_code, left, required.
+    BudgetExhausted = 77,
+    /// FAILED_PRECONDITION. The budget is not open: its time has not come, or is over. Metadata: budget_code.
+    BudgetNotOpen = 78,
     /// OUT_OF_RANGE. The resume token belongs to another history of the database (it was restored or failed over), or is
     /// damaged: start over from the beginning.
     ResumeTokenInvalid = 27,
@@ -216,6 +223,9 @@ impl ErrorReason {
             Self::HoldNotOpen => "ERROR_REASON_HOLD_NOT_OPEN",
             Self::CaptureExceedsHold => "ERROR_REASON_CAPTURE_EXCEEDS_HOLD",
             Self::OwnerUnsuitable => "ERROR_REASON_OWNER_UNSUITABLE",
+            Self::NothingPending => "ERROR_REASON_NOTHING_PENDING",
+            Self::BudgetExhausted => "ERROR_REASON_BUDGET_EXHAUSTED",
+            Self::BudgetNotOpen => "ERROR_REASON_BUDGET_NOT_OPEN",
             Self::ResumeTokenInvalid => "ERROR_REASON_RESUME_TOKEN_INVALID",
             Self::MemberNotActive => "ERROR_REASON_MEMBER_NOT_ACTIVE",
             Self::HouseholdTaken => "ERROR_REASON_HOUSEHOLD_TAKEN",
@@ -275,6 +285,9 @@ impl ErrorReason {
             "ERROR_REASON_HOLD_NOT_OPEN" => Some(Self::HoldNotOpen),
             "ERROR_REASON_CAPTURE_EXCEEDS_HOLD" => Some(Self::CaptureExceedsHold),
             "ERROR_REASON_OWNER_UNSUITABLE" => Some(Self::OwnerUnsuitable),
+            "ERROR_REASON_NOTHING_PENDING" => Some(Self::NothingPending),
+            "ERROR_REASON_BUDGET_EXHAUSTED" => Some(Self::BudgetExhausted),
+            "ERROR_REASON_BUDGET_NOT_OPEN" => Some(Self::BudgetNotOpen),
             "ERROR_REASON_RESUME_TOKEN_INVALID" => Some(Self::ResumeTokenInvalid),
             "ERROR_REASON_MEMBER_NOT_ACTIVE" => Some(Self::MemberNotActive),
             "ERROR_REASON_HOUSEHOLD_TAKEN" => Some(Self::HouseholdTaken),

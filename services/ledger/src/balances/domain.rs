@@ -29,6 +29,12 @@ pub struct UnitBalance {
     pub debt: Points,
     /// What is set aside for open holds.
     pub held: Points,
+    /// What is given and cannot be spent yet.
+    pub pending: Points,
+    /// When the next of it begins by itself, and how much begins then.
+    pub next_begin: Option<(DateTime<Utc>, Points)>,
+    /// When the next of it ends while it still waits.
+    pub next_pending_end: Option<DateTime<Utc>>,
     /// When the next lot ends, and how much ends then.
     pub next_end: Option<(DateTime<Utc>, Points)>,
     /// When the next hold ends by itself.
@@ -48,6 +54,9 @@ impl OwnerBalance {
                 available: account.available,
                 debt: account.debt,
                 held: account.held,
+                pending: account.pending,
+                next_begin: account.next_begin(),
+                next_pending_end: account.next_pending_end(),
                 next_end: account.next_end(at),
                 next_hold_end: account.next_hold_end(),
             })
@@ -59,13 +68,20 @@ impl OwnerBalance {
         }
     }
 
-    /// The instant until which the balances are true by themselves: the next end of a lot or a hold; `None` for as long
-    /// as nothing happens.
+    /// The instant until which the balances are true by themselves: the next end of a lot or a hold, or the next beginning;
+    /// `None` for as long as nothing happens.
     #[must_use]
     pub fn true_until(&self) -> Option<DateTime<Utc>> {
         self.balances
             .iter()
-            .flat_map(|balance| [balance.next_end.map(|(end, _)| end), balance.next_hold_end])
+            .flat_map(|balance| {
+                [
+                    balance.next_end.map(|(end, _)| end),
+                    balance.next_hold_end,
+                    balance.next_begin.map(|(begin, _)| begin),
+                    balance.next_pending_end,
+                ]
+            })
             .flatten()
             .min()
     }
@@ -115,7 +131,10 @@ impl LotsOf {
             .accounts
             .iter()
             .filter(|(unit_code, _)| asked(unit_code))
-            .flat_map(|(unit_code, account)| account.lots.iter().map(move |lot| (unit_code, lot)))
+            .flat_map(|(unit_code, account)| {
+                let lots = account.lots.iter().chain(&account.pending_lots);
+                lots.map(move |lot| (unit_code, lot))
+            })
             .filter(|(_, lot)| lot.value_left.is_positive())
             .filter(|(_, lot)| after.is_none_or(|after| LotPosition::from(*lot).order() > after))
             .map(|(unit_code, lot)| UnitLot {
@@ -176,6 +195,8 @@ mod tests {
             expire_time: end,
             slides: false,
             create_time: DateTime::UNIX_EPOCH,
+            budget_code: None,
+            wait: None,
         }
     }
 
@@ -184,11 +205,8 @@ mod tests {
         let end = |hours| DateTime::UNIX_EPOCH + TimeDelta::hours(hours);
         let account = Account {
             available: Points::new(111),
-            held: Points::ZERO,
-            debt: Points::ZERO,
             lots: vec![lot(1, Some(end(1))), lot(10, Some(end(2))), lot(100, None)],
-            holds: Vec::new(),
-            sliding_end: None,
+            ..Account::default()
         };
         let mut state = OwnerState::opened_at(DateTime::UNIX_EPOCH);
         state.accounts.insert("points".parse().unwrap(), account);

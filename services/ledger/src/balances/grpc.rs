@@ -121,6 +121,9 @@ fn present_unit(balance: &UnitBalance) -> pb::UnitBalance {
         next_expire_time: balance.next_end.map(|(end, _)| timestamp(end)),
         next_expire_value: balance.next_end.map_or(0, |(_, value)| value.get()),
         held: balance.held.get(),
+        pending: balance.pending.get(),
+        next_begin_time: balance.next_begin.map(|(begin, _)| timestamp(begin)),
+        next_begin_value: balance.next_begin.map_or(0, |(_, value)| value.get()),
     }
 }
 
@@ -133,5 +136,12 @@ fn present_lot(UnitLot { unit_code, lot }: &UnitLot) -> pb::Lot {
         expire_time: lot.expire_time.map(timestamp),
         create_time: Some(timestamp(lot.create_time)),
         moves_with_activity: lot.slides,
+        budget_code: lot
+            .budget_code
+            .as_ref()
+            .map(ToString::to_string)
+            .unwrap_or_default(),
+        pending: lot.wait.is_some(),
+        begin_time: lot.begin_time().map(timestamp),
     }
 }

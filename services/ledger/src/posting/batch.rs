@@ -14,6 +14,7 @@ use super::domain::{self, Barred, OwnerState, Transaction};
 use super::room::{Moment, Plan, Posted, Room, is_remembered};
 use super::storage::{Earlier, EarlierRequest, NewTransaction, Outcome, OwnerChange};
 use crate::balances::domain::OwnerBalance;
+use crate::budgets::Funds;
 use crate::refusal::{Refusal, Resource};
 
 /// What was read under the owners' locks.
@@ -26,6 +27,8 @@ pub(super) struct Ground<R: Room> {
     pub(super) owners: HashMap<OwnerId, OwnerState>,
     /// Who bore these request ids and receipts before.
     pub(super) earlier: Earlier,
+    /// The budgets that pay, or get something back.
+    pub(super) funds: Funds,
     /// What the room read.
     pub(super) room: R::Loaded,
     /// How a refusal is stored and sent.
@@ -44,6 +47,8 @@ pub(super) struct Decided<R: Room> {
     pub(super) rows: Vec<R::Row>,
     /// The newest balances of the owners that changed.
     pub(super) balances: Vec<OwnerBalance>,
+    /// The budgets as they are then.
+    pub(super) funds: Funds,
 }
 
 /// Decides the calls of a batch in their order. What one does, the next ones see: also its request id and its receipt.
@@ -56,6 +61,7 @@ pub(super) fn decide<R: Room>(ground: Ground<R>, calls: &[Call<R::Work>]) -> Dec
 struct Batch<R: Room> {
     now: DateTime<Utc>,
     earlier: Earlier,
+    funds: Funds,
     room: R::Loaded,
     encode_refusal: fn(&Refusal) -> Vec<u8>,
     books: Books,
@@ -67,6 +73,7 @@ impl<R: Room> Batch<R> {
         Self {
             now: ground.now,
             earlier: ground.earlier,
+            funds: ground.funds,
             room: ground.room,
             encode_refusal: ground.encode_refusal,
             books: Books::open(ground.program, ground.owners),
@@ -170,6 +177,7 @@ impl<R: Room> Batch<R> {
         if let Some(command) = command {
             let mut new_lot_id = || LotId::generate_at(moment.record_time);
             let decision = domain::decide(state, &command, &slides, moment.record_time, &mut new_lot_id)?;
+            self.funds.settle(&decision.change, moment.record_time)?;
             posted.taken_back.clone_from(&decision.change.taken_back);
             posted.holds.clone_from(&decision.holds);
             posted.balance = OwnerBalance::of(account, &decision.state, moment.record_time);
@@ -235,6 +243,7 @@ impl<R: Room> Batch<R> {
             owners,
             rows: self.rows,
             balances,
+            funds: self.funds,
         }
     }
 }

@@ -220,9 +220,13 @@ impl Transaction {
 /// When what time did by itself happened. The ends of lots may differ: each movement names its own, and the transaction
 /// the last.
 fn swept_time(change: &Change, holds: &[Hold]) -> Option<DateTime<Utc>> {
-    if change.kind == TransactionKind::Release {
-        return holds.first().map(|hold| hold.expire_time);
-    }
     let movements = change.lot_movements.iter();
+    match change.kind {
+        TransactionKind::Release => return holds.first().map(|hold| hold.expire_time),
+        TransactionKind::Activate => {
+            return movements.filter_map(|movement| movement.begin?.time()).max();
+        }
+        _ => {}
+    }
     movements.filter_map(|movement| movement.expire_time).max()
 }

@@ -14,6 +14,7 @@ use super::room::Room;
 use super::rooms::{AllRooms, Work};
 use super::{grpc, storage};
 use crate::balances::domain::OwnerBalance;
+use crate::budgets;
 use crate::refusal::Refusal;
 
 /// The nets: a row of another replica got there first, between this one's look and its write.
@@ -201,6 +202,7 @@ impl Committer {
         if !decided.transactions.is_empty() {
             storage::write_in_tx(tx, program, &decided.owners, &decided.transactions).await?;
         }
+        budgets::write_used_in_tx(&mut *tx, program, &decided.funds).await?;
         if !decided.rows.is_empty() {
             AllRooms::write_in_tx(tx, program, decided.rows).await?;
         }
@@ -232,12 +234,15 @@ impl Committer {
         let receipts: Vec<_> = calls.iter().filter_map(Call::receipt).collect();
         let earlier = storage::find_earlier_in_tx(tx, program, &request_ids, &receipts).await?;
         let works: Vec<&Work> = calls.iter().map(|call| &call.work).collect();
-        let room = AllRooms::load_in_tx(tx, program, &works).await?;
+        let room = AllRooms::load_in_tx(&mut *tx, program, &works).await?;
+        let paying = works.iter().filter_map(|work| AllRooms::budget_code(&room, work));
+        let funds = budgets::lock_in_tx(tx, program, &paying.cloned().collect()).await?;
         Ok(Some(Ground {
             program,
             now: self.time.now(postgres_now),
             owners,
             earlier,
+            funds,
             room,
             encode_refusal: grpc::encode_refusal,
         }))

@@ -5,8 +5,8 @@
 //!
 //! Rules that hold after every decision, and that the property tests hold it to:
 //! - the entries of a change sum to zero in every unit;
-//! - `available`, `held` and `debt` are never below zero, and an owner who owes has nothing available in that unit;
-//! - `available` is the sum of what is left in the lots;
+//! - `available`, `held`, `pending` and `debt` are never below zero, and an owner who owes has nothing available in that unit;
+//! - `available` is the sum of what is left in the lots that count, `pending` in those that wait;
 //! - the lots that slide and have not ended share one end, which never comes nearer;
 //! - `held` is the sum of the open holds, and of what they claim of the lots, lot by lot;
 //! - each change makes the next version, without gaps.
@@ -20,6 +20,7 @@ mod hold;
 mod lots;
 mod moving;
 mod notice;
+mod pending;
 mod record;
 mod standing;
 mod state;
@@ -45,6 +46,7 @@ pub use hold::{Hold, HoldStatus, HoldStatusError, OPEN_HOLDS_MAX, Pin};
 pub use lots::OPEN_LOTS_MAX;
 pub use moving::{Moved, move_all, move_nothing};
 pub use notice::{Expiring, notice};
+pub use pending::{Activated, Begin, PENDING_LOTS_MAX, Wait};
 pub use record::Transaction;
 pub use standing::{Barred, Standing, barred};
 pub use state::OwnerState;
@@ -117,20 +119,27 @@ pub fn decide(
         Command::Release(hold_id) => {
             draft.end_hold(&mut after, *hold_id, released(HoldStatus::Released), at)?;
         }
+        Command::Activate(activated) => draft.activate(&mut after, activated, at)?,
     }
     Ok(draft.finish(command.kind(), after))
 }
 
 /// Writes down the next thing that time has done by itself by `at`; `None` if there is none. Called until then: first each
-/// hold that has ended, in the order of their ends and as it was at that instant, because what it gave back may have
-/// ended since; then all lots that have ended, at once.
+/// hold that has ended and what has begun to count, in the order of their times and as it was at that instant, because it
+/// may have ended since; then all lots that have ended, at once.
 #[must_use]
 pub fn sweep(state: &OwnerState, at: DateTime<Utc>) -> Option<Decision> {
     let ended = state.holds().filter(|hold| hold.has_ended(at));
-    if let Some(hold) = ended.min_by_key(|hold| hold.end_order()) {
-        return Some(expire_hold(state, hold));
+    let ended = ended.min_by_key(|hold| hold.end_order());
+    let begun = state.next_begin_time().filter(|time| *time <= at);
+    match (ended, begun) {
+        (Some(hold), None) => return Some(expire_hold(state, hold)),
+        (Some(hold), Some(time)) if hold.expire_time <= time => return Some(expire_hold(state, hold)),
+        (_, Some(time)) => return Some(pending::begin(state, time)),
+        (None, None) => {}
     }
-    let mut lots = state.accounts.values().flat_map(|account| &account.lots);
+    let accounts = state.accounts.values();
+    let mut lots = accounts.flat_map(|account| account.lots.iter().chain(&account.pending_lots));
     let any_ended = lots.any(|lot| lot.has_ended(at) && lot.value_left.is_positive());
     any_ended.then(|| expire_lots(state, at))
 }
@@ -154,6 +163,10 @@ fn expire_lots(state: &OwnerState, at: DateTime<Utc>) -> Decision {
     for (unit_code, account) in &mut after.accounts {
         let (value, lot_changes) = account.sweep(unit_code, at);
         draft.book.post(unit_code, EntryAccount::OwnerAvailable, -value);
+        draft.book.post(unit_code, EntryAccount::ProgramExpired, value);
+        draft.lot_changes.extend(lot_changes);
+        let (value, lot_changes) = account.sweep_pending(unit_code, at);
+        draft.book.post(unit_code, EntryAccount::OwnerPending, -value);
         draft.book.post(unit_code, EntryAccount::ProgramExpired, value);
         draft.lot_changes.extend(lot_changes);
     }
@@ -196,7 +209,7 @@ impl Draft {
             .extend(state.account_mut(unit).slide(unit, slide.end, at));
     }
 
-    /// Pays off debt first; the rest lies in a lot.
+    /// What waits is set aside; what does not is the owner's.
     fn credit(
         &mut self,
         state: &mut OwnerState,
@@ -209,21 +222,45 @@ impl Draft {
             return Ok(());
         }
         let account = state.account_mut(unit);
-        let repaid = account.repay(earned.value);
-        let added = earned.value.get() - repaid.get();
-        if let LotEnd::Sliding(end) = earned.end {
+        let lot = earned.lot(new_lot_id(), at);
+        if lot.wait.is_some() {
+            self.credit_waiting(unit, account, lot)?;
+        } else {
+            self.put(unit, account, lot, at)?;
+        }
+        let issued = -i128::from(earned.value.get());
+        let budget = earned.budget_code.as_ref();
+        self.book
+            .post_of(unit, EntryAccount::ProgramIssued, budget, issued);
+        Ok(())
+    }
+
+    /// Pays off debt first; the rest lies in a lot.
+    fn put(
+        &mut self,
+        unit: &UnitCode,
+        account: &mut Account,
+        lot: Lot,
+        at: DateTime<Utc>,
+    ) -> Result<(), Refusal> {
+        let repaid = account.repay(lot.value_left);
+        let added = Points::new(lot.value_left.get() - repaid.get());
+        if let LotEnd::Sliding(end) = lot.end() {
             self.lot_changes.extend(account.slide(unit, end, at));
         }
-        if added > 0 {
-            let credited = account.credit(unit, Points::new(added), earned.end, (at, new_lot_id));
-            let credited = credited.ok_or_else(|| overflow(unit))?;
+        if added.is_positive() {
+            let rest = Lot {
+                value_left: added,
+                value_credited: Points::new(lot.value_credited.get() - repaid.get()),
+                ..lot
+            };
+            let credited = account.put(unit, rest).ok_or_else(|| overflow(unit))?;
             self.lot_changes.extend(credited.lots);
             self.holds.extend(credited.holds);
         }
-        self.book.post(unit, EntryAccount::OwnerAvailable, added.into());
-        self.book.post(unit, EntryAccount::OwnerDebt, repaid.get().into());
         self.book
-            .post(unit, EntryAccount::ProgramIssued, -i128::from(earned.value.get()));
+            .post(unit, EntryAccount::OwnerAvailable, added.get().into());
+        self.book.post(unit, EntryAccount::OwnerDebt, repaid.get().into());
         Ok(())
     }
 
@@ -239,12 +276,15 @@ impl Draft {
         Ok(())
     }
 
-    /// From what is available, then as debt up to the bound; the program bears the rest.
+    /// From what is pending of the lots that are named, then from what is available, then as debt up to the bound; the
+    /// program bears the rest.
     fn take_back(&mut self, state: &mut OwnerState, take_back: &TakeBack) -> Result<(), Refusal> {
         let unit = &take_back.unit_code;
         let account = state.account_mut(unit);
-        let from_available = take_back.value.min(account.available);
-        let missing = take_back.value.get() - from_available.get();
+        let from_pending = self.take_back_pending(account, take_back);
+        let value = Points::new(take_back.value.get() - from_pending.get());
+        let from_available = value.min(account.available);
+        let missing = value.get() - from_available.get();
         let room = (take_back.debt_max.get() - account.debt.get()).max(0);
         let as_debt = Points::new(missing.min(room));
         let waived = Points::new(missing - as_debt.get());
@@ -252,19 +292,21 @@ impl Draft {
         self.lot_changes
             .extend(account.take(unit, from_available, &take_back.lots_first));
         account.debt = account.debt.checked_add(as_debt).ok_or_else(|| overflow(unit))?;
-        self.book.post(
-            unit,
-            EntryAccount::OwnerAvailable,
-            -i128::from(from_available.get()),
-        );
+        for (side, value) in [
+            (EntryAccount::OwnerPending, from_pending),
+            (EntryAccount::OwnerAvailable, from_available),
+            (EntryAccount::OwnerDebt, as_debt),
+            (EntryAccount::ProgramWaived, waived),
+        ] {
+            self.book.post(unit, side, -i128::from(value.get()));
+        }
+        let issued = take_back.value.get().into();
+        let budget = take_back.budget_code.as_ref();
         self.book
-            .post(unit, EntryAccount::OwnerDebt, -i128::from(as_debt.get()));
-        self.book
-            .post(unit, EntryAccount::ProgramWaived, -i128::from(waived.get()));
-        self.book
-            .post(unit, EntryAccount::ProgramIssued, take_back.value.get().into());
+            .post_of(unit, EntryAccount::ProgramIssued, budget, issued);
         self.taken_back.push(TakenBack {
             unit_code: unit.clone(),
+            from_pending,
             from_available,
             as_debt,
             waived,

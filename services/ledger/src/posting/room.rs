@@ -4,7 +4,7 @@ use std::future::Future;
 
 use chrono::{DateTime, Utc};
 use fealty_postgres::StorageError;
-use fealty_types::{LotId, OwnerId, ProgramId, PurchaseId, TransactionId, UnitCode};
+use fealty_types::{BudgetCode, LotId, OwnerId, ProgramId, PurchaseId, TransactionId, UnitCode};
 use sqlx::PgConnection;
 
 use super::domain::{Command, Hold, Slide, TakenBack, Transaction};
@@ -28,6 +28,11 @@ pub trait Room: Sized + Send + Sync + 'static {
         program: ProgramId,
         works: &[&Self::Work],
     ) -> impl Future<Output = Result<Self::Loaded, StorageError>> + Send;
+
+    /// The budget that pays for a work, or gets something back: it is locked before anything is decided. Pure.
+    fn budget_code<'a>(_loaded: &'a Self::Loaded, _work: &'a Self::Work) -> Option<&'a BudgetCode> {
+        None
+    }
 
     /// Turns a work into a command, or refuses it. Pure. Refusals for which [`is_remembered`] holds are stored as the
     /// answer of their request id; after others the same request id may succeed later.
@@ -125,6 +130,9 @@ pub const fn is_remembered(refusal: &Refusal) -> bool {
         | Refusal::CurrencyMismatch { .. }
         | Refusal::HoldNotOpen { .. }
         | Refusal::CaptureExceedsHold { .. }
+        | Refusal::NothingPending(_)
+        | Refusal::BudgetExhausted { .. }
+        | Refusal::BudgetNotOpen(_)
         | Refusal::OwnerClosed(_)
         | Refusal::OwnerSuspended(_) => true,
         Refusal::NotFound { .. }

@@ -1,14 +1,14 @@
 //! All rooms that take part in postings, as one room: a batch holds calls of any of them.
 
 use fealty_postgres::StorageError;
-use fealty_types::ProgramId;
+use fealty_types::{BudgetCode, ProgramId};
 use sqlx::PgConnection;
 
 use super::room::{Moment, Plan, Posted, Room};
 use crate::holds::Holding;
 use crate::purchases::{Recording, Refunding};
 use crate::refusal::Refusal;
-use crate::transactions::Points;
+use crate::transactions::{Activating, Points};
 
 /// Whoever has works in a batch was asked to read for them.
 const READ: &str = "a room reads before its works are decided";
@@ -68,6 +68,12 @@ macro_rules! rooms {
                 })
             }
 
+            fn budget_code<'a>(loaded: &'a Loaded, work: &'a Work) -> Option<&'a BudgetCode> {
+                match work {
+                    $(Work::$name(work) => <$room>::budget_code(loaded.$field.as_ref()?, work),)+
+                }
+            }
+
             fn plan(loaded: &Loaded, work: &Work, moment: &Moment) -> Result<Plan<Draft>, Refusal> {
                 match work {
                     $(Work::$name(work) => {
@@ -120,6 +126,7 @@ pub struct AllRooms;
 
 rooms! {
     Points, points: Points;
+    Activation, activations: Activating;
     Hold, holds: Holding;
     Purchase, purchases: Recording;
     Refund, refunds: Refunding;

@@ -3,6 +3,7 @@
 mod earlier;
 mod ended;
 mod holds;
+mod lots;
 mod notices;
 mod rows;
 mod state;

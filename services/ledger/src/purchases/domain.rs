@@ -194,6 +194,8 @@ impl Terms {
                     unit_code: reward.unit_code.clone(),
                     value: reward.value,
                     end: self.unit(&reward.unit_code)?.lot_end(occur_time, zone),
+                    budget_code: None,
+                    wait: None,
                 })
             })
             .collect()
@@ -225,6 +227,7 @@ impl Terms {
                 ShortfallPolicy::Debt => unit.debt_max,
                 ShortfallPolicy::Waive => Points::ZERO,
             },
+            budget_code: None,
         }))
     }
 

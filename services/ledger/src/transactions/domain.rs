@@ -2,11 +2,11 @@
 
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
-use fealty_types::{OwnerId, Points, UnitCode, Version};
+use fealty_types::{BudgetCode, OwnerId, Points, UnitCode, Version};
 use serde::{Deserialize, Serialize};
 
 use crate::posting::Moment;
-use crate::posting::domain::{Command, Earned, LotEnd, Slide, Spent, TransactionKind};
+use crate::posting::domain::{Begin, Command, Earned, LotEnd, Slide, Spent, TransactionKind, Wait};
 use crate::refusal::{Refusal, Resource};
 use crate::units::domain::UnitTerms;
 
@@ -17,8 +17,8 @@ pub struct PointsWork {
     pub unit_code: UnitCode,
     /// How many.
     pub value: Points,
-    /// Which of the two.
-    pub direction: Direction,
+    /// Of a credit, its terms; `None` for a spend.
+    pub credit: Option<CreditTerms>,
     /// The program's days begin and end there.
     pub zone: Tz,
 }
@@ -27,12 +27,20 @@ pub struct PointsWork {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Direction {
     /// To the owner.
-    Credit {
-        /// When the lot ends; by the unit's own rule if the caller does not say.
-        lot_expire_time: Option<DateTime<Utc>>,
-    },
+    Credit,
     /// From the owner.
     Spend,
+}
+
+/// On what terms points are given.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct CreditTerms {
+    /// When the lot ends; by the unit's own rule if the caller does not say.
+    pub lot_expire_time: Option<DateTime<Utc>>,
+    /// When they begin to count; `None` for at once.
+    pub begin: Option<Begin>,
+    /// Which budget pays; `None` for the program itself.
+    pub budget_code: Option<BudgetCode>,
 }
 
 impl PointsWork {
@@ -40,26 +48,58 @@ impl PointsWork {
     pub fn plan(&self, units: &[UnitTerms], moment: &Moment) -> Result<(Command, Vec<Slide>), Refusal> {
         let terms = units.iter().find(|unit| unit.code == self.unit_code);
         let terms = terms.ok_or_else(|| Refusal::not_found(Resource::Unit, &self.unit_code))?;
-        let (unit_code, value) = (self.unit_code.clone(), self.value);
-        let command = match self.direction {
-            Direction::Spend => Command::Spend(Spent { unit_code, value }),
-            Direction::Credit { lot_expire_time } => {
-                if lot_expire_time.is_some_and(|end| end <= moment.record_time) {
-                    return Err(Refusal::FieldInvalid {
-                        field: "lot_expire_time",
-                        description: "must be in the future",
-                    });
-                }
-                let by_terms = || terms.lot_end(moment.occur_time, self.zone);
-                Command::Credit(Earned {
-                    unit_code,
-                    value,
-                    end: lot_expire_time.map_or_else(by_terms, |end| LotEnd::Fixed(Some(end))),
-                })
-            }
+        let command = match &self.credit {
+            Some(credit) => Command::Credit(self.earned(credit, terms, moment)?),
+            None => Command::Spend(Spent {
+                unit_code: self.unit_code.clone(),
+                value: self.value,
+            }),
         };
         let slide = terms.slide(moment.occur_time, self.zone);
         Ok((command, slide.into_iter().collect()))
+    }
+
+    /// Which of the two it is.
+    #[must_use]
+    pub const fn direction(&self) -> Direction {
+        match self.credit {
+            Some(_) => Direction::Credit,
+            None => Direction::Spend,
+        }
+    }
+
+    fn earned(&self, credit: &CreditTerms, terms: &UnitTerms, moment: &Moment) -> Result<Earned, Refusal> {
+        let own_end = credit.lot_expire_time;
+        if own_end.is_some_and(|end| end <= moment.record_time) {
+            return Err(Refusal::FieldInvalid {
+                field: "lot_expire_time",
+                description: "must be in the future",
+            });
+        }
+        // What was to wait until a time that has passed by now does not.
+        let has_begun = |begin: &Begin| begin.time().is_some_and(|time| time <= moment.record_time);
+        let begin = credit.begin.filter(|begin| !has_begun(begin));
+        let end = match (own_end, begin) {
+            (Some(end), _) => LotEnd::Fixed(Some(end)),
+            // The day of the call decides.
+            (None, Some(Begin::OnCall)) => LotEnd::Fixed(None),
+            (None, Some(Begin::At(time))) => terms.lot_end(time, self.zone),
+            (None, None) => {
+                let begun = credit.begin.and_then(Begin::time);
+                let begun = begun.map_or(moment.occur_time, |time| time.max(moment.occur_time));
+                terms.lot_end(begun, self.zone)
+            }
+        };
+        Ok(Earned {
+            unit_code: self.unit_code.clone(),
+            value: self.value,
+            end,
+            budget_code: credit.budget_code.clone(),
+            wait: begin.map(|begin| Wait {
+                begin,
+                credited_by: moment.transaction_id,
+            }),
+        })
     }
 }
 
@@ -125,7 +165,10 @@ mod tests {
         PointsWork {
             unit_code: "points".parse().unwrap(),
             value: Points::new(5),
-            direction: Direction::Credit { lot_expire_time },
+            credit: Some(CreditTerms {
+                lot_expire_time,
+                ..CreditTerms::default()
+            }),
             zone: Tz::UTC,
         }
     }
@@ -164,7 +207,7 @@ mod tests {
             assert_eq!((earned.end, slid), (expected, slides.clone()));
         }
         let spend = PointsWork {
-            direction: Direction::Spend,
+            credit: None,
             ..credit(None)
         };
         assert_eq!(spend.plan(&units, &moment).unwrap().1, slides);

@@ -1,5 +1,6 @@
 //! `TransactionService`: parse, call, present.
 
+mod activate_points;
 mod batch_post_points;
 mod list_transactions;
 mod points;
@@ -7,7 +8,7 @@ mod presenter;
 
 pub(crate) use points::parse_amount;
 pub use presenter::present;
-pub(super) use presenter::present_posted;
+pub(super) use presenter::{present_activated, present_posted};
 
 use fealty_proto::ledger::v1 as pb;
 use fealty_proto::ledger::v1::transaction_service_server::TransactionService;
@@ -50,6 +51,19 @@ impl TransactionService for Transactions {
         .await
     }
 
+    async fn activate_points(
+        &self,
+        request: Request<pb::ActivatePointsRequest>,
+    ) -> Result<Response<pb::ActivatePointsResponse>, Status> {
+        serve_response(request, async |caller, message| {
+            let program = caller.program_id()?;
+            let activation = activate_points::parse(&caller, &message)?;
+            let owner_id = self.find_owner(program, activation.work.credited_by).await?;
+            respond(&self.activate(program, activation.of_owner(owner_id)).await?)
+        })
+        .await
+    }
+
     async fn batch_post_points(
         &self,
         request: Request<pb::BatchPostPointsRequest>,
@@ -58,7 +72,7 @@ impl TransactionService for Transactions {
             let program = caller.program_id()?;
             let parsing = Parsing::try_new(&caller, self.clock.now())?;
             let calls = batch_post_points::parse(parsing, &message)?;
-            let directions: Vec<Direction> = calls.iter().map(|call| call.work.direction).collect();
+            let directions: Vec<Direction> = calls.iter().map(|call| call.work.direction()).collect();
             let outcomes = if message.all_or_nothing {
                 batch_post_points::present_group(&directions, self.post_group(program, calls).await?)
             } else {

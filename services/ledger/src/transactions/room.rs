@@ -1,7 +1,7 @@
 //! Credits and spends as they take part in postings.
 
 use fealty_postgres::StorageError;
-use fealty_types::ProgramId;
+use fealty_types::{BudgetCode, ProgramId};
 use sqlx::PgConnection;
 
 use super::domain::PointsWork;
@@ -29,6 +29,10 @@ impl Room for Points {
         units::terms_in_tx(tx, program).await
     }
 
+    fn budget_code<'a>(_units: &'a Vec<UnitTerms>, work: &'a PointsWork) -> Option<&'a BudgetCode> {
+        work.credit.as_ref()?.budget_code.as_ref()
+    }
+
     fn plan(units: &Vec<UnitTerms>, work: &PointsWork, moment: &Moment) -> Result<Plan<()>, Refusal> {
         let (command, slides) = work.plan(units, moment)?;
         Ok(Plan {
@@ -50,6 +54,6 @@ impl Room for Points {
     }
 
     fn present(work: &PointsWork, posted: &Posted, (): &()) -> Vec<u8> {
-        grpc::present_posted(work.direction, posted)
+        grpc::present_posted(work.direction(), posted)
     }
 }

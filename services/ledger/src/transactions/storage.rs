@@ -35,6 +35,32 @@ pub(super) async fn find_in_tx(
     .transpose()
 }
 
+/// Who has what waits of the points that it gave, else whose they were when it gave them.
+pub(super) async fn find_owner_in_tx(
+    tx: &mut PgConnection,
+    program: ProgramId,
+    id: TransactionId,
+) -> Result<Option<OwnerId>, StorageError> {
+    let waits = sqlx::query_scalar!(
+        r#"SELECT owner_id AS "owner_id: OwnerId" FROM lot
+           WHERE program = $1 AND credited_by = $2 AND open AND pending LIMIT 1"#,
+        program.as_uuid(),
+        id.as_uuid(),
+    )
+    .fetch_optional(&mut *tx)
+    .await?;
+    if waits.is_some() {
+        return Ok(waits);
+    }
+    let gave = sqlx::query_scalar!(
+        r#"SELECT owner_id AS "owner_id: OwnerId" FROM transaction
+           WHERE program = $1 AND transaction_id = $2 AND version IS NOT NULL"#,
+        program.as_uuid(),
+        id.as_uuid(),
+    );
+    Ok(gave.fetch_optional(tx).await?)
+}
+
 pub(super) async fn list_in_tx(
     tx: &mut PgConnection,
     program: ProgramId,

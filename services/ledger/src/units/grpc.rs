@@ -155,17 +155,17 @@ fn parse_update(message: &pb::UpdateUnitRequest) -> Result<Update, ApiError> {
         let etag = v.check("etag", fields::optional::<Etag>(&unit.etag));
         let names = |path: &str| mask.as_ref().is_some_and(|mask| mask.names(path));
         let change = UnitChange {
-            display_name: checked(v, names("display_name"), "display_name", || display_name(unit)),
-            expiry_policy: checked(v, names("expiry_policy"), "expiry_policy", || {
+            display_name: v.check_if(names("display_name"), "display_name", || display_name(unit)),
+            expiry_policy: v.check_if(names("expiry_policy"), "expiry_policy", || {
                 expiry::parse(unit.expiry_policy.as_ref())
             }),
-            expire_notice_days: checked(v, names("expire_notice_days"), "expire_notice_days", || {
+            expire_notice_days: v.check_if(names("expire_notice_days"), "expire_notice_days", || {
                 expire_notice_days(unit)
             }),
-            shortfall_policy: checked(v, names("shortfall_policy"), "shortfall_policy", || {
+            shortfall_policy: v.check_if(names("shortfall_policy"), "shortfall_policy", || {
                 shortfall_policy(unit)
             }),
-            debt_max: checked(v, names("debt_max"), "debt_max", || debt_max(unit)),
+            debt_max: v.check_if(names("debt_max"), "debt_max", || debt_max(unit)),
         };
         Some((code?, etag?, change))
     });
@@ -177,16 +177,6 @@ fn parse_update(message: &pb::UpdateUnitRequest) -> Result<Update, ApiError> {
             change,
         })
     })
-}
-
-/// The field's new value if the mask names it.
-fn checked<T>(
-    v: &mut Violations,
-    named: bool,
-    field: &str,
-    parse: impl FnOnce() -> Result<T, Problem>,
-) -> Option<T> {
-    if named { v.check(field, parse()) } else { None }
 }
 
 fn display_name(unit: &pb::Unit) -> Result<String, Problem> {

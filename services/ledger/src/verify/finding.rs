@@ -37,6 +37,8 @@ pub enum Check {
     Time,
     /// What left one owner came to another.
     Moved,
+    /// What a budget gave is what it says.
+    Budget,
     /// What belongs to an owner has one.
     Owner,
 }
@@ -58,6 +60,7 @@ impl Display for Check {
             Self::Request => "request",
             Self::Time => "time",
             Self::Moved => "moved",
+            Self::Budget => "budget",
             Self::Owner => "owner",
         };
         f.write_str(name)

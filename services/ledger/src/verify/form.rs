@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
-use super::rows::{Entry, Movement, Transaction};
+use super::rows::{Begin, Entry, Movement, Transaction};
 
 const ROOT_TAG: &[u8] = b"fealty.ledger.chain.v1";
 const TRANSACTION_TAG: &[u8] = b"fealty.ledger.transaction.v1";
@@ -71,6 +71,7 @@ fn entry_form(entry: &Entry) -> Vec<u8> {
         value(entry.unit.as_bytes()),
         number(entry.value),
         entry.balance.map_or_else(absent, number),
+        budget_form(entry.budget.as_deref()),
     ]
     .concat()
 }
@@ -82,8 +83,19 @@ fn movement_form(movement: &Movement) -> Vec<u8> {
         number(movement.value),
         movement.end.map_or_else(absent, time),
         if movement.slides { number(1) } else { Vec::new() },
+        budget_form(movement.budget.as_deref()),
+        movement.begin.as_ref().map_or_else(Vec::new, begin_form),
     ]
     .concat()
+}
+
+fn budget_form(code: Option<&str>) -> Vec<u8> {
+    let form = |code: &str| [value(b"budget"), value(code.as_bytes())].concat();
+    code.map_or_else(Vec::new, form)
+}
+
+fn begin_form(begin: &Begin) -> Vec<u8> {
+    [value(b"begin"), begin.time().map_or_else(absent, time)].concat()
 }
 
 fn value(content: &[u8]) -> Vec<u8> {

@@ -18,6 +18,7 @@ use super::sides::Holds;
 pub(super) const AVAILABLE: &str = "owner_available";
 pub(super) const DEBT: &str = "owner_debt";
 pub(super) const HELD: &str = "owner_held";
+pub(super) const PENDING: &str = "owner_pending";
 /// The program's.
 pub(super) const ISSUED: &str = "program_issued";
 pub(super) const REDEEMED: &str = "program_redeemed";
@@ -25,7 +26,7 @@ pub(super) const EXPIRED: &str = "program_expired";
 pub(super) const WAIVED: &str = "program_waived";
 pub(super) const MOVED: &str = "program_moved";
 
-const OWNERS: [&str; 3] = [AVAILABLE, DEBT, HELD];
+const OWNERS: [&str; 4] = [AVAILABLE, DEBT, HELD, PENDING];
 const PROGRAMS: [&str; 5] = [ISSUED, REDEEMED, EXPIRED, WAIVED, MOVED];
 
 /// What an owner's transactions came to.
@@ -46,6 +47,8 @@ pub(super) struct History {
     pub(super) holds: Holds,
     /// What came into `program_moved`, by unit.
     pub(super) moved: BTreeMap<String, i128>,
+    /// What budgets gave, by code.
+    pub(super) funded: BTreeMap<String, i128>,
 }
 
 /// A transaction, read.
@@ -86,6 +89,7 @@ impl History {
             lots,
             holds: Holds::default(),
             moved: BTreeMap::new(),
+            funded: BTreeMap::new(),
         }
     }
 
@@ -122,8 +126,14 @@ impl History {
         self.holds.add(read, &place, findings);
         super::sides::check(read, &place, findings);
         if is_before_mark {
-            for entry in entries.iter().filter(|entry| entry.account == MOVED) {
-                *self.moved.entry(entry.unit.clone()).or_default() += i128::from(entry.value);
+            for entry in &entries {
+                let value = i128::from(entry.value);
+                if entry.account == MOVED {
+                    *self.moved.entry(entry.unit.clone()).or_default() += value;
+                }
+                if let Some(budget) = &entry.budget {
+                    *self.funded.entry(budget.clone()).or_default() -= value;
+                }
             }
         }
     }
@@ -183,7 +193,7 @@ impl History {
         self.chain = Some(found.clone());
     }
 
-    /// Entries sum to zero, and what came to or left the lots is what came to or left what is available.
+    /// Entries sum to zero, and what came to or left the lots is what came to or left what is available, or pending.
     fn check_sums(&self, read: Read<'_>, findings: &mut Findings) {
         for unit in read.units() {
             let entries = read.entries.iter().filter(|entry| entry.unit == unit);
@@ -192,12 +202,15 @@ impl History {
                 let finding = self.finding(read.row, Check::Sum, format!("entries of {unit}"));
                 findings.push(finding.differs(0, sum));
             }
-            let moved = read.movements.iter().filter(|moved| moved.unit == unit);
-            let moved: i128 = moved.map(|moved| i128::from(moved.value)).sum();
-            let available = read.posted(AVAILABLE, unit);
-            if moved != available {
-                let finding = self.finding(read.row, Check::Sum, format!("lot movements of {unit}"));
-                findings.push(finding.differs(available, moved));
+            for (account, waits) in [(AVAILABLE, false), (PENDING, true)] {
+                let moved = read.movements.iter();
+                let moved = moved.filter(|moved| moved.unit == unit && moved.begin.is_some() == waits);
+                let moved: i128 = moved.map(|moved| i128::from(moved.value)).sum();
+                let posted = read.posted(account, unit);
+                if moved != posted {
+                    let what = format!("lot movements of {unit}, to {account}");
+                    findings.push(self.finding(read.row, Check::Sum, what).differs(posted, moved));
+                }
             }
         }
     }
@@ -206,6 +219,9 @@ impl History {
         for entry in read.entries {
             let what = || format!("{} of {}", entry.account, entry.unit);
             let finding = || self.finding(read.row, Check::Balance, what());
+            if let Some(budget) = entry.budget.as_ref().filter(|_| entry.account != ISSUED) {
+                findings.push(finding().differs("no budget", budget));
+            }
             if PROGRAMS.contains(&entry.account.as_str()) {
                 if let Some(balance) = entry.balance {
                     findings.push(finding().differs("none, as for all of the program's", balance));

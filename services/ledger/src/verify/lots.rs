@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::finding::{Check, Finding, Findings};
 use super::history::Read;
-use super::rows::{Lot, Movement};
+use super::rows::{Begin, Lot, Movement, Transaction};
 
 /// Sums of an owner's lots, or of a part of them.
 #[derive(Debug)]
@@ -30,6 +30,11 @@ struct LotSum {
     /// As of the last of them: it moves where it slides.
     end: Option<DateTime<Utc>>,
     slides: bool,
+    budget: Option<String>,
+    /// What it waits for; none once it counts.
+    begin: Option<Begin>,
+    /// Of what waits: what gave it, unless it came along from another owner.
+    credited_by: Option<Uuid>,
     left: i128,
     /// What was given: what came back from a hold was credited before.
     credited: i128,
@@ -68,6 +73,34 @@ impl Part {
 }
 
 impl LotSum {
+    /// As its first movement tells.
+    fn open(moved: &Movement, row: &Transaction) -> Self {
+        let is_given = row.kind != "move";
+        Self {
+            unit: moved.unit.clone(),
+            end: moved.end,
+            slides: moved.slides,
+            budget: moved.budget.clone(),
+            begin: moved.begin.clone(),
+            credited_by: (is_given && moved.begin.is_some()).then_some(row.transaction_id),
+            left: 0,
+            credited: 0,
+            create_time: is_given.then_some(row.record_time),
+            contradicted: false,
+        }
+    }
+
+    /// What waits begins once, at whatever end it has by then, and has nothing left that waits.
+    fn see_begin(&mut self, moved: &Movement, kind: &str) {
+        if self.begin == moved.begin {
+            return;
+        }
+        self.contradicted |= moved.begin.is_some() || kind != "activate" || self.left != 0;
+        self.begin = None;
+        self.credited_by = None;
+        (self.end, self.slides) = (moved.end, moved.slides);
+    }
+
     /// The end of a lot that slides moves on, to a later one, in a movement that does nothing else. Whoever only tells of an
     /// end moves none.
     fn see_end(&mut self, moved: &Movement, kind: &str) {
@@ -93,19 +126,16 @@ impl LotSums {
         let kind = read.row.kind.as_str();
         let comes_back = matches!(kind, "release" | "capture");
         for moved in read.movements.iter().filter(|moved| self.part.has(moved.lot)) {
-            let sum = self.sums.entry(moved.lot).or_insert_with(|| LotSum {
-                unit: moved.unit.clone(),
-                end: moved.end,
-                slides: moved.slides,
-                left: 0,
-                credited: 0,
-                create_time: (kind != "move").then_some(read.row.record_time),
-                contradicted: false,
-            });
-            sum.contradicted |= sum.unit != moved.unit || sum.slides != moved.slides;
+            let sum = self.sums.entry(moved.lot);
+            let sum = sum.or_insert_with(|| LotSum::open(moved, read.row));
+            sum.see_begin(moved, kind);
+            sum.contradicted |=
+                sum.unit != moved.unit || sum.slides != moved.slides || sum.budget != moved.budget;
             sum.see_end(moved, kind);
             sum.left += i128::from(moved.value);
-            if moved.value > 0 && !comes_back {
+            // What begins is credited to the lot in which it counts.
+            let begins = kind == "activate" && moved.begin.is_some();
+            if begins || (moved.value > 0 && !comes_back) {
                 sum.credited += i128::from(moved.value);
             }
         }
@@ -143,6 +173,22 @@ impl LotSums {
         }
         if sum.end != row.expire_time {
             differs("expire_time", shown(sum.end), shown(row.expire_time));
+        }
+        if sum.budget != row.budget_code {
+            differs(
+                "budget_code",
+                format!("{:?}", sum.budget),
+                format!("{:?}", row.budget_code),
+            );
+        }
+        let waits = (sum.begin.is_some(), sum.begin.as_ref().and_then(Begin::time));
+        if waits != (row.pending, row.begin_time) {
+            let found = (row.pending, row.begin_time);
+            differs("what it waits for", format!("{waits:?}"), format!("{found:?}"));
+        }
+        if sum.credited_by.is_some() && sum.credited_by != row.credited_by {
+            let found = format!("{:?}", row.credited_by);
+            differs("credited_by", format!("{:?}", sum.credited_by), found);
         }
         if sum.left != i128::from(row.value_left) {
             differs("value_left", sum.left.to_string(), row.value_left.to_string());

@@ -14,7 +14,7 @@ use super::lots::{Claims, LotSums, Part};
 use super::rows::{Account, Owner};
 use super::standing::{LotRows, Standing};
 use super::storage::{self, Mark};
-use super::{Limits, Outcome};
+use super::{Limits, Outcome, add_all};
 
 /// The owners of a program after one and up to another, those included who have no row and should have none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -97,9 +97,8 @@ pub(super) async fn check_in_tx(
     outcome.owners += owners.len() as u64;
     for history in histories.values() {
         outcome.unchained += history.unchained;
-        for (unit, value) in &history.moved {
-            *outcome.moved.entry(unit.clone()).or_default() += value;
-        }
+        add_all(&mut outcome.moved, &history.moved);
+        add_all(&mut outcome.funded, &history.funded);
     }
     outcome.transactions += owners
         .iter()

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use fealty_postgres::transact::Isolation;
 use fealty_postgres::{Scope, StorageError, TransactOptions, in_tx, transact};
 use sqlx::PgConnection;
 use sqlx::postgres::PgPool;
@@ -78,38 +79,97 @@ impl Question {
     }
 }
 
-/// What left owners came to others: the program's account between them is empty. The two sides of a move are rows of two
-/// owners, which may have been read in two snapshots. What was recorded before the mark is in every snapshot, and what was
-/// not is read here, in one.
-pub(super) async fn check_moved(
-    pool: &PgPool,
-    programs: &[Uuid],
-    mark: Mark,
-    mut moved: BTreeMap<(Uuid, String), i128>,
-    findings: &mut Findings,
-) -> Result<(), StorageError> {
-    for program in programs {
-        let since = transact(
-            pool,
-            "verify_moved",
-            Scope::Suite,
-            TransactOptions::read_only().duration_max(super::SNAPSHOT_DURATION_MAX),
-            |tx| in_tx(storage::find_moves_since_in_tx(tx, *program, mark)),
-        )
-        .await?;
-        // What cannot be read was found in its page.
-        let entries = since
-            .iter()
-            .filter_map(|entries| read::<Vec<Entry>>(entries).ok());
-        for entry in entries.flatten().filter(|entry| entry.account == MOVED) {
-            *moved.entry((*program, entry.unit)).or_default() += i128::from(entry.value);
+/// What the program's accounts came to, owner by owner: the two sides of a move, and who takes from one budget, are rows of
+/// several owners, which may have been read in several snapshots. What was recorded before the mark is in every snapshot,
+/// and what was not is read here, in one.
+#[derive(Debug, Default)]
+pub(super) struct Sides {
+    /// By program and unit: what is on its way between owners.
+    moved: BTreeMap<(Uuid, String), i128>,
+    /// By program and budget: what it gave.
+    funded: BTreeMap<(Uuid, String), i128>,
+}
+
+impl Sides {
+    /// What was found in pages of a program.
+    pub(super) fn add(
+        &mut self,
+        program: Uuid,
+        moved: BTreeMap<String, i128>,
+        funded: BTreeMap<String, i128>,
+    ) {
+        for (unit, value) in moved {
+            *self.moved.entry((program, unit)).or_default() += value;
+        }
+        for (code, value) in funded {
+            *self.funded.entry((program, code)).or_default() += value;
         }
     }
-    for ((program, unit), sum) in moved {
-        if sum != 0 {
-            let finding = Finding::of_program(program, Check::Moved, format!("sum of {MOVED} of {unit}"));
-            findings.push(finding.differs(0, sum));
+
+    /// What left owners came to others, and what budgets gave is what their rows say.
+    pub(super) async fn check(
+        mut self,
+        pool: &PgPool,
+        programs: &[Uuid],
+        mark: Mark,
+        findings: &mut Findings,
+    ) -> Result<(), StorageError> {
+        let options = || {
+            TransactOptions::read_only()
+                .isolation(Isolation::RepeatableRead)
+                .duration_max(super::SNAPSHOT_DURATION_MAX)
+        };
+        for program in programs {
+            let (since, budgets) = transact(pool, "verify_sides", Scope::Suite, options(), |tx| {
+                in_tx(async move {
+                    let since = storage::find_sides_since_in_tx(&mut *tx, *program, mark).await?;
+                    Ok::<_, StorageError>((since, storage::find_budgets_in_tx(tx, *program).await?))
+                })
+            })
+            .await?;
+            // What cannot be read was found in its page.
+            let entries = since
+                .iter()
+                .filter_map(|entries| read::<Vec<Entry>>(entries).ok());
+            for entry in entries.flatten() {
+                self.add_entry(*program, entry);
+            }
+            for (code, used) in budgets {
+                self.check_budget(*program, code, used.into(), findings);
+            }
+        }
+        self.check_rest(findings);
+        Ok(())
+    }
+
+    fn add_entry(&mut self, program: Uuid, entry: Entry) {
+        let value = i128::from(entry.value);
+        if entry.account == MOVED {
+            *self.moved.entry((program, entry.unit)).or_default() += value;
+        }
+        if let Some(code) = entry.budget {
+            *self.funded.entry((program, code)).or_default() -= value;
         }
     }
-    Ok(())
+
+    fn check_budget(&mut self, program: Uuid, code: String, used: i128, findings: &mut Findings) {
+        let what = format!("value_used of budget {code}");
+        let gave = self.funded.remove(&(program, code)).unwrap_or_default();
+        if gave != used {
+            findings.push(Finding::of_program(program, Check::Budget, what).differs(gave, used));
+        }
+    }
+
+    fn check_rest(self, findings: &mut Findings) {
+        for ((program, unit), sum) in self.moved {
+            if sum != 0 {
+                let finding = Finding::of_program(program, Check::Moved, format!("sum of {MOVED} of {unit}"));
+                findings.push(finding.differs(0, sum));
+            }
+        }
+        for ((program, code), _) in self.funded {
+            let finding = Finding::of_program(program, Check::Budget, format!("row of budget {code}"));
+            findings.push(finding.differs("one", "none"));
+        }
+    }
 }

@@ -52,6 +52,8 @@ pub(super) struct Entry {
     pub(super) value: i64,
     #[serde(default)]
     pub(super) balance: Option<i64>,
+    #[serde(default)]
+    pub(super) budget: Option<String>,
 }
 
 /// The same of a movement.
@@ -65,6 +67,29 @@ pub(super) struct Movement {
     pub(super) end: Option<DateTime<Utc>>,
     #[serde(default)]
     pub(super) slides: bool,
+    #[serde(default)]
+    pub(super) budget: Option<String>,
+    #[serde(default)]
+    pub(super) begin: Option<Begin>,
+}
+
+/// When a lot begins that waits.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(untagged)]
+pub(super) enum Begin {
+    At(DateTime<Utc>),
+    /// "call", and nothing else.
+    On(String),
+}
+
+impl Begin {
+    /// The time, if it is one.
+    pub(super) const fn time(&self) -> Option<DateTime<Utc>> {
+        match self {
+            Self::At(time) => Some(*time),
+            Self::On(_) => None,
+        }
+    }
 }
 
 /// A hold's claim.
@@ -139,6 +164,7 @@ pub(super) struct Account {
     pub(super) available: i64,
     pub(super) held: i64,
     pub(super) debt: i64,
+    pub(super) pending: i64,
 }
 
 /// A row of `lot`.
@@ -154,6 +180,10 @@ pub(super) struct Lot {
     pub(super) expire_time: Option<DateTime<Utc>>,
     pub(super) slides: bool,
     pub(super) create_time: DateTime<Utc>,
+    pub(super) budget_code: Option<String>,
+    pub(super) pending: bool,
+    pub(super) begin_time: Option<DateTime<Utc>>,
+    pub(super) credited_by: Option<Uuid>,
 }
 
 /// Reads JSON, or says what is wrong with it.

@@ -6,19 +6,25 @@ use uuid::Uuid;
 
 use super::finding::{Check, Finding, Findings};
 use super::form::hex;
-use super::history::{AVAILABLE, DEBT, HELD, History};
+use super::history::{AVAILABLE, DEBT, HELD, History, PENDING};
 use super::rows::{Account, Lot, Owner};
 
 /// What is left and held in the rows of lots, by unit.
 #[derive(Debug, Default)]
 pub(super) struct LotRows {
     left: BTreeMap<String, i128>,
+    pending: BTreeMap<String, i128>,
     held: BTreeMap<String, i128>,
 }
 
 impl LotRows {
     pub(super) fn add(&mut self, row: &Lot) {
-        *self.left.entry(row.unit_code.clone()).or_default() += i128::from(row.value_left);
+        let left = if row.pending {
+            &mut self.pending
+        } else {
+            &mut self.left
+        };
+        *left.entry(row.unit_code.clone()).or_default() += i128::from(row.value_left);
         *self.held.entry(row.unit_code.clone()).or_default() += i128::from(row.value_held);
     }
 }
@@ -79,7 +85,8 @@ impl Standing<'_> {
 
     fn units(&self) -> BTreeSet<&str> {
         let accounts = self.accounts.iter().map(|account| account.unit_code.as_str());
-        let lots = self.lots.iter().flat_map(|lots| lots.left.keys());
+        let lots = self.lots.iter();
+        let lots = lots.flat_map(|lots| lots.left.keys().chain(lots.pending.keys()));
         let posted = self
             .history
             .iter()
@@ -108,12 +115,25 @@ impl Standing<'_> {
             column(|it| it.available),
         );
         must(Check::Account, "held", posted(HELD), column(|it| it.held));
+        must(
+            Check::Account,
+            "pending",
+            posted(PENDING),
+            column(|it| it.pending),
+        );
         must(Check::Account, "debt", -posted(DEBT), column(|it| it.debt));
 
         let of = |sums: &BTreeMap<String, i128>| sums.get(unit).copied().unwrap_or_default();
         let left = self.lots.map_or(0, |lots| of(&lots.left));
+        let pending = self.lots.map_or(0, |lots| of(&lots.pending));
         let held = self.lots.map_or(0, |lots| of(&lots.held));
         must(Check::Lot, "sum of all lots", posted(AVAILABLE), left);
+        must(
+            Check::Lot,
+            "sum of what waits in all lots",
+            posted(PENDING),
+            pending,
+        );
         must(Check::Lot, "sum of what is held in all lots", posted(HELD), held);
         let open = self.history.map_or(0, |history| of(&history.holds.held));
         must(Check::Hold, "sum of all open holds", posted(HELD), open);

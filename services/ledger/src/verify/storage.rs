@@ -107,7 +107,7 @@ pub(super) async fn find_accounts_in_tx(
 ) -> Result<Vec<Account>, StorageError> {
     let accounts = sqlx::query_as!(
         Account,
-        "SELECT owner_id, unit_code, available, held, debt FROM account
+        "SELECT owner_id, unit_code, available, held, debt, pending FROM account
          WHERE program = $1 AND owner_id > $2 AND owner_id <= $3 ORDER BY owner_id, unit_code",
         page.program,
         page.after,
@@ -157,7 +157,8 @@ pub(super) fn stream_lots_in_tx<'a>(
 ) -> BoxStream<'a, Result<Lot, StorageError>> {
     sqlx::query_as!(
         Lot,
-        "SELECT owner_id, lot_id, unit_code, value_left, value_held, value_credited, expire_time, slides, create_time
+        "SELECT owner_id, lot_id, unit_code, value_left, value_held, value_credited, expire_time, slides, create_time, budget_code, pending,
+                begin_time, credited_by
          FROM lot
          WHERE program = $1 AND owner_id > $2 AND owner_id <= $3 ORDER BY owner_id, lot_id",
         page.program,
@@ -169,21 +170,39 @@ pub(super) fn stream_lots_in_tx<'a>(
     .boxed()
 }
 
-/// The entries of moves that stand in the feed at the mark or after it.
-pub(super) async fn find_moves_since_in_tx(
+/// The entries of moves, and of what budgets paid for or got back, that stand in the feed at the mark or after it.
+pub(super) async fn find_sides_since_in_tx(
     tx: &mut PgConnection,
     program: Uuid,
     mark: Mark,
 ) -> Result<Vec<serde_json::Value>, StorageError> {
     let entries = sqlx::query_scalar!(
-        "SELECT entries FROM transaction
-         WHERE program = $1 AND feed_xid >= $2::bigint::text::xid8 AND version IS NOT NULL AND kind = 'move'",
+        r#"SELECT entries FROM transaction
+           WHERE program = $1 AND feed_xid >= $2::bigint::text::xid8 AND version IS NOT NULL
+             AND (kind = 'move' OR jsonb_path_exists(entries, '$[*].budget'))"#,
         program,
         mark.0,
     )
     .fetch_all(tx)
     .await?;
     Ok(entries)
+}
+
+/// Budgets, and what they say that they gave.
+pub(super) async fn find_budgets_in_tx(
+    tx: &mut PgConnection,
+    program: Uuid,
+) -> Result<Vec<(String, i64)>, StorageError> {
+    let budgets = sqlx::query!(
+        "SELECT budget_code, value_used FROM budget WHERE program = $1",
+        program
+    )
+    .fetch_all(tx)
+    .await?;
+    Ok(budgets
+        .into_iter()
+        .map(|row| (row.budget_code, row.value_used))
+        .collect())
 }
 
 pub(super) async fn find_double_receipts_in_tx(

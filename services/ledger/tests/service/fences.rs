@@ -22,6 +22,17 @@ async fn every_table_that_carries_a_program_is_fenced_and_shows_a_stranger_nothi
     let owner_id = ledger.open_owner().await;
     ledger.buy(purchase_of(&owner_id, 500_000)).await.unwrap();
     ledger.refund(unreferenced_refund(&owner_id, 100)).await.unwrap();
+    let budget = pb::CreateBudgetRequest {
+        request_id: new_id(),
+        budget: Some(pb::Budget {
+            budget_code: "summer".to_owned(),
+            display_name: "Summer".to_owned(),
+            unit_code: "points".to_owned(),
+            value_max: 1,
+            ..pb::Budget::default()
+        }),
+    };
+    ledger.budgets().create_budget(ledger.call(budget)).await.unwrap();
     let hold = pb::HoldPointsRequest {
         request_id: new_id(),
         owner_id,

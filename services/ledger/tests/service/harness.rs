@@ -10,6 +10,7 @@ use fealty_postgres::testing::TestDatabase;
 use fealty_proto::access::v1::Scope;
 use fealty_proto::ledger::v1 as pb;
 use fealty_proto::ledger::v1::balance_service_client::BalanceServiceClient;
+use fealty_proto::ledger::v1::budget_service_client::BudgetServiceClient;
 use fealty_proto::ledger::v1::earning_rule_service_client::EarningRuleServiceClient;
 use fealty_proto::ledger::v1::hold_service_client::HoldServiceClient;
 use fealty_proto::ledger::v1::owner_service_client::OwnerServiceClient;
@@ -31,7 +32,7 @@ use uuid::Uuid;
 use super::messages::{cashback, points};
 
 /// All that a program's own key can hold.
-const ALL_SCOPES: [Scope; 9] = [
+const ALL_SCOPES: [Scope; 11] = [
     Scope::UnitsWrite,
     Scope::UnitsRead,
     Scope::OwnersWrite,
@@ -39,6 +40,8 @@ const ALL_SCOPES: [Scope; 9] = [
     Scope::LedgerWrite,
     Scope::RulesWrite,
     Scope::RulesRead,
+    Scope::BudgetsWrite,
+    Scope::BudgetsRead,
     Scope::PurchasesWrite,
     Scope::EventsRead,
 ];
@@ -142,6 +145,10 @@ impl Ledger {
 
     pub fn units(&self) -> UnitServiceClient<Channel> {
         UnitServiceClient::new(self.channel.clone())
+    }
+
+    pub fn budgets(&self) -> BudgetServiceClient<Channel> {
+        BudgetServiceClient::new(self.channel.clone())
     }
 
     pub fn rules(&self) -> EarningRuleServiceClient<Channel> {

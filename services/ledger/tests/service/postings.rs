@@ -48,14 +48,19 @@ pub async fn assert_books(ledger: &Ledger, owner: &str) {
             *of_transaction.entry(&entry.unit_code).or_default() += entry.value;
             let owners = matches!(
                 entry.account(),
-                EntryAccount::OwnerAvailable | EntryAccount::OwnerDebt | EntryAccount::OwnerHeld
+                EntryAccount::OwnerAvailable
+                    | EntryAccount::OwnerDebt
+                    | EntryAccount::OwnerHeld
+                    | EntryAccount::OwnerPending
             );
             *sums.entry((entry.unit_code.clone(), owners)).or_default() += entry.value;
         }
         assert!(of_transaction.values().all(|sum| *sum == 0), "{transaction:?}");
     }
-    let rows: Vec<(String, i64, i64, i64, i64, i64, i64)> = sqlx::query_as(
-        "SELECT a.unit_code, a.available, a.held, a.debt, coalesce(sum(l.value_left), 0)::bigint, \
+    let rows: Vec<(String, [i64; 2], i64, i64, [i64; 2], i64, i64)> = sqlx::query_as(
+        "SELECT a.unit_code, ARRAY[a.available, a.pending], a.held, a.debt, \
+         ARRAY[coalesce(sum(l.value_left) FILTER (WHERE NOT l.pending), 0)::bigint, \
+               coalesce(sum(l.value_left) FILTER (WHERE l.pending), 0)::bigint], \
          coalesce(sum(l.value_held), 0)::bigint, (SELECT coalesce(sum(h.value), 0)::bigint FROM hold h WHERE \
          h.owner_id = a.owner_id AND h.unit_code = a.unit_code AND h.status = 'open') FROM account a \
          LEFT JOIN lot l USING (program, owner_id, unit_code) WHERE a.owner_id::text = $1 \
@@ -68,7 +73,7 @@ pub async fn assert_books(ledger: &Ledger, owner: &str) {
     for (unit, available, held, debt, in_lots, held_in_lots, in_holds) in rows {
         assert_eq!(available, in_lots, "the lots of {unit}");
         assert_eq!((held, held), (held_in_lots, in_holds), "the holds of {unit}");
-        let has = available + held - debt;
+        let has = available.iter().sum::<i64>() + held - debt;
         assert_eq!(sums.get(&(unit.clone(), true)).copied().unwrap_or(0), has);
         assert_eq!(sums.get(&(unit, false)).copied().unwrap_or(0), -has);
     }
@@ -385,6 +390,8 @@ async fn every_bad_field_is_named_at_once_and_nothing_happens() {
         receipt_id: "x".repeat(129),
         reason: " ".to_owned(),
         occur_time: Some(timestamp(ledger.now() + days(1))),
+        budget_code: "No".to_owned(),
+        begin: Some(pb::credit_points_request::Begin::BeginOnCall(false)),
     };
     let status = ledger.credit(request).await.expect_err("malformed");
     refused(&status, Code::InvalidArgument, ErrorReason::InvalidFields);
@@ -407,7 +414,9 @@ async fn every_bad_field_is_named_at_once_and_nothing_happens() {
             "receipt_id",
             "reason",
             "occur_time",
-            "lot_expire_time"
+            "lot_expire_time",
+            "budget_code",
+            "begin_on_call"
         ]
     );
     assert!(ledger.statement(&owner).await.is_empty());

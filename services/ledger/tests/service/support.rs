@@ -11,6 +11,7 @@ use fealty_postgres::testing::TestDatabase;
 use fealty_proto::events::v1::event_service_client::EventServiceClient;
 use fealty_proto::ledger::v1 as pb;
 use fealty_proto::ledger::v1::balance_service_client::BalanceServiceClient;
+use fealty_proto::ledger::v1::budget_service_client::BudgetServiceClient;
 use fealty_proto::ledger::v1::earning_rule_service_client::EarningRuleServiceClient;
 use fealty_proto::ledger::v1::hold_service_client::HoldServiceClient;
 use fealty_proto::ledger::v1::owner_service_client::OwnerServiceClient;
@@ -229,6 +230,10 @@ impl Ledger {
 
     pub fn balances(&self) -> BalanceServiceClient<Channel> {
         BalanceServiceClient::new(self.channel.clone())
+    }
+
+    pub fn budgets(&self) -> BudgetServiceClient<Channel> {
+        BudgetServiceClient::new(self.channel.clone())
     }
 
     pub fn events(&self) -> EventServiceClient<Channel> {

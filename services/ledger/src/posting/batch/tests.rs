@@ -11,6 +11,7 @@ use proptest::prelude::*;
 use sqlx::PgConnection;
 
 use super::*;
+use crate::budgets::Funds;
 use crate::posting::domain::{Account, ChainHash, Command, Hold, HoldStatus, Link, Lot, TransactionKind};
 use calls::{any_batches, call, credit, hold, hold_id, owner_id, program, slides, spend, start};
 
@@ -81,6 +82,7 @@ impl Tables {
                 .keys()
                 .map(|owner_id| (*owner_id, self.state(*owner_id)))
                 .collect(),
+            funds: Funds::default(),
             earlier: self.earlier(),
             room: (),
             encode_refusal: told,

@@ -1,9 +1,10 @@
 //! What an owner holds and owes of one unit.
 
 use chrono::{DateTime, Utc};
-use fealty_types::{HoldId, LotId, Points, UnitCode};
+use fealty_types::{BudgetCode, HoldId, LotId, Points, UnitCode};
 
-use super::{Hold, HoldStatus, LotEnd, LotMovement, NewHold, NewLotId, lots};
+use super::pending::Wait;
+use super::{Hold, HoldStatus, LotEnd, LotMovement, NewHold, lots};
 
 /// An owner's account of one unit.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -14,8 +15,12 @@ pub struct Account {
     pub held: Points,
     /// What is owed. Never below zero, and zero while something is available.
     pub debt: Points,
+    /// What is given and not yet the owner's to spend. Never below zero.
+    pub pending: Points,
     /// Lots that have something left or that a hold claims, in the order in which they are spent.
     pub lots: Vec<Lot>,
+    /// Lots that wait, in the order in which they begin; those that wait for a call come last.
+    pub pending_lots: Vec<Lot>,
     /// The open holds, in the order in which they end.
     pub holds: Vec<Hold>,
     /// The end of all lots that slide and have not ended: the furthest to which an activity ever moved it. `None` before
@@ -40,6 +45,10 @@ pub struct Lot {
     pub slides: bool,
     /// When the first of it was credited.
     pub create_time: DateTime<Utc>,
+    /// Which budget paid for it; `None` for the program itself.
+    pub budget_code: Option<BudgetCode>,
+    /// What it waits for until it counts; `None` once it counts.
+    pub wait: Option<Wait>,
 }
 
 /// What a decision did to one lot, and how it left it.
@@ -63,6 +72,8 @@ impl LotChange {
             value: self.value,
             expire_time: self.lot.expire_time,
             slides: self.lot.slides,
+            budget_code: self.lot.budget_code.clone(),
+            begin: self.lot.wait.map(|wait| wait.begin),
         })
     }
 }
@@ -128,6 +139,26 @@ impl Lot {
         }
     }
 
+    /// The same with another end.
+    pub(super) fn ending(self, end: LotEnd) -> Self {
+        let (expire_time, slides) = match end {
+            LotEnd::Fixed(end) => (end, false),
+            LotEnd::Sliding(end) => (Some(end), true),
+        };
+        Self {
+            expire_time,
+            slides,
+            ..self
+        }
+    }
+
+    /// Whether both are one lot, as soon as they are in one account.
+    fn has_terms_of(&self, other: &Self) -> bool {
+        self.expire_time == other.expire_time
+            && self.slides == other.slides
+            && self.budget_code == other.budget_code
+    }
+
     /// How it ends.
     pub(super) const fn end(&self) -> LotEnd {
         match self.expire_time {
@@ -157,38 +188,23 @@ impl Account {
         lots::slide(&mut self.lots, unit_code, end, at)
     }
 
-    /// Puts `value` into the lot of those terms, opened if there is none; what slides lies at the account's own end, to
-    /// which it has been moved before. `None` when a sum does not fit; the account is then not to be used any more.
-    pub(super) fn credit(
-        &mut self,
-        unit_code: &UnitCode,
-        value: Points,
-        end: LotEnd,
-        (at, new_lot_id): (DateTime<Utc>, NewLotId<'_>),
-    ) -> Option<Credited> {
-        let (expire_time, slides) = match end {
-            LotEnd::Fixed(end) => (end, false),
-            LotEnd::Sliding(end) => (self.sliding_end.or(Some(end)), true),
-        };
+    /// Puts a lot into the account, or what is in it into the lot of its terms, if there is one; what slides lies at the
+    /// account's own end, to which it has been moved before. `None` when a sum does not fit; the account is then not to be
+    /// used any more.
+    pub(super) fn put(&mut self, unit_code: &UnitCode, mut lot: Lot) -> Option<Credited> {
+        if lot.slides {
+            lot.expire_time = self.sliding_end.or(lot.expire_time);
+        }
+        let value = lot.value_left;
         self.available = self.available.checked_add(value)?;
-        // What is held may come back at any time, and nobody is asked then.
-        self.available.checked_add(self.held)?;
+        self.require_room()?;
         let mut credited = Credited::default();
-        let of_those_terms = |lot: &&mut Lot| lot.expire_time == expire_time && lot.slides == slides;
-        let known = self.lots.iter_mut().find(of_those_terms);
-        if let Some(lot) = known {
-            credited.lots.push(lots::add(lot, unit_code, value)?);
+        let takes_it =
+            |known: &&mut Lot| known.has_terms_of(&lot) && known.value_credited.checked_add(value).is_some();
+        if let Some(known) = self.lots.iter_mut().find(takes_it) {
+            credited.lots.push(lots::add(known, unit_code, value)?);
             return Some(credited);
         }
-        let lot = Lot {
-            lot_id: new_lot_id(),
-            value_left: value,
-            value_held: Points::ZERO,
-            value_credited: value,
-            expire_time,
-            slides,
-            create_time: at,
-        };
         credited.lots.push(lot.moved(unit_code, value));
         let place = self
             .lots
@@ -204,6 +220,13 @@ impl Account {
             }
         }
         Some(credited)
+    }
+
+    /// `None` where all together does not fit. What is held may come back at any time, and what is pending begins by
+    /// itself: nobody is asked then.
+    pub(super) fn require_room(&self) -> Option<()> {
+        let spendable = self.available.checked_add(self.held)?;
+        spendable.checked_add(self.pending).map(|_| ())
     }
 
     /// Sets points aside, from the lots that end soonest.

@@ -74,6 +74,7 @@ fn what_a_refund_cannot_take_is_owed_up_to_the_bound_and_then_waived() {
     assert_eq!(
         change.taken_back,
         [TakenBack {
+            from_pending: Points::ZERO,
             unit_code: unit(0),
             from_available: Points::new(10),
             as_debt: Points::new(60),

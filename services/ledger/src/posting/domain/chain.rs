@@ -11,7 +11,7 @@ mod tests;
 
 use std::fmt;
 
-use fealty_types::{OwnerId, ProgramId};
+use fealty_types::{BudgetCode, OwnerId, ProgramId};
 use sha2::{Digest as _, Sha256};
 
 use super::{Entry, LotMovement, Transaction};
@@ -118,6 +118,7 @@ fn add_entry(form: &mut Form, entry: &Entry) {
     form.text(entry.unit_code.as_str());
     form.number(entry.value.get());
     form.optional(entry.balance_after, |form, balance| form.number(balance.get()));
+    add_budget(form, entry.budget_code.as_ref());
 }
 
 fn add_movement(form: &mut Form, movement: &LotMovement) {
@@ -127,5 +128,17 @@ fn add_movement(form: &mut Form, movement: &LotMovement) {
     form.optional(movement.expire_time, Form::time);
     if movement.slides {
         form.number(1);
+    }
+    add_budget(form, movement.budget_code.as_ref());
+    if let Some(begin) = movement.begin {
+        form.text("begin");
+        form.optional(begin.time(), Form::time);
+    }
+}
+
+fn add_budget(form: &mut Form, budget_code: Option<&BudgetCode>) {
+    if let Some(code) = budget_code {
+        form.text("budget");
+        form.text(code.as_str());
     }
 }

@@ -4,8 +4,10 @@ use std::fmt;
 use std::str::FromStr;
 
 use chrono::{DateTime, Utc};
-use fealty_types::{LotId, Points, UnitCode, Version};
+use fealty_types::{BudgetCode, LotId, Points, UnitCode, Version};
 use serde::{Deserialize, Serialize};
+
+use super::Begin;
 
 /// What happened to an owner, of which version it made them.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,6 +47,8 @@ pub enum TransactionKind {
     Move,
     /// Points end soon. Nothing moves.
     Notice,
+    /// Points that were pending can be spent now.
+    Activate,
 }
 
 /// The text is no kind of transaction.
@@ -54,7 +58,7 @@ pub struct TransactionKindError;
 
 impl TransactionKind {
     /// All of them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Credit,
         Self::Spend,
         Self::Expire,
@@ -65,6 +69,7 @@ impl TransactionKind {
         Self::Release,
         Self::Move,
         Self::Notice,
+        Self::Activate,
     ];
 
     /// Its name in the database.
@@ -81,6 +86,7 @@ impl TransactionKind {
             Self::Release => "release",
             Self::Move => "move",
             Self::Notice => "notice",
+            Self::Activate => "activate",
         }
     }
 }
@@ -113,6 +119,8 @@ pub enum EntryAccount {
     OwnerDebt,
     /// What is set aside for open holds of the owner.
     OwnerHeld,
+    /// What is given and not yet the owner's to spend.
+    OwnerPending,
     /// Points that the program has given, less those it took back.
     ProgramIssued,
     /// Points that owners spent.
@@ -133,6 +141,7 @@ impl EntryAccount {
             Self::OwnerAvailable => "owner_available",
             Self::OwnerDebt => "owner_debt",
             Self::OwnerHeld => "owner_held",
+            Self::OwnerPending => "owner_pending",
             Self::ProgramIssued => "program_issued",
             Self::ProgramRedeemed => "program_redeemed",
             Self::ProgramExpired => "program_expired",
@@ -144,7 +153,10 @@ impl EntryAccount {
     /// Whether it is one of the owner's, which have balances of their own.
     #[must_use]
     pub const fn is_owners(self) -> bool {
-        matches!(self, Self::OwnerAvailable | Self::OwnerDebt | Self::OwnerHeld)
+        matches!(
+            self,
+            Self::OwnerAvailable | Self::OwnerDebt | Self::OwnerHeld | Self::OwnerPending
+        )
     }
 }
 
@@ -155,6 +167,8 @@ pub struct Entry {
     pub account: EntryAccount,
     /// What is counted.
     pub unit_code: UnitCode,
+    /// The program's accounts: which of its budgets it is about, if it is about one.
+    pub budget_code: Option<BudgetCode>,
     /// What came to the account (positive) or left it (negative). Never zero.
     pub value: Points,
     /// The owner's accounts: the balance after it.
@@ -174,13 +188,19 @@ pub struct LotMovement {
     pub expire_time: Option<DateTime<Utc>>,
     /// Whether its end moves on with the owner's activity.
     pub slides: bool,
+    /// Which budget paid for the lot; `None` for the program itself.
+    pub budget_code: Option<BudgetCode>,
+    /// Of a lot that does not count yet: when it begins.
+    pub begin: Option<Begin>,
 }
 
-/// What a refund took in one unit. The three ways sum to what was asked for.
+/// What a refund took in one unit. The four ways sum to what was asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TakenBack {
     /// What is counted.
     pub unit_code: UnitCode,
+    /// From what was pending.
+    pub from_pending: Points,
     /// From the owner's balance.
     pub from_available: Points,
     /// Now owed by the owner.

@@ -1,9 +1,9 @@
 //! What can be asked of an owner's accounts.
 
 use chrono::{DateTime, Utc};
-use fealty_types::{HoldId, LotId, Points, UnitCode};
+use fealty_types::{BudgetCode, HoldId, LotId, Points, UnitCode};
 
-use super::TransactionKind;
+use super::{Activated, Lot, TransactionKind, Wait};
 
 /// What is to happen to one owner. Values are never below zero: whoever makes a command has parsed them. A unit comes
 /// at most once in a list.
@@ -23,6 +23,8 @@ pub enum Command {
     Capture(Captured),
     /// Give back what an open hold has set aside.
     Release(HoldId),
+    /// Let begin what waits of a credit.
+    Activate(Activated),
 }
 
 impl Command {
@@ -49,6 +51,7 @@ impl Command {
             Self::Hold(_) => TransactionKind::Hold,
             Self::Capture(_) => TransactionKind::Capture,
             Self::Release(_) => TransactionKind::Release,
+            Self::Activate(_) => TransactionKind::Activate,
         }
     }
 }
@@ -63,6 +66,28 @@ pub struct Earned {
     /// When what is left of them ends. An end in the past credits points that are gone at once: the next posting writes
     /// them off.
     pub end: LotEnd,
+    /// Which budget pays for them; `None` for the program itself.
+    pub budget_code: Option<BudgetCode>,
+    /// What they wait for until they count; `None` for nothing.
+    pub wait: Option<Wait>,
+}
+
+impl Earned {
+    /// The lot that it opens, unless there is one of its terms.
+    pub(super) fn lot(&self, lot_id: LotId, at: DateTime<Utc>) -> Lot {
+        let lot = Lot {
+            lot_id,
+            value_left: self.value,
+            value_held: Points::ZERO,
+            value_credited: self.value,
+            expire_time: None,
+            slides: false,
+            create_time: at,
+            budget_code: self.budget_code.clone(),
+            wait: self.wait,
+        };
+        lot.ending(self.end)
+    }
 }
 
 /// When a credited lot ends.
@@ -105,6 +130,8 @@ pub struct TakeBack {
     pub lots_first: Vec<LotId>,
     /// The most that the owner may owe afterwards, zero for nothing; what is beyond is waived.
     pub debt_max: Points,
+    /// Which budget paid for them, and has them again; `None` for the program itself.
+    pub budget_code: Option<BudgetCode>,
 }
 
 /// Points of one unit to set aside.

@@ -1,7 +1,7 @@
 //! An owner's history, made of steps that a test chooses or draws.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use fealty_types::{HoldId, LotId, Points, UnitCode};
+use fealty_types::{BudgetCode, HoldId, LotId, Points, TransactionId, UnitCode};
 use proptest::prelude::*;
 use proptest::sample::Index;
 use uuid::Uuid;
@@ -24,6 +24,17 @@ pub enum Step {
         unit: usize,
         value: i64,
         life_hours: Option<i64>,
+    },
+    /// Points that wait so many hours, or for a call.
+    CreditLater {
+        unit: usize,
+        value: i64,
+        life_hours: Option<i64>,
+        wait_hours: Option<i64>,
+    },
+    /// Of what any change gave.
+    Activate {
+        change: Index,
     },
     Spend {
         unit: usize,
@@ -63,6 +74,11 @@ pub fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         1 => (0_i64..6).prop_map(Step::Wait),
         4 => (unit(), 1_i64..200, life()).prop_map(|(unit, value, life_hours)| Step::Credit { unit, value, life_hours }),
+        3 => (unit(), 1_i64..200, life(), proptest::option::of(0_i64..20))
+            .prop_map(|(unit, value, life_hours, wait_hours)| {
+                Step::CreditLater { unit, value, life_hours, wait_hours }
+            }),
+        1 => any::<Index>().prop_map(|change| Step::Activate { change }),
         4 => (unit(), 1_i64..400).prop_map(|(unit, value)| Step::Spend { unit, value }),
         3 => (proptest::collection::vec(0_i64..150, 0..=UNITS.len()), life())
             .prop_map(|(values, life_hours)| Step::Purchase { values, life_hours }),
@@ -78,6 +94,16 @@ pub fn step() -> impl Strategy<Value = Step> {
 
 pub fn unit(place: usize) -> UnitCode {
     UNITS[place].parse().unwrap()
+}
+
+/// The transaction of the change in that place.
+fn transaction_id(place: usize) -> TransactionId {
+    TransactionId::try_from(Uuid::from_u128(place as u128 + 1)).unwrap()
+}
+
+/// Which budget pays for a credit follows from its value.
+fn budget_of(value: i64) -> Option<BudgetCode> {
+    (value % 3 == 0).then(|| "summer".parse().unwrap())
 }
 
 fn hold_id(number: usize) -> HoldId {
@@ -179,6 +205,8 @@ impl History {
                 None if place == SLIDING => LotEnd::Sliding(self.activity_end(value)),
                 hours => LotEnd::Fixed(hours.map(|hours| self.at + TimeDelta::hours(hours))),
             },
+            budget_code: budget_of(value),
+            wait: None,
         };
         Some(match step {
             Step::Wait(_) => return None,
@@ -187,6 +215,27 @@ impl History {
                 value,
                 life_hours,
             } => Command::Credit(earned(*unit, *value, *life_hours)),
+            Step::CreditLater {
+                unit,
+                value,
+                life_hours,
+                wait_hours,
+            } => Command::Credit(Earned {
+                wait: Some(Wait {
+                    begin: wait_hours.map_or(Begin::OnCall, |hours| {
+                        Begin::At(self.at + TimeDelta::hours(hours))
+                    }),
+                    credited_by: transaction_id(self.changes.len()),
+                }),
+                ..earned(*unit, *value, *life_hours)
+            }),
+            Step::Activate { change } => Command::Activate(Activated {
+                credited_by: transaction_id(change.index(self.changes.len() + 1)),
+                ends: vec![
+                    (unit(0), LotEnd::Fixed(Some(self.at + TimeDelta::hours(9)))),
+                    (unit(SLIDING), LotEnd::Sliding(self.activity_end(3))),
+                ],
+            }),
             Step::Spend { unit: place, value } => Command::Spend(Spent {
                 unit_code: unit(*place),
                 value: Points::new(*value),
@@ -204,21 +253,22 @@ impl History {
                 debt_max,
                 lots,
             } => {
-                let open = self
-                    .state
-                    .accounts
-                    .get(&unit(*place))
-                    .map_or(&[][..], |account| &account.lots[..]);
+                let account = self.state.accounts.get(&unit(*place));
+                let open: Vec<&Lot> = account
+                    .iter()
+                    .flat_map(|account| account.lots.iter().chain(&account.pending_lots))
+                    .collect();
                 let lots_first = lots
                     .iter()
                     .filter(|_| !open.is_empty())
-                    .map(|lot| lot.get(open).lot_id)
+                    .map(|lot| lot.get(&open).lot_id)
                     .collect();
                 Command::Refund(vec![TakeBack {
                     unit_code: unit(*place),
                     value: Points::new(*value),
                     lots_first,
                     debt_max: Points::new(*debt_max),
+                    budget_code: budget_of(*value),
                 }])
             }
             Step::Hold {

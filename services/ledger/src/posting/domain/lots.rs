@@ -1,9 +1,10 @@
 //! What happens to the lots of one account.
 
 use std::cmp::Reverse;
+use std::collections::HashMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use fealty_types::{LotId, Points, UnitCode};
+use fealty_types::{BudgetCode, LotId, Points, UnitCode};
 
 use super::account::LotChange;
 use super::{Lot, Pin};
@@ -13,9 +14,9 @@ use super::{Lot, Pin};
 /// have asked for.
 ///
 /// A credit that would open one more merges the two neighbours whose ends lie closest together, into the one that ends
-/// later: nobody's points end earlier than promised, and those far from each other keep their ends. A hold's claim moves
-/// along. A lot whose end moves with the owner's activity takes no part, since it was promised another end than any
-/// other: an account has one of them, and those that have ended and that a hold still claims.
+/// later: nobody's points end earlier than promised, and those far from each other keep their ends. Both are of one budget,
+/// so that each goes on paying for its own points. A hold's claim moves along. A lot whose end moves with the owner's activity takes no part, since it was promised another end than any
+/// other: an account has one of them for each budget, and those that have ended and that a hold still claims.
 pub const OPEN_LOTS_MAX: usize = 500;
 
 /// Credits a lot. `None` when a sum does not fit.
@@ -122,7 +123,8 @@ pub(super) fn bound(lots: &mut Vec<Lot>, unit_code: &UnitCode) -> Option<Merged>
     let mut merged = Merged::default();
     while lots.len() > OPEN_LOTS_MAX {
         let Some((place, place_of_later)) = closest_pair(lots) else {
-            // All slide: as many as holds claim, which are bounded, too.
+            // All slide, or are of different budgets: as many as there are budgets and claims, which are bounded, too. Or
+            // what was credited to each is near the end of all numbers.
             break;
         };
         let mut sooner = lots.remove(place);
@@ -143,8 +145,21 @@ pub(super) fn bound(lots: &mut Vec<Lot>, unit_code: &UnitCode) -> Option<Merged>
 /// The places of two neighbours whose ends lie closest together; of equals the last, so that the ends that come soon stay
 /// as they were shown.
 fn closest_pair(lots: &[Lot]) -> Option<(usize, usize)> {
-    let fixed: Vec<(usize, &Lot)> = lots.iter().enumerate().filter(|(_, lot)| !lot.slides).collect();
-    let pairs = fixed.windows(2).map(|pair| (pair[0], pair[1]));
+    // Of each budget, the last one that came by.
+    let mut before: HashMap<Option<&BudgetCode>, (usize, &Lot)> = HashMap::new();
+    let fixed = lots.iter().enumerate().filter(|(_, lot)| !lot.slides);
+    let pairs = fixed.filter_map(|(place, lot)| {
+        let neighbour = before.insert(lot.budget_code.as_ref(), (place, lot));
+        neighbour.map(|neighbour| (neighbour, (place, lot)))
+    });
+    // Sums of what was ever credited may be larger than any balance.
+    let fit = |sooner: &Lot, later: &Lot| {
+        let credited = later.value_credited.checked_add(sooner.value_left);
+        credited
+            .and_then(|sum| sum.checked_add(sooner.value_held))
+            .is_some()
+    };
+    let pairs = pairs.filter(|((_, sooner), (_, later))| fit(sooner, later));
     let closest = pairs.min_by_key(|((place, sooner), (_, later))| (gap(sooner, later), Reverse(*place)));
     closest.map(|((place, _), (place_of_later, _))| (place, place_of_later))
 }

@@ -6,10 +6,10 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use fealty_types::{HoldId, UnitCode};
 
-use super::{Command, LotEnd, Slide, TransactionKind};
+use super::{Activated, Begin, Command, LotEnd, Slide, TransactionKind, Wait};
 
 /// Whether it is never, when, and whether it moves with activity.
-type End = (bool, Option<DateTime<Utc>>, bool);
+pub type End = (bool, Option<DateTime<Utc>>, bool);
 
 /// By end, those that never end last: how much is left.
 pub type Grains = BTreeMap<End, i128>;
@@ -23,6 +23,15 @@ pub struct Drawer {
     pub grains: Grains,
 }
 
+/// Grains that wait.
+#[derive(Debug, Clone)]
+pub struct Waiting {
+    pub unit: UnitCode,
+    pub wait: Wait,
+    pub end: End,
+    pub value: i128,
+}
+
 /// What an owner has, told in the plainest way: grains of one end each, a number for the debt, and drawers.
 #[derive(Debug, Clone, Default)]
 pub struct Model {
@@ -32,6 +41,8 @@ pub struct Model {
     pub debt: BTreeMap<UnitCode, i128>,
     /// What is set aside.
     pub drawers: Vec<Drawer>,
+    /// What waits, in the order in which it was given.
+    pub waiting: Vec<Waiting>,
     /// By unit: where what slides ends.
     pub ends: BTreeMap<UnitCode, DateTime<Utc>>,
     /// What was ever captured.
@@ -54,15 +65,36 @@ impl Model {
         drawers.map(|drawer| drawer.grains.values().sum::<i128>()).sum()
     }
 
-    /// Drawers are emptied one by one, each at its own time and as one change. Then everything that ended is gone; it
-    /// counts as one change, if there was any.
+    pub fn pending(&self, unit: &UnitCode) -> i128 {
+        let waiting = self.waiting.iter().filter(|it| it.unit == *unit);
+        waiting.map(|it| it.value).sum()
+    }
+
+    /// Drawers are emptied one by one, each at its own time and as one change; so does what begins at one time begin as
+    /// one. Then everything that ended is gone; it counts as one change, if there was any.
     pub fn sweep(&mut self, at: DateTime<Utc>) {
-        while let Some(drawer) = self.next_ended(at) {
-            let end = drawer.end;
-            self.give_back(drawer, end);
+        loop {
+            let drawer = self.drawers.iter().map(|drawer| drawer.end).min();
+            let begin = self.waiting.iter().filter_map(|it| it.wait.begin.time()).min();
+            let Some(next) = drawer.into_iter().chain(begin).min().filter(|next| *next <= at) else {
+                break;
+            };
+            if let Some(drawer) = self.next_ended(next) {
+                self.give_back(drawer, next);
+            } else {
+                let begun = |it: &Waiting| it.wait.begin.time() == Some(next);
+                let mut all: Vec<Waiting> = self.waiting.extract_if(.., |it| begun(it)).collect();
+                // What ends soonest pays off debt first.
+                all.sort_by_key(|it| it.end);
+                for it in all {
+                    self.begin(&it, it.end, next);
+                }
+            }
             self.version += 1;
         }
-        let mut any = false;
+        let before = self.waiting.len();
+        self.waiting.retain(|it| it.end.1.is_none_or(|end| end > at));
+        let mut any = self.waiting.len() < before;
         for grains in self.grains.values_mut() {
             grains.retain(|(_, end, _), _| {
                 let ended = end.is_some_and(|end| end <= at);
@@ -71,6 +103,42 @@ impl Model {
             });
         }
         self.version += i64::from(any);
+    }
+
+    /// What waited is there, at the end that it has by then.
+    fn begin(&mut self, it: &Waiting, end: End, at: DateTime<Utc>) {
+        let end = match end {
+            (_, Some(time), true) => {
+                self.slide(
+                    &Slide {
+                        unit_code: it.unit.clone(),
+                        end: time,
+                    },
+                    at,
+                );
+                (false, self.ends.get(&it.unit).copied(), true)
+            }
+            end => end,
+        };
+        self.add(&it.unit, end, it.value);
+    }
+
+    fn activate(&mut self, activated: &Activated, at: DateTime<Utc>) -> bool {
+        let asked = |it: &Waiting| it.wait.credited_by == activated.credited_by;
+        let all: Vec<Waiting> = self.waiting.extract_if(.., |it| asked(it)).collect();
+        for it in &all {
+            let mut end = it.end;
+            if it.wait.begin == Begin::OnCall && end == (true, None, false) {
+                let by_unit = activated.ends.iter().find(|(unit, _)| *unit == it.unit);
+                match by_unit {
+                    Some((_, LotEnd::Fixed(time))) => end = (time.is_none(), *time, false),
+                    Some((_, LotEnd::Sliding(time))) => end = (false, Some(*time), true),
+                    None => {}
+                }
+            }
+            self.begin(it, end, at);
+        }
+        !all.is_empty()
     }
 
     fn next_ended(&mut self, at: DateTime<Utc>) -> Option<Drawer> {
@@ -137,6 +205,11 @@ impl Model {
     fn accept(&mut self, command: &Command, at: DateTime<Utc>) -> bool {
         match command {
             Command::Credit(earned) => self.credit(earned, at),
+            Command::Activate(activated) => {
+                if !self.activate(activated, at) {
+                    return false;
+                }
+            }
             Command::Purchase(all) => all.iter().for_each(|earned| self.credit(earned, at)),
             Command::Spend(spent) => {
                 if self.available(&spent.unit_code) < spent.value.get().into() {
@@ -194,6 +267,19 @@ impl Model {
             return;
         }
         let unit = &earned.unit_code;
+        if let Some(wait) = earned.wait {
+            self.debt.entry(unit.clone()).or_default();
+            self.waiting.push(Waiting {
+                unit: unit.clone(),
+                wait,
+                end: match earned.end {
+                    LotEnd::Fixed(end) => (end.is_none(), end, false),
+                    LotEnd::Sliding(end) => (false, Some(end), true),
+                },
+                value: earned.value.get().into(),
+            });
+            return;
+        }
         let end = match earned.end {
             LotEnd::Fixed(end) => (end.is_none(), end, false),
             LotEnd::Sliding(end) => {

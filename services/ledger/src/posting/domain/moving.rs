@@ -6,7 +6,8 @@
 use chrono::{DateTime, Utc};
 use fealty_types::{Points, UnitCode};
 
-use super::{Account, Decision, Draft, EntryAccount, Lot, NewLotId, OwnerState, TransactionKind, overflow};
+use super::pending::emptied;
+use super::{Account, Decision, Draft, EntryAccount, Lot, OwnerState, TransactionKind, overflow};
 use crate::refusal::Refusal;
 
 /// What a move did to both owners.
@@ -30,7 +31,7 @@ pub fn move_all(from: &OwnerState, into: &OwnerState, at: DateTime<Utc>) -> Resu
     let (mut outgoing, mut incoming) = (Draft::default(), Draft::default());
     for (unit, account) in &mut source.accounts {
         let moved = outgoing.give(unit, account);
-        if !moved.lots.is_empty() || moved.debt.is_positive() {
+        if !moved.lots.is_empty() || !moved.pending_lots.is_empty() || moved.debt.is_positive() {
             incoming.take_over(unit, moved, target.account_mut(unit), at)?;
         }
     }
@@ -54,18 +55,25 @@ impl OwnerState {
     }
 }
 
+impl Lot {
+    /// As it arrives at another owner: what left it before is not theirs.
+    fn arriving(self) -> Self {
+        Self {
+            value_held: Points::ZERO,
+            value_credited: self.value_left,
+            ..self
+        }
+    }
+}
+
 impl Draft {
     /// Empties an account, and answers what was in it.
     fn give(&mut self, unit: &UnitCode, account: &mut Account) -> Account {
         let given = std::mem::take(account);
         self.post_move(unit, &given, -1);
-        self.lot_changes.extend(given.lots.iter().map(|lot| {
-            let empty = Lot {
-                value_left: Points::ZERO,
-                ..lot.clone()
-            };
-            empty.moved(unit, Points::new(-lot.value_left.get()))
-        }));
+        let lots = given.lots.iter().chain(&given.pending_lots);
+        self.lot_changes
+            .extend(lots.map(|lot| emptied(lot.clone(), unit)));
         given
     }
 
@@ -86,12 +94,14 @@ impl Draft {
             self.lot_changes.extend(account.slide(unit, end, at));
         }
         for lot in given.lots {
-            let mut same_id = || lot.lot_id;
-            let age = (lot.create_time, &mut same_id as NewLotId<'_>);
-            let taken = account.credit(unit, lot.value_left, lot.end(), age);
+            let taken = account.put(unit, lot.arriving());
             let taken = taken.ok_or_else(|| overflow(unit))?;
             self.lot_changes.extend(taken.lots);
             self.holds.extend(taken.holds);
+        }
+        for lot in given.pending_lots {
+            let taken = account.set_aside(unit, lot.arriving());
+            self.lot_changes.push(taken.ok_or_else(|| overflow(unit))?);
         }
         let repaid = account.repay(account.available);
         self.lot_changes.extend(account.take(unit, repaid, &[]));
@@ -104,10 +114,15 @@ impl Draft {
     /// One side of a move: into the owner's accounts, or (with a sign of -1) out of them.
     fn post_move(&mut self, unit: &UnitCode, moved: &Account, sign: i128) {
         let (available, debt) = (i128::from(moved.available.get()), i128::from(moved.debt.get()));
+        let pending = i128::from(moved.pending.get());
         self.book
             .post(unit, EntryAccount::OwnerAvailable, sign * available);
         self.book.post(unit, EntryAccount::OwnerDebt, -sign * debt);
-        self.book
-            .post(unit, EntryAccount::ProgramMoved, -sign * (available - debt));
+        self.book.post(unit, EntryAccount::OwnerPending, sign * pending);
+        self.book.post(
+            unit,
+            EntryAccount::ProgramMoved,
+            -sign * (available + pending - debt),
+        );
     }
 }

@@ -10,12 +10,13 @@ use uuid::Uuid;
 use super::history::{History, SLIDING, Step, UNITS, step, unit};
 use super::*;
 
-/// By unit: what is available, less what is owed.
+/// By unit: what is available or pending, less what is owed.
 fn net(states: [&OwnerState; 2]) -> BTreeMap<UnitCode, i128> {
     let mut sums = BTreeMap::new();
     for (unit_code, account) in states.into_iter().flat_map(|state| &state.accounts) {
-        *sums.entry(unit_code.clone()).or_default() +=
-            i128::from(account.available.get()) - i128::from(account.debt.get());
+        *sums.entry(unit_code.clone()).or_default() += i128::from(account.available.get())
+            + i128::from(account.pending.get())
+            - i128::from(account.debt.get());
     }
     sums
 }
@@ -86,7 +87,8 @@ fn give_back_holds(history: &mut History) {
 
 /// Two owners' histories know nothing of each other's ids.
 fn renumber(state: &mut OwnerState) {
-    for lot in state.accounts.values_mut().flat_map(|account| &mut account.lots) {
+    let lots = state.accounts.values_mut();
+    for lot in lots.flat_map(|account| account.lots.iter_mut().chain(&mut account.pending_lots)) {
         let other = lot.lot_id.as_uuid().as_u128() | (1 << 100);
         lot.lot_id = LotId::try_from(Uuid::from_u128(other)).expect("an id");
     }
@@ -114,6 +116,8 @@ fn check(state: &OwnerState) -> Result<(), TestCaseError> {
         prop_assert!(account.lots.is_sorted_by_key(Lot::spend_order));
         let left: i64 = account.lots.iter().map(|lot| lot.value_left.get()).sum();
         prop_assert_eq!(left, account.available.get());
+        let pending: i64 = account.pending_lots.iter().map(|lot| lot.value_left.get()).sum();
+        prop_assert_eq!(pending, account.pending.get());
         let held: i64 = account.lots.iter().map(|lot| lot.value_held.get()).sum();
         prop_assert_eq!(held, account.held.get());
     }
@@ -134,7 +138,7 @@ fn check_books(unit_code: &UnitCode, moved: &Moved) -> Result<(), TestCaseError>
     for decision in [&moved.from, &moved.into] {
         let movements = decision.change.lot_movements.iter();
         let in_lots: i128 = movements
-            .filter(|movement| movement.unit_code == *unit_code)
+            .filter(|movement| movement.unit_code == *unit_code && movement.begin.is_none())
             .map(|movement| i128::from(movement.value.get()))
             .sum();
         let available = Some(EntryAccount::OwnerAvailable);

@@ -59,6 +59,8 @@ pub fn notice(state: &OwnerState, expiring: &Expiring) -> Decision {
             value: Points::ZERO,
             expire_time: lot.expire_time,
             slides: lot.slides,
+            budget_code: lot.budget_code.clone(),
+            begin: None,
         })
         .collect();
     decision

@@ -36,6 +36,7 @@ pub fn check(history: &History) -> Result<(), TestCaseError> {
             let in_lot = i128::from(lot.value_left.get()) + i128::from(lot.value_held.get());
             prop_assert!(in_lot <= i128::from(lot.value_credited.get()), "{lot:?}");
         }
+        check_pending(account)?;
         check_sliding(account, history.at)?;
         check_holds(account)?;
     }
@@ -61,23 +62,42 @@ pub fn check(history: &History) -> Result<(), TestCaseError> {
             history.state.balance(&entry.unit_code, entry.account)
         );
     }
-    for (unit_code, sum) in sums_by_unit(
-        change
-            .entries
-            .iter()
-            .filter(|e| e.account == EntryAccount::OwnerAvailable),
-    ) {
-        let moved = change
+    check_movements(change)
+}
+
+/// What came to the lots that count came to what is available; of those that wait, to what is pending.
+fn check_movements(change: &Change) -> Result<(), TestCaseError> {
+    for (account, waits) in [
+        (EntryAccount::OwnerAvailable, false),
+        (EntryAccount::OwnerPending, true),
+    ] {
+        let entries = change.entries.iter().filter(|entry| entry.account == account);
+        let mut posted = sums_by_unit(entries);
+        for movement in change
             .lot_movements
             .iter()
-            .filter(|movement| movement.unit_code == unit_code);
-        prop_assert_eq!(
-            moved
-                .map(|movement| i128::from(movement.value.get()))
-                .sum::<i128>(),
-            sum
-        );
+            .filter(|it| it.begin.is_some() == waits)
+        {
+            *posted.entry(movement.unit_code.clone()).or_default() -= i128::from(movement.value.get());
+        }
+        prop_assert!(posted.values().all(|sum| *sum == 0), "{account:?}: {change:?}");
     }
+    Ok(())
+}
+
+/// What is pending is what is left in the lots that wait.
+fn check_pending(account: &Account) -> Result<(), TestCaseError> {
+    let waiting = &account.pending_lots;
+    let sum: i64 = waiting.iter().map(|lot| lot.value_left.get()).sum();
+    prop_assert_eq!(sum, account.pending.get());
+    prop_assert!(waiting.len() <= PENDING_LOTS_MAX);
+    let all_wait = waiting
+        .iter()
+        .all(|lot| lot.wait.is_some() && lot.value_left.is_positive());
+    prop_assert!(all_wait, "{:?}", waiting);
+    prop_assert!(account.lots.iter().all(|lot| lot.wait.is_none()));
+    let begins: Vec<_> = waiting.iter().map(Lot::begin_time).collect();
+    prop_assert!(begins.is_sorted_by_key(|time| (time.is_none(), *time)));
     Ok(())
 }
 
@@ -85,7 +105,7 @@ pub fn check(history: &History) -> Result<(), TestCaseError> {
 fn check_sliding(account: &Account, at: DateTime<Utc>) -> Result<(), TestCaseError> {
     let lots = account.lots.iter().filter(|lot| lot.slides && !lot.has_ended(at));
     let ends: Vec<_> = lots.map(|lot| lot.expire_time).collect();
-    prop_assert!(ends.len() <= 1, "{:?}", account.lots);
+    prop_assert!(ends.len() <= 2, "one of each budget: {:?}", account.lots);
     prop_assert!(
         ends.iter().all(|end| *end == account.sliding_end),
         "{:?}",
@@ -131,7 +151,9 @@ fn check_books(history: &History) -> Result<(), TestCaseError> {
             let side = entries.filter(|entry| entry.account.is_owners() == owner);
             side.map(|entry| i128::from(entry.value.get())).sum::<i128>()
         };
-        let has = i128::from(account.available.get()) + i128::from(account.held.get())
+        let has = i128::from(account.available.get())
+            + i128::from(account.held.get())
+            + i128::from(account.pending.get())
             - i128::from(account.debt.get());
         prop_assert_eq!(of_unit(true), has);
         prop_assert_eq!(of_unit(false), -has);
@@ -162,6 +184,8 @@ fn agrees(history: &History, model: &Model) -> Result<(), TestCaseError> {
             .get(&unit)
             .map_or(0, |account| account.debt.get());
         prop_assert_eq!(i128::from(debt), model.debt(&unit));
+        let pending = history.state.balance(&unit, EntryAccount::OwnerPending);
+        prop_assert_eq!(pending.map(|it| i128::from(it.get())), Some(model.pending(&unit)));
         let held = history.state.balance(&unit, EntryAccount::OwnerHeld);
         prop_assert_eq!(held.map(|held| i128::from(held.get())), Some(model.held(&unit)));
     }
@@ -195,11 +219,11 @@ fn grains(history: &History, place: usize) -> Grains {
 }
 
 /// The model knows no bounds.
-fn too_many_holds(decided: &Result<(), Refusal>) -> bool {
+const fn too_many(decided: &Result<(), Refusal>) -> bool {
     matches!(
         decided,
         Err(Refusal::CountExceeded {
-            resource: Resource::Hold,
+            resource: Resource::Hold | Resource::PendingLot,
             ..
         })
     )
@@ -238,7 +262,7 @@ fn run(steps: &[Step], named_lots: bool) -> Result<History, TestCaseError> {
         let accepted = history.decide(&command);
         prop_assert_eq!(
             accepted.is_ok(),
-            if named_lots || too_many_holds(&accepted) {
+            if named_lots || too_many(&accepted) {
                 accepted.is_ok()
             } else {
                 model.apply(&command, &slides, history.at)
@@ -304,6 +328,7 @@ proptest! {
             value: Points::new(value),
             lots_first: opened,
             debt_max: Points::new(i64::MAX),
+            budget_code: None,
         };
         history.decide(&Command::Refund(vec![take_back])).expect("nothing overflows");
         let after = &history.state.accounts[&unit(0)];

@@ -56,7 +56,8 @@ pub const fn barred(status: OwnerStatus, kind: TransactionKind) -> Option<Barred
             | TransactionKind::Capture
             | TransactionKind::Release
             | TransactionKind::Expire
-            | TransactionKind::Notice,
+            | TransactionKind::Notice
+            | TransactionKind::Activate,
         )
         | (
             OwnerStatus::Closed,
@@ -75,7 +76,8 @@ pub const fn barred(status: OwnerStatus, kind: TransactionKind) -> Option<Barred
             | TransactionKind::Spend
             | TransactionKind::Hold
             | TransactionKind::Capture
-            | TransactionKind::Move,
+            | TransactionKind::Move
+            | TransactionKind::Activate,
         ) => Some(Barred::Closed),
     }
 }

@@ -52,6 +52,7 @@ impl OwnerState {
             EntryAccount::OwnerAvailable => Some(held.map_or(Points::ZERO, |held| held.available)),
             EntryAccount::OwnerDebt => Some(held.map_or(Points::ZERO, |held| Points::new(-held.debt.get()))),
             EntryAccount::OwnerHeld => Some(held.map_or(Points::ZERO, |held| held.held)),
+            EntryAccount::OwnerPending => Some(held.map_or(Points::ZERO, |held| held.pending)),
             EntryAccount::ProgramIssued
             | EntryAccount::ProgramRedeemed
             | EntryAccount::ProgramExpired

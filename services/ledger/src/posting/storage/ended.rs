@@ -1,4 +1,4 @@
-//! Finds what has passed its end and is not written off yet.
+//! Finds what has passed its end, or has begun to count, and is not written down yet.
 
 use chrono::{DateTime, Utc};
 use fealty_postgres::StorageError;
@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::state::uuids;
 
-/// An owner with something that has ended.
+/// An owner with something that has ended or begun.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Ended {
     /// Of which program.
@@ -21,7 +21,7 @@ pub(crate) struct Ended {
     pub(crate) now: DateTime<Utc>,
 }
 
-/// Owners of all programs with a lot or hold that has ended by `at` (by Postgres's clock, if nobody says), the longest ago
+/// Owners of all programs with a lot or hold that has ended, or a lot that has begun, by `at` (by Postgres's clock, if nobody says), the longest ago
 /// first; without those to avoid. For the jobs' role.
 pub(crate) async fn list_ended_in_tx(
     tx: &mut PgConnection,
@@ -47,7 +47,12 @@ pub(crate) async fn list_ended_in_tx(
                  (SELECT program, owner_id, expire_time FROM hold
                   WHERE status = 'open' AND expire_time <= COALESCE($1, statement_timestamp())
                     AND NOT owner_id = ANY($2)
-                  ORDER BY expire_time LIMIT $3)) AS e
+                  ORDER BY expire_time LIMIT $3)
+                 UNION ALL
+                 (SELECT program, owner_id, begin_time FROM lot
+                  WHERE open AND pending AND begin_time <= COALESCE($1, statement_timestamp())
+                    AND NOT owner_id = ANY($2)
+                  ORDER BY begin_time LIMIT $3)) AS e
            GROUP BY e.program, e.owner_id ORDER BY min(e.expire_time), e.owner_id LIMIT $3"#,
         at,
         &uuids(avoided),

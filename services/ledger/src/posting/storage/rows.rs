@@ -1,10 +1,10 @@
 //! The form of entries, movements and claims in their columns.
 
 use chrono::{DateTime, Utc};
-use fealty_types::{LotId, Points, UnitCode};
+use fealty_types::{BudgetCode, LotId, Points, UnitCode};
 use serde::{Deserialize, Serialize};
 
-use crate::posting::domain::{Entry, EntryAccount, LotMovement, Pin};
+use crate::posting::domain::{Begin, Entry, EntryAccount, LotMovement, Pin};
 
 /// An entry as JSON.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -14,6 +14,8 @@ pub(crate) struct EntryRow {
     value: Points,
     #[serde(skip_serializing_if = "Option::is_none")]
     balance: Option<Points>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    budget: Option<BudgetCode>,
 }
 
 impl From<&Entry> for EntryRow {
@@ -23,6 +25,7 @@ impl From<&Entry> for EntryRow {
             unit: entry.unit_code.clone(),
             value: entry.value,
             balance: entry.balance_after,
+            budget: entry.budget_code.clone(),
         }
     }
 }
@@ -34,6 +37,7 @@ impl From<EntryRow> for Entry {
             unit_code: row.unit,
             value: row.value,
             balance_after: row.balance,
+            budget_code: row.budget,
         }
     }
 }
@@ -48,6 +52,42 @@ pub(crate) struct MovementRow {
     end: Option<DateTime<Utc>>,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     slides: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    budget: Option<BudgetCode>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    begin: Option<BeginRow>,
+}
+
+/// When a lot begins that waits, as JSON: a time, or "call".
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[serde(untagged)]
+enum BeginRow {
+    At(DateTime<Utc>),
+    On(OnCall),
+}
+
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum OnCall {
+    Call,
+}
+
+impl From<Begin> for BeginRow {
+    fn from(begin: Begin) -> Self {
+        match begin {
+            Begin::At(time) => Self::At(time),
+            Begin::OnCall => Self::On(OnCall::Call),
+        }
+    }
+}
+
+impl From<BeginRow> for Begin {
+    fn from(row: BeginRow) -> Self {
+        match row {
+            BeginRow::At(time) => Self::At(time),
+            BeginRow::On(OnCall::Call) => Self::OnCall,
+        }
+    }
 }
 
 impl From<&LotMovement> for MovementRow {
@@ -58,6 +98,8 @@ impl From<&LotMovement> for MovementRow {
             value: movement.value,
             end: movement.expire_time,
             slides: movement.slides,
+            budget: movement.budget_code.clone(),
+            begin: movement.begin.map(BeginRow::from),
         }
     }
 }
@@ -70,6 +112,8 @@ impl From<MovementRow> for LotMovement {
             value: row.value,
             expire_time: row.end,
             slides: row.slides,
+            budget_code: row.budget,
+            begin: row.begin.map(Begin::from),
         }
     }
 }

@@ -4,13 +4,13 @@ use std::collections::{BTreeSet, HashMap};
 
 use chrono::{DateTime, Utc};
 use fealty_postgres::StorageError;
-use fealty_types::{LotId, OwnerId, Points, ProgramId, UnitCode, Version};
+use fealty_types::{BudgetCode, LotId, OwnerId, Points, ProgramId, TransactionId, UnitCode, Version};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::holds;
 use crate::owners::domain::OwnerStatus;
-use crate::posting::domain::{Account, ChainHash, Lot, OwnerState, Standing};
+use crate::posting::domain::{Account, Begin, ChainHash, Lot, OwnerState, Standing, Wait};
 
 /// Locks the owners for a posting, and those whose accounts they use and who are meant by them, all in the order of their
 /// ids, so that nobody waits in a circle. Answers whom it locked.
@@ -97,7 +97,7 @@ async fn add_accounts_in_tx(
 ) -> Result<(), StorageError> {
     let rows = sqlx::query!(
         r#"SELECT owner_id AS "owner_id: OwnerId", unit_code AS "unit_code: UnitCode", available AS "available: Points",
-                  held AS "held: Points", debt AS "debt: Points", sliding_end
+                  held AS "held: Points", debt AS "debt: Points", pending AS "pending: Points", sliding_end
            FROM account WHERE program = $1 AND owner_id = ANY($2)"#,
         program.as_uuid(),
         owner_ids,
@@ -109,7 +109,9 @@ async fn add_accounts_in_tx(
             available: row.available,
             held: row.held,
             debt: row.debt,
+            pending: row.pending,
             lots: Vec::new(),
+            pending_lots: Vec::new(),
             holds: Vec::new(),
             sliding_end: row.sliding_end,
         };
@@ -120,7 +122,8 @@ async fn add_accounts_in_tx(
     Ok(())
 }
 
-/// Reads the open lots, in the order in which they are spent.
+/// Reads the open lots: those that count in the order in which they are spent, those that wait in that in which they
+/// begin.
 async fn add_lots_in_tx(
     tx: &mut PgConnection,
     program: ProgramId,
@@ -130,9 +133,10 @@ async fn add_lots_in_tx(
     let rows = sqlx::query!(
         r#"SELECT owner_id AS "owner_id: OwnerId", unit_code AS "unit_code: UnitCode", lot_id AS "lot_id: LotId",
                   value_left AS "value_left: Points", value_held AS "value_held: Points",
-                  value_credited AS "value_credited: Points", expire_time, slides, create_time
+                  value_credited AS "value_credited: Points", expire_time, slides, create_time,
+                  budget_code AS "budget_code: BudgetCode", begin_time, credited_by AS "credited_by: TransactionId"
            FROM lot WHERE program = $1 AND owner_id = ANY($2) AND open
-           ORDER BY owner_id, unit_code, expire_time NULLS LAST, slides, create_time, lot_id"#,
+           ORDER BY owner_id, unit_code, begin_time NULLS LAST, expire_time NULLS LAST, slides, create_time, lot_id"#,
         program.as_uuid(),
         owner_ids,
     )
@@ -142,7 +146,8 @@ async fn add_lots_in_tx(
         let state = states.get_mut(&row.owner_id);
         let account = state.and_then(|state| state.accounts.get_mut(&row.unit_code));
         let account = account.ok_or_else(|| StorageError::corrupt("lot", "it has no account"))?;
-        account.lots.push(Lot {
+        let begin = row.begin_time.map_or(Begin::OnCall, Begin::At);
+        let lot = Lot {
             lot_id: row.lot_id,
             value_left: row.value_left,
             value_held: row.value_held,
@@ -150,7 +155,10 @@ async fn add_lots_in_tx(
             expire_time: row.expire_time,
             slides: row.slides,
             create_time: row.create_time,
-        });
+            budget_code: row.budget_code,
+            wait: row.credited_by.map(|credited_by| Wait { begin, credited_by }),
+        };
+        account.keep(lot);
     }
     Ok(())
 }

@@ -13,6 +13,7 @@ use sqlx::types::Json;
 use uuid::Uuid;
 
 use super::holds::upsert_holds_in_tx;
+use super::lots::upsert_lots_in_tx;
 use super::rows::{EntryRow, MovementRow};
 use crate::posting::domain::{Account, ChainHash, Hold, Lot, Transaction};
 
@@ -139,79 +140,30 @@ async fn upsert_accounts_in_tx(
     let available: Vec<i64> = accounts().map(|(.., account)| account.available.get()).collect();
     let held: Vec<i64> = accounts().map(|(.., account)| account.held.get()).collect();
     let debt: Vec<i64> = accounts().map(|(.., account)| account.debt.get()).collect();
+    let pending: Vec<i64> = accounts().map(|(.., account)| account.pending.get()).collect();
     let ends: Vec<Option<DateTime<Utc>>> = accounts().map(|(.., account)| account.sliding_end).collect();
     let written = sqlx::query!(
-        r#"INSERT INTO account AS a (program, owner_id, unit_code, available, held, debt, sliding_end)
-           SELECT p.program, u.owner_id, u.unit_code, u.available, u.held, u.debt, u.sliding_end
-           FROM program p, unnest($2::uuid[], $3::text[], $4::bigint[], $5::bigint[], $6::bigint[], $7::timestamptz[])
-                AS u (owner_id, unit_code, available, held, debt, sliding_end)
+        r#"INSERT INTO account AS a (program, owner_id, unit_code, available, held, debt, pending, sliding_end)
+           SELECT p.program, u.owner_id, u.unit_code, u.available, u.held, u.debt, u.pending, u.sliding_end
+           FROM program p, unnest($2::uuid[], $3::text[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[],
+                                  $8::timestamptz[])
+                AS u (owner_id, unit_code, available, held, debt, pending, sliding_end)
            WHERE p.program = $1 ORDER BY u.owner_id, u.unit_code
            ON CONFLICT (program, owner_id, unit_code)
            DO UPDATE SET available = EXCLUDED.available, held = EXCLUDED.held, debt = EXCLUDED.debt,
-                         sliding_end = EXCLUDED.sliding_end"#,
+                         pending = EXCLUDED.pending, sliding_end = EXCLUDED.sliding_end"#,
         program.as_uuid(),
         &owner_ids,
         &units,
         &available,
         &held,
         &debt,
+        &pending,
         &ends as &[Option<DateTime<Utc>>],
     )
     .execute(tx)
     .await?;
     all_written("account", owner_ids.len(), written.rows_affected())
-}
-
-async fn upsert_lots_in_tx(
-    tx: &mut PgConnection,
-    program: ProgramId,
-    owners: &[OwnerChange],
-) -> Result<(), StorageError> {
-    let lots = || {
-        owners
-            .iter()
-            .flat_map(|owner| owner.lots.iter().map(|(unit, lot)| (owner.owner_id, unit, lot)))
-    };
-    let owner_ids: Vec<Uuid> = lots().map(|(owner_id, ..)| owner_id.as_uuid()).collect();
-    if owner_ids.is_empty() {
-        return Ok(());
-    }
-    let lot_ids: Vec<Uuid> = lots().map(|(.., lot)| lot.lot_id.as_uuid()).collect();
-    let units: Vec<String> = lots().map(|(_, unit, _)| unit.to_string()).collect();
-    let left: Vec<i64> = lots().map(|(.., lot)| lot.value_left.get()).collect();
-    let held: Vec<i64> = lots().map(|(.., lot)| lot.value_held.get()).collect();
-    let credited: Vec<i64> = lots().map(|(.., lot)| lot.value_credited.get()).collect();
-    let ends: Vec<Option<DateTime<Utc>>> = lots().map(|(.., lot)| lot.expire_time).collect();
-    let slides: Vec<bool> = lots().map(|(.., lot)| lot.slides).collect();
-    let created: Vec<DateTime<Utc>> = lots().map(|(.., lot)| lot.create_time).collect();
-    let written = sqlx::query!(
-        r#"INSERT INTO lot AS l
-                  (program, owner_id, lot_id, unit_code, value_left, value_held, value_credited, expire_time, create_time,
-                   slides)
-           SELECT p.program, u.owner_id, u.lot_id, u.unit_code, u.value_left, u.value_held, u.value_credited,
-                  u.expire_time, u.create_time, u.slides
-           FROM program p, unnest($2::uuid[], $3::uuid[], $4::text[], $5::bigint[], $6::bigint[], $7::bigint[],
-                                  $8::timestamptz[], $9::timestamptz[], $10::boolean[])
-                AS u (owner_id, lot_id, unit_code, value_left, value_held, value_credited, expire_time, create_time,
-                      slides)
-           WHERE p.program = $1 ORDER BY u.owner_id, u.lot_id
-           ON CONFLICT (program, owner_id, lot_id)
-           DO UPDATE SET value_left = EXCLUDED.value_left, value_held = EXCLUDED.value_held,
-                         value_credited = EXCLUDED.value_credited, expire_time = EXCLUDED.expire_time"#,
-        program.as_uuid(),
-        &owner_ids,
-        &lot_ids,
-        &units,
-        &left,
-        &held,
-        &credited,
-        &ends as &[Option<DateTime<Utc>>],
-        &created,
-        &slides,
-    )
-    .execute(tx)
-    .await?;
-    all_written("lot", owner_ids.len(), written.rows_affected())
 }
 
 async fn insert_transactions_in_tx(

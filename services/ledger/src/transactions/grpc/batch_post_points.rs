@@ -64,8 +64,8 @@ fn parse_one(
 }
 
 const fn path_of(call: &Call<PointsWork>) -> &'static str {
-    match call.work.direction {
-        Direction::Credit { .. } => "credit.request_id",
+    match call.work.direction() {
+        Direction::Credit => "credit.request_id",
         Direction::Spend => "spend.request_id",
     }
 }
@@ -101,7 +101,7 @@ pub(super) fn present_group(directions: &[Direction], group: Group) -> Vec<pb::P
 
 fn present_answer(direction: Direction, answer: &Answer) -> pb::PointsOutcome {
     let outcome = match direction {
-        Direction::Credit { .. } => read(answer).map(Outcome::Credit),
+        Direction::Credit => read(answer).map(Outcome::Credit),
         Direction::Spend => read(answer).map(Outcome::Spend),
     };
     match outcome {

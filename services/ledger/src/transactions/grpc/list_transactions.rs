@@ -105,6 +105,7 @@ fn parse_kind(kind: i32) -> Result<TransactionKind, Problem> {
         pb::TransactionKind::Release => Ok(TransactionKind::Release),
         pb::TransactionKind::Move => Ok(TransactionKind::Move),
         pb::TransactionKind::Notice => Ok(TransactionKind::Notice),
+        pb::TransactionKind::Activate => Ok(TransactionKind::Activate),
         pb::TransactionKind::Unspecified => Err(Problem::required()),
     }
 }

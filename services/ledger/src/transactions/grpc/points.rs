@@ -9,11 +9,11 @@ use fealty_rpc::errors::ApiError;
 use fealty_rpc::fields::TimeRange;
 use fealty_rpc::violations::Violations;
 use fealty_rpc::{command_hash, fields};
-use fealty_types::{OwnerId, Points, RequestId, UnitCode};
+use fealty_types::{BudgetCode, OwnerId, Points, RequestId, UnitCode};
 
 use crate::posting::Call;
-use crate::posting::domain::TransactionKind;
-use crate::transactions::domain::{Direction, PointsWork};
+use crate::posting::domain::{Begin, TransactionKind};
+use crate::transactions::domain::{CreditTerms, PointsWork};
 
 const CREDIT_POINTS: &str = "/fealty.ledger.v1.TransactionService/CreditPoints";
 const SPEND_POINTS: &str = "/fealty.ledger.v1.TransactionService/SpendPoints";
@@ -64,10 +64,21 @@ impl<'a> Parsing<'a> {
         // Whether it has passed is judged when it is decided: a retry that comes after the end still gets its answer.
         let end = fields::optional_timestamp(message.lot_expire_time.as_ref(), TimeRange::any());
         let end = v.check("lot_expire_time", end);
-        let direction = Direction::Credit {
-            lot_expire_time: end?,
+        let budget_code = v.check(
+            "budget_code",
+            fields::optional::<BudgetCode>(&message.budget_code),
+        );
+        let begin = parse_begin(v, message.begin.as_ref());
+        let (end, begin) = (end?, begin?);
+        if let Some((end, begin)) = end.zip(begin.and_then(Begin::time)) {
+            v.require(end > begin, "lot_expire_time", "must be after begin_time");
+        }
+        let credit = CreditTerms {
+            lot_expire_time: end,
+            begin,
+            budget_code: budget_code?,
         };
-        Some(call?.finish(hash, self.caller.actor(), direction, self.zone))
+        Some(call?.finish(hash, self.caller.actor(), Some(credit), self.zone))
     }
 
     pub(super) fn spend(
@@ -92,7 +103,7 @@ impl<'a> Parsing<'a> {
             occur_time: message.occur_time.as_ref(),
         };
         let call = fields.parse(v, self.now)?;
-        Some(call.finish(hash, self.caller.actor(), Direction::Spend, self.zone))
+        Some(call.finish(hash, self.caller.actor(), None, self.zone))
     }
 }
 
@@ -143,6 +154,27 @@ impl Fields<'_> {
     }
 }
 
+/// When points begin to count; `None` within for at once.
+#[expect(clippy::option_option, reason = "the outer one is of what is malformed")]
+fn parse_begin(
+    v: &mut Violations,
+    begin: Option<&pb::credit_points_request::Begin>,
+) -> Option<Option<Begin>> {
+    use pb::credit_points_request::Begin as Message;
+    match begin {
+        None => Some(None),
+        Some(Message::BeginTime(time)) => {
+            let time = fields::timestamp(Some(time), TimeRange::any());
+            Some(Some(Begin::At(v.check("begin_time", time)?)))
+        }
+        Some(Message::BeginOnCall(true)) => Some(Some(Begin::OnCall)),
+        Some(Message::BeginOnCall(false)) => {
+            v.add("begin_on_call", "must be true where it is set");
+            None
+        }
+    }
+}
+
 /// An amount of at least one.
 pub fn parse_amount(v: &mut Violations, amount: &pb_type::Amount) -> Option<(UnitCode, Points)> {
     let unit_code = v.check("unit_code", fields::parse::<UnitCode>(&amount.unit_code));
@@ -155,13 +187,13 @@ impl Parsed {
         self,
         command_hash: [u8; 32],
         actor: String,
-        direction: Direction,
+        credit: Option<CreditTerms>,
         zone: Tz,
     ) -> Call<PointsWork> {
         let (unit_code, value) = self.amount;
-        let kind = match direction {
-            Direction::Credit { .. } => TransactionKind::Credit,
-            Direction::Spend => TransactionKind::Spend,
+        let kind = match credit {
+            Some(_) => TransactionKind::Credit,
+            None => TransactionKind::Spend,
         };
         Call {
             request_id: self.request_id,
@@ -178,7 +210,7 @@ impl Parsed {
             work: PointsWork {
                 unit_code,
                 value,
-                direction,
+                credit,
                 zone,
             },
         }

@@ -2,12 +2,12 @@
 
 use fealty_proto::ledger::v1 as pb;
 use fealty_rpc::present::{money, timestamp};
-use fealty_types::{OwnerId, Points, PurchaseId, RequestId};
+use fealty_types::{BudgetCode, OwnerId, Points, PurchaseId, RequestId};
 use prost::Message;
 
 use crate::balances;
 use crate::posting::Posted;
-use crate::posting::domain::{Entry, EntryAccount, LotMovement, Transaction, TransactionKind};
+use crate::posting::domain::{Begin, Entry, EntryAccount, LotMovement, Transaction, TransactionKind};
 use crate::transactions::domain::Direction;
 
 /// The response to a credit or a spend, encoded.
@@ -15,9 +15,18 @@ pub(in crate::transactions) fn present_posted(direction: Direction, posted: &Pos
     let transaction = Some(present(&posted.transaction));
     let balance = Some(balances::grpc::present(&posted.balance));
     match direction {
-        Direction::Credit { .. } => pb::CreditPointsResponse { transaction, balance }.encode_to_vec(),
+        Direction::Credit => pb::CreditPointsResponse { transaction, balance }.encode_to_vec(),
         Direction::Spend => pb::SpendPointsResponse { transaction, balance }.encode_to_vec(),
     }
+}
+
+/// The response to a call that lets points begin, encoded.
+pub(in crate::transactions) fn present_activated(posted: &Posted) -> Vec<u8> {
+    let response = pb::ActivatePointsResponse {
+        transaction: Some(present(&posted.transaction)),
+        balance: Some(balances::grpc::present(&posted.balance)),
+    };
+    response.encode_to_vec()
 }
 
 /// A transaction as messages carry it.
@@ -67,6 +76,7 @@ const fn present_kind(kind: TransactionKind) -> pb::TransactionKind {
         TransactionKind::Release => pb::TransactionKind::Release,
         TransactionKind::Move => pb::TransactionKind::Move,
         TransactionKind::Notice => pb::TransactionKind::Notice,
+        TransactionKind::Activate => pb::TransactionKind::Activate,
     }
 }
 
@@ -75,6 +85,7 @@ fn present_entry(entry: &Entry) -> pb::Entry {
         account: present_account(entry.account).into(),
         unit_code: entry.unit_code.to_string(),
         value: entry.value.get(),
+        budget_code: code(entry.budget_code.as_ref()),
         balance_after: entry.balance_after.map_or(0, Points::get),
     }
 }
@@ -84,6 +95,7 @@ const fn present_account(account: EntryAccount) -> pb::EntryAccount {
         EntryAccount::OwnerAvailable => pb::EntryAccount::OwnerAvailable,
         EntryAccount::OwnerDebt => pb::EntryAccount::OwnerDebt,
         EntryAccount::OwnerHeld => pb::EntryAccount::OwnerHeld,
+        EntryAccount::OwnerPending => pb::EntryAccount::OwnerPending,
         EntryAccount::ProgramIssued => pb::EntryAccount::ProgramIssued,
         EntryAccount::ProgramRedeemed => pb::EntryAccount::ProgramRedeemed,
         EntryAccount::ProgramExpired => pb::EntryAccount::ProgramExpired,
@@ -98,5 +110,12 @@ fn present_movement(movement: &LotMovement) -> pb::LotMovement {
         unit_code: movement.unit_code.to_string(),
         value: movement.value.get(),
         expire_time: movement.expire_time.map(timestamp),
+        budget_code: code(movement.budget_code.as_ref()),
+        pending: movement.begin.is_some(),
+        begin_time: movement.begin.and_then(Begin::time).map(timestamp),
     }
+}
+
+fn code(budget_code: Option<&BudgetCode>) -> String {
+    budget_code.map(ToString::to_string).unwrap_or_default()
 }

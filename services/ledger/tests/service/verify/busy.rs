@@ -2,12 +2,13 @@
 
 use chrono::TimeDelta;
 use fealty_proto::ledger::v1 as pb;
+use fealty_proto::ledger::v1::credit_points_request::Begin;
 use fealty_types::ManualClock;
 
 use super::super::harness::new_id;
 use super::super::messages::{cashback, purchase_of, refund_of, unreferenced_refund};
 use super::super::sharing::{hold, join, leave, merge, open_household, release};
-use super::super::support::{Ledger, credit, days, spend};
+use super::super::support::{Ledger, credit, days, spend, timestamp};
 
 /// What tampering begins with.
 pub struct Shop {
@@ -89,6 +90,7 @@ async fn play_member(ledger: &Ledger, clock: &ManualClock, member: &str) {
     refund(ledger, unreferenced_refund(member, 900_000)).await;
     // Owes now, and pays it off.
     ledger.give(member, 2_000).await;
+    give_later(ledger, member).await;
     clock.advance(days(4));
     stamps(ledger, member, 4).await;
     hold(ledger, member, 15).await;
@@ -99,6 +101,51 @@ async fn play_member(ledger: &Ledger, clock: &ManualClock, member: &str) {
     clock.advance(TimeDelta::seconds(1));
     buy(ledger, member, 3_000).await;
     ledger.give(member, 2).await;
+}
+
+/// Points of a budget: some begin in three days, some by a call, and some wait for ever.
+async fn give_later(ledger: &Ledger, member: &str) {
+    fund(ledger, "winter").await;
+    let later = |value, begin| pb::CreditPointsRequest {
+        budget_code: "winter".to_owned(),
+        begin: Some(begin),
+        ..credit(member, "stamps", value)
+    };
+    let time = timestamp(ledger.now() + days(3));
+    for request in [
+        later(6, Begin::BeginTime(time)),
+        later(8, Begin::BeginOnCall(true)),
+        later(9, Begin::BeginOnCall(true)),
+    ] {
+        let given = ledger.credit(request.clone()).await.expect("given");
+        let given = given.into_inner().transaction.expect("a transaction");
+        if request.amount.as_ref().is_some_and(|amount| amount.value == 8) {
+            let call = pb::ActivatePointsRequest {
+                request_id: new_id(),
+                transaction_id: given.transaction_id,
+                source: "shop".to_owned(),
+                reason: "kept".to_owned(),
+            };
+            let begun = ledger.transactions().activate_points(ledger.call(call)).await;
+            begun.expect("it begins");
+        }
+    }
+}
+
+/// A budget of a thousand stamps.
+async fn fund(ledger: &Ledger, budget_code: &str) {
+    let request = pb::CreateBudgetRequest {
+        request_id: new_id(),
+        budget: Some(pb::Budget {
+            budget_code: budget_code.to_owned(),
+            display_name: budget_code.to_owned(),
+            unit_code: "stamps".to_owned(),
+            value_max: 1_000,
+            ..pb::Budget::default()
+        }),
+    };
+    let made = ledger.budgets().create_budget(ledger.call(request)).await;
+    made.expect("a budget");
 }
 
 /// A member takes points into a household: the two sides are rows of two owners.

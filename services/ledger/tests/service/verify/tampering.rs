@@ -1,5 +1,6 @@
 //! One thing after another is changed by hand, found, named, and put back.
 
+mod funding;
 mod sides;
 
 use fealty_ledger::verify::{Check, Finding};
@@ -245,6 +246,36 @@ const STANDINGS: &[Tamper] = &[
         "UPDATE lot SET value_held = value_held - 1 WHERE owner_id = $1 AND value_held > 0
          RETURNING owner_id, NULL::bigint, NULL::uuid",
         &[Check::Lot],
+    ),
+    found_only_by(
+        "who paid for a lot",
+        "UPDATE lot SET budget_code = 'autumn' WHERE owner_id = $1 AND budget_code IS NOT NULL
+         RETURNING owner_id, NULL::bigint, NULL::uuid",
+        &[Check::Lot],
+    ),
+    found_by(
+        "what waits made to count",
+        "UPDATE lot SET pending = false, begin_time = NULL, credited_by = NULL WHERE owner_id = $1 AND open AND pending
+         RETURNING owner_id, NULL::bigint, NULL::uuid",
+        &[Check::Lot],
+    ),
+    found_only_by(
+        "when a lot begins",
+        "UPDATE lot SET begin_time = now() WHERE owner_id = $1 AND open AND pending
+         RETURNING owner_id, NULL::bigint, NULL::uuid",
+        &[Check::Lot],
+    ),
+    found_only_by(
+        "what gave a lot that waits",
+        "UPDATE lot SET credited_by = gen_random_uuid() WHERE owner_id = $1 AND open AND pending
+         RETURNING owner_id, NULL::bigint, NULL::uuid",
+        &[Check::Lot],
+    ),
+    found_only_by(
+        "what is pending",
+        "UPDATE account SET pending = pending + 1 WHERE owner_id = $1 AND unit_code = 'stamps'
+         RETURNING owner_id, NULL::bigint, NULL::uuid",
+        &[Check::Account],
     ),
     found_by(
         "a lot removed",

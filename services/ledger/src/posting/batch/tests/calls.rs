@@ -31,6 +31,8 @@ pub(super) fn credit(value: i64, end: Option<DateTime<Utc>>) -> Command {
         unit_code: points(),
         value: Points::new(value),
         end: LotEnd::Fixed(end),
+        budget_code: None,
+        wait: None,
     })
 }
 
@@ -40,6 +42,8 @@ pub(super) fn sliding_credit(value: i64, end: DateTime<Utc>) -> Command {
         unit_code: points(),
         value: Points::new(value),
         end: LotEnd::Sliding(end),
+        budget_code: None,
+        wait: None,
     })
 }
 

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use uuid::Uuid;
 
 use super::*;
-use crate::posting::domain::{EntryAccount, TransactionKind};
+use crate::posting::domain::{Begin, EntryAccount, TransactionKind};
 
 /// Also computed by `tests/python/chain.py`, and by the checker's own code.
 const GOLDEN_ROOT: &str = "7b57442574def2a476fcb72819074e612bcd11ed73cd4cba13018375ae72410b";
@@ -38,6 +38,7 @@ fn entry(account: EntryAccount, value: i64, balance_after: Option<i64>) -> Entry
         account,
         unit_code: unit("points"),
         value: Points::new(value),
+        budget_code: None,
         balance_after: balance_after.map(Points::new),
     }
 }
@@ -61,6 +62,8 @@ fn transaction() -> Transaction {
             value: Points::new(150),
             expire_time: Some(time + TimeDelta::days(365)),
             slides: false,
+            budget_code: None,
+            begin: None,
         }],
         source: "till".to_owned(),
         receipt_id: Some("R-17".to_owned()),
@@ -148,6 +151,18 @@ fn alterations() -> BTreeMap<&'static str, fn(&mut Transaction)> {
     });
     all.insert("movement slides", |it| {
         it.lot_movements[0].slides = true;
+    });
+    all.insert("movement budget", |it| {
+        it.lot_movements[0].budget_code = Some("summer".parse().unwrap());
+    });
+    all.insert("movement begins", |it| {
+        it.lot_movements[0].begin = Some(Begin::At(it.record_time));
+    });
+    all.insert("movement begins by a call", |it| {
+        it.lot_movements[0].begin = Some(Begin::OnCall);
+    });
+    all.insert("entry budget", |it| {
+        it.entries[1].budget_code = Some("summer".parse().unwrap());
     });
     all.insert("movement end", |it| it.lot_movements[0].expire_time = None);
     all.insert("a movement gone", |it| it.lot_movements.clear());
@@ -237,6 +252,7 @@ fn an_account_has_one_name_in_the_database_and_in_the_form() {
         EntryAccount::OwnerAvailable,
         EntryAccount::OwnerDebt,
         EntryAccount::OwnerHeld,
+        EntryAccount::OwnerPending,
         EntryAccount::ProgramIssued,
         EntryAccount::ProgramRedeemed,
         EntryAccount::ProgramExpired,
