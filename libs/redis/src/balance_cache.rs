@@ -10,9 +10,11 @@
 //! until after the eviction of its successor: it is shown for the time to live at most, and whoever wrote the newer
 //! version asks for it by number.
 //!
-//! Nothing is deleted: a value that is true no longer ends by its time to live.
+//! Nothing is deleted: a value that is true no longer ends by its time to live. What a check finds wrong is replaced where
+//! it stands ([`put_right`](BalanceCache::put_right)), and only as long as nothing else stands there.
 
 mod metrics;
+mod sampling;
 mod scripts;
 
 use std::sync::Arc;
@@ -26,6 +28,7 @@ use uuid::Uuid;
 use crate::config::{BalanceCacheConfig, ConfigError};
 use crate::connection::{Connection, NoAnswer};
 use metrics::Answer;
+pub use sampling::{Seen, Walk};
 use scripts::{Held, Scripts, WriteAnswer};
 
 /// Numbers in Lua are doubles: above this, two versions could look equal.
@@ -90,6 +93,13 @@ pub enum WriteOutcome {
 struct RedisKeys {
     value: String,
     lease: String,
+}
+
+impl RedisKeys {
+    fn of_value(value: String) -> Self {
+        let lease = format!("{value}:lease");
+        Self { value, lease }
+    }
 }
 
 /// The cache. One per process, shared by reference.
@@ -238,10 +248,7 @@ impl BalanceCache {
         now: DateTime<Utc>,
         lease: Option<&str>,
     ) -> ScriptInvocation<'_> {
-        assert!(
-            balances.version.get() <= VERSION_MAX,
-            "versions are compared as doubles"
-        );
+        assert_comparable(balances.version);
         let ttl_ms = time_to_live_ms(balances.true_until, now, self.ttl_max_ms);
         self.scripts
             .write(keys, balances, ttl_ms, lease.unwrap_or_default())
@@ -249,14 +256,12 @@ impl BalanceCache {
 
     fn redis_keys(&self, key: BalanceKey) -> RedisKeys {
         // The braces keep a value and its lease on one node of a cluster, where a script can reach both.
-        let value = format!(
-            "fealty:balance:{}:{{{}:{}}}",
-            self.timeline.load(),
-            key.program,
-            key.owner
-        );
-        let lease = format!("{value}:lease");
-        RedisKeys { value, lease }
+        RedisKeys::of_value(format!("{}{{{}:{}}}", self.prefix(), key.program, key.owner))
+    }
+
+    /// What the keys of this timeline begin with.
+    fn prefix(&self) -> String {
+        format!("fealty:balance:{}:", self.timeline.load())
     }
 }
 
@@ -268,6 +273,11 @@ impl std::fmt::Debug for BalanceCache {
             .field("has_redis", &self.connection.is_some())
             .finish_non_exhaustive()
     }
+}
+
+/// Scripts compare versions as doubles.
+fn assert_comparable(version: Version) {
+    assert!(version.get() <= VERSION_MAX, "versions are compared as doubles");
 }
 
 /// A value that breaks our own rules was written by somebody else: as if it were not there, until it ends.

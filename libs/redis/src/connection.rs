@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use redis::aio::{ConnectionManager, ConnectionManagerConfig};
-use redis::{FromRedisValue, RedisError, Script, ScriptInvocation};
+use redis::{Cmd, FromRedisValue, RedisError, Script, ScriptInvocation};
 use tokio::time::timeout;
 
 use crate::breaker::Breaker;
@@ -58,6 +58,12 @@ impl Connection {
     pub(crate) async fn run<T: FromRedisValue>(&self, script: &ScriptInvocation<'_>) -> Result<T, NoAnswer> {
         let mut manager = self.manager();
         self.answered(script.invoke_async(&mut manager)).await
+    }
+
+    /// Asks one thing, the same way.
+    pub(crate) async fn ask<T: FromRedisValue>(&self, question: &Cmd) -> Result<T, NoAnswer> {
+        let mut manager = self.manager();
+        self.answered(question.query_async(&mut manager)).await
     }
 
     /// Runs a script many times in one round trip, the same way: all of them, or no answer.

@@ -8,5 +8,7 @@ mod breaker;
 pub mod config;
 mod connection;
 
-pub use balance_cache::{BalanceCache, BalanceKey, CacheAnswer, CachedBalances, Lease, WriteOutcome};
+pub use balance_cache::{
+    BalanceCache, BalanceKey, CacheAnswer, CachedBalances, Lease, Seen, Walk, WriteOutcome,
+};
 pub use config::{BalanceCacheConfig, ConfigError};

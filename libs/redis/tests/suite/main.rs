@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod outages;
 #[cfg(test)]
+mod samples;
+#[cfg(test)]
 mod shelf;
 #[cfg(test)]
 mod time;
