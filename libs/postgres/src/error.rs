@@ -72,6 +72,16 @@ impl StorageError {
         }
     }
 
+    /// Whether somebody else kept a row locked for longer than anybody waits (55P03, `lock_not_available`).
+    #[must_use]
+    pub fn is_lock_timeout(&self) -> bool {
+        let Self::Database(error) = self else { return false };
+        let code = error
+            .as_database_error()
+            .and_then(sqlx::error::DatabaseError::code);
+        code.as_deref() == Some("55P03")
+    }
+
     /// What a caller can do about it.
     #[must_use]
     pub fn fault(&self) -> Fault {

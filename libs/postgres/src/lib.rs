@@ -48,5 +48,5 @@ pub use migrate::{AppliedMigration, SchemaError, check_schema, migrate};
 pub use pool::{PoolConfig, connect, connect_lazy};
 pub use provision::{Login, RolePasswords, ServiceDatabase, ServiceUrls, is_provisioned, provision};
 pub use sqlstate::Failure;
-pub use timeline::{DatabaseTimeline, database_timeline};
+pub use timeline::{DatabaseTimeline, database_now, database_timeline};
 pub use transact::{Scope, TransactOptions, in_tx, transact};

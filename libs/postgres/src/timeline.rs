@@ -3,6 +3,7 @@
 
 use std::fmt;
 
+use chrono::{DateTime, Utc};
 use sqlx::postgres::PgPool;
 
 use crate::acquire::acquire;
@@ -53,4 +54,10 @@ pub async fn database_timeline(pool: &PgPool) -> Result<DatabaseTimeline, Storag
         database_oid: narrow(database_oid)?,
         timeline_id: narrow(timeline_id)?,
     })
+}
+
+/// Asks the database what time it is there.
+pub async fn database_now(pool: &PgPool) -> Result<DateTime<Utc>, StorageError> {
+    let now = sqlx::query_scalar("SELECT clock_timestamp()");
+    Ok(now.fetch_one(&mut *acquire(pool).await?).await?)
 }

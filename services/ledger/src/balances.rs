@@ -9,21 +9,26 @@
 //! redirect for them, under a version of their own, with the account's version as it was then. An answer goes by both:
 //! the redirect must be as new as the owner's version that was asked for, and the balance as new as the redirect's, so
 //! that what somebody brought along is never missing.
+//!
+//! What Redis holds is looked through and compared with the record all the time ([`Balances::check_some`]).
 
 mod cached;
+pub mod check;
 pub mod domain;
 pub mod grpc;
 mod owed;
 mod redirect;
 mod repair;
 mod shared_reads;
+mod storage;
 
 use std::sync::Arc;
 
 use fealty_redis::{BalanceCache, BalanceKey, CacheAnswer, Lease, WriteOutcome};
-use fealty_types::{OwnerId, ProgramId, SharedClock, Version};
+use fealty_types::{Clock, OwnerId, ProgramId, Version};
 use sqlx::postgres::PgPool;
 
+use crate::clock::RecordClock;
 use crate::refusal::{LedgerError, Refusal, Resource};
 use domain::{Consistency, LotsOf, OwnerBalance, UnitLot};
 pub(crate) use owed::Debt;
@@ -36,7 +41,7 @@ use shared_reads::{Freshness, SharedReads};
 #[derive(Debug, Clone)]
 pub struct Balances {
     cache: Arc<BalanceCache>,
-    clock: SharedClock,
+    clock: Arc<RecordClock>,
     reads: Arc<SharedReads>,
     owed: Arc<Owed>,
 }
@@ -44,11 +49,11 @@ pub struct Balances {
 impl Balances {
     /// Reads from the service's pool and from the cache.
     #[must_use]
-    pub fn new(pool: PgPool, cache: Arc<BalanceCache>, clock: SharedClock) -> Self {
+    pub fn new(pool: PgPool, cache: Arc<BalanceCache>, clock: Arc<RecordClock>) -> Self {
         Self {
             cache,
+            reads: SharedReads::new(pool, Arc::clone(&clock)),
             clock,
-            reads: SharedReads::new(pool),
             owed: Arc::default(),
         }
     }
@@ -89,7 +94,7 @@ impl Balances {
             owner: asked.owner_id,
         };
         let read = self.read(key, Freshness::AfterCall).await?;
-        Ok(asked.of(&read.state, self.clock.now()))
+        Ok(asked.of(&read.state, read.not_before(self.clock.now())))
     }
 
     /// What a commit that may change these owners owes to the cache. Made before the commit, so that it is owed also when

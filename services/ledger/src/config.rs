@@ -7,6 +7,7 @@ use fealty_runtime::config::{AdminConfig, GrpcListenConfig, Secret};
 use fealty_service::config::{DatabaseConfig, PeerConfig, ports, violations_of};
 use serde::Deserialize;
 
+use crate::jobs::check_cache::CacheCheckConfig;
 use crate::jobs::expiry_notice::ExpiryNoticeConfig;
 use crate::jobs::write_off::WriteOffConfig;
 use crate::posting::config::PostingConfig;
@@ -41,6 +42,8 @@ pub struct LedgerConfig {
     pub expiry_notice: ExpiryNoticeConfig,
     /// Redis in front of the balances. Without a URL every balance is read from Postgres.
     pub cache: BalanceCacheConfig,
+    /// How what Redis holds is compared with Postgres.
+    pub cache_check: CacheCheckConfig,
     /// Limits and deadlines of calls.
     pub server: ServerConfig,
     /// The members service, whose access records the ledger follows. The key has `SCOPE_ACCESS_FEED`; until one has been
@@ -63,6 +66,7 @@ impl Default for LedgerConfig {
             write_off: WriteOffConfig::default(),
             expiry_notice: ExpiryNoticeConfig::default(),
             cache: BalanceCacheConfig::default(),
+            cache_check: CacheCheckConfig::default(),
             server: ServerConfig::default(),
             members: PeerConfig::default(),
         }
@@ -80,6 +84,7 @@ impl LedgerConfig {
             ("write_off", self.write_off.violations()),
             ("expiry_notice", self.expiry_notice.violations()),
             ("cache", self.cache.violations()),
+            ("cache_check", self.cache_check.violations()),
             ("server", self.server.problems()),
         ])
     }

@@ -1,11 +1,13 @@
 //! What runs by itself, with the jobs' role: it crosses programs.
 
+pub mod check_cache;
 pub mod expiry_notice;
 mod keep_statistics;
 mod repair_cache;
 mod watch_timeline;
 pub mod write_off;
 
+pub(crate) use check_cache::keep_checking_cache;
 pub(crate) use expiry_notice::keep_telling;
 pub(crate) use keep_statistics::keep_statistics;
 pub(crate) use repair_cache::keep_repairing_cache;

@@ -29,6 +29,8 @@
 //! | [`rules`] | what purchases earn |
 //! | [`purchases`] | purchases and refunds, and what each rule gave for them |
 //!
+//! All of them go by the record's clock, which is Postgres's ([`clock::RecordClock`]).
+//!
 //! [`verify`] is no room: it reads what all of them recorded, and recomputes it without their code.
 //!
 //! The copy of programs, keys and staff is kept as in every service ([`fealty_service::access`]). [`serve()`] wires
@@ -36,6 +38,7 @@
 
 pub mod balances;
 pub mod budgets;
+pub mod clock;
 pub mod config;
 pub mod events;
 pub mod holds;

@@ -25,15 +25,17 @@ use fealty_service::events::{EventFeed, EventGrpc, FeedWaker};
 use fealty_service::ground::{Ground, ServeError, Serving};
 use fealty_service::jobs::keep_forgetting_requests;
 use fealty_types::SharedClock;
-use futures::future::{join4, join5};
+use futures::future::join5;
 
 use crate::MIGRATOR;
 use crate::balances::Balances;
 use crate::budgets::Budgets;
+use crate::clock::RecordClock;
 use crate::config::LedgerConfig;
 use crate::events::TransactionEvents;
 use crate::holds::Holds;
 use crate::jobs;
+use crate::jobs::check_cache::CacheCheckConfig;
 use crate::jobs::expiry_notice::ExpiryNoticeConfig;
 use crate::jobs::write_off::WriteOffConfig;
 use crate::owners::Owners;
@@ -55,9 +57,9 @@ const TIMELINE_UNKNOWN: &str = "unknown";
 /// What tells the time.
 #[derive(Debug, Clone)]
 pub struct Times {
-    /// For everything but postings.
+    /// For what is only this process's: who may call, and for how long it waits.
     pub clock: SharedClock,
-    /// For postings: Postgres, unless a test moves time.
+    /// For postings and all that is shown of them: Postgres, unless a test moves time.
     pub posting: TimeSource,
 }
 
@@ -75,6 +77,8 @@ impl Times {
 /// What the rooms are built on.
 struct Rooms {
     ground: Ground,
+    /// What time it is for the record.
+    clock: Arc<RecordClock>,
     posting: Posting,
     cache: Arc<BalanceCache>,
     balances: Balances,
@@ -83,6 +87,7 @@ struct Rooms {
     sweeper: Sweeper,
     write_off: WriteOffConfig,
     expiry_notice: ExpiryNoticeConfig,
+    cache_check: CacheCheckConfig,
 }
 
 /// Starts the service as tasks of the process.
@@ -103,12 +108,13 @@ pub fn serve_on(
     times: Times,
     tasks: &Tasks,
 ) -> Result<Serving, ServeError> {
+    let clock = Arc::new(RecordClock::new(&times.posting, &times.clock));
     let ground = Ground::try_new(NAME, config.database(), times.clock)?;
     let cache =
         BalanceCache::try_new(&config.cache, TIMELINE_UNKNOWN).map_err(ServeError::settings("cache"))?;
     let cache = Arc::new(cache);
     let feed_waker = FeedWaker::default();
-    let balances = Balances::new(ground.service.clone(), Arc::clone(&cache), ground.clock.clone());
+    let balances = Balances::new(ground.service.clone(), Arc::clone(&cache), Arc::clone(&clock));
     let lanes_pool = connect_lazy(config.database_url.expose(), LANES_NAME, &config.lanes_pool())?;
     let waker = feed_waker.clone();
     let posting_time = times.posting.clone();
@@ -129,11 +135,13 @@ pub fn serve_on(
         },
         write_off: config.write_off.clone(),
         expiry_notice: config.expiry_notice.clone(),
+        cache_check: config.cache_check.clone(),
         balances,
         posting,
         access: AccessFollower::try_new(&ground, &config.members)?,
         feed: EventFeed::new(TransactionEvents, &ground, feed_waker),
         ground,
+        clock,
         cache,
     };
     let health = rooms.ground.health([
@@ -161,7 +169,7 @@ fn server_of(
     health: &Health,
     events: EventServiceServer<EventGrpc<TransactionEvents>>,
 ) -> Result<Server, ServerError> {
-    let clock = || rooms.ground.clock.clone();
+    let clock = || -> SharedClock { rooms.clock.clone() };
     let service = || rooms.ground.service.clone();
     let balances = rooms.balances.clone();
     let posting = rooms.posting.clone();
@@ -199,6 +207,7 @@ fn spawn_lanes(lanes: Vec<Lane>, tasks: &Tasks) {
 fn spawn_jobs(rooms: Rooms, tasks: &Tasks) {
     let Rooms {
         ground,
+        clock,
         cache,
         balances,
         access,
@@ -206,18 +215,20 @@ fn spawn_jobs(rooms: Rooms, tasks: &Tasks) {
         sweeper,
         write_off,
         expiry_notice,
+        cache_check,
         ..
     } = rooms;
     let jobs = ground.clone();
     ground.spawn_jobs(tasks, async move {
         jobs.open_when(&MIGRATOR, async || {
-            Ok(jobs::use_timeline(&jobs.service, &cache).await?)
+            Ok(jobs::use_timeline(&jobs.service, &cache, &clock).await?)
         })
         .await?;
         // Boxed: together they are some kilobytes of state.
-        let rest = join4(
+        let rest = join5(
             Box::pin(jobs::keep_statistics(jobs.jobs.clone())),
-            Box::pin(jobs::keep_repairing_cache(balances)),
+            Box::pin(jobs::keep_repairing_cache(balances.clone())),
+            Box::pin(jobs::keep_checking_cache(balances, cache_check)),
             Box::pin(jobs::keep_writing_off(sweeper.clone(), write_off)),
             Box::pin(jobs::keep_telling(sweeper, expiry_notice)),
         );
@@ -225,7 +236,7 @@ fn spawn_jobs(rooms: Rooms, tasks: &Tasks) {
             Box::pin(feed.keep_tailing()),
             Box::pin(access.keep_following()),
             Box::pin(keep_forgetting_requests(jobs.clone())),
-            Box::pin(jobs::keep_watching_timeline(jobs.service, cache)),
+            Box::pin(jobs::keep_watching_timeline(jobs.service, cache, clock)),
             rest,
         )
         .await;

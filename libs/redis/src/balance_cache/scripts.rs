@@ -138,9 +138,9 @@ impl Scripts {
         seen: &Raw,
     ) -> ScriptInvocation<'_> {
         let mut script = self.write(keys, balances, ttl_ms, "");
-        seen.iter().for_each(|field| {
+        for field in seen {
             script.arg(field.as_slice());
-        });
+        }
         script
     }
 
@@ -148,9 +148,9 @@ impl Scripts {
     pub(super) fn take_away(&self, keys: &RedisKeys, seen: &Raw) -> ScriptInvocation<'_> {
         let mut script = self.write.key(&keys.value);
         script.key(&keys.lease).arg(0).arg(0).arg("").arg(1).arg("");
-        seen.iter().for_each(|field| {
+        for field in seen {
             script.arg(field.as_slice());
-        });
+        }
         script
     }
 

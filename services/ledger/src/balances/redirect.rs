@@ -56,7 +56,13 @@ pub(crate) struct AccountRead {
 impl AccountRead {
     /// What is in the account at `at`.
     pub(crate) fn balance(&self, at: DateTime<Utc>) -> OwnerBalance {
-        OwnerBalance::of(self.account_owner_id, &self.state, at)
+        OwnerBalance::of(self.account_owner_id, &self.state, self.not_before(at))
+    }
+
+    /// Time never runs backwards for an owner, as little for who looks as for who posts: what has ended once does not come
+    /// back because a clock was put back.
+    pub(crate) fn not_before(&self, at: DateTime<Utc>) -> DateTime<Utc> {
+        at.max(self.state.last_time)
     }
 
     /// The redirect, if it is another's account.
@@ -179,6 +185,18 @@ mod tests {
         assert_eq!(judged(&read, 5, Some(household)), (false, false));
         // Of an account that is not used any more: every fresh read is newer.
         assert_eq!(judged(&read, 900, Some(owner())), (false, true));
+    }
+
+    #[test]
+    fn nobody_looks_at_an_owner_earlier_than_the_newest_change() {
+        let member = owner();
+        let read = read(member, 3, member, 3);
+        let hour = chrono::TimeDelta::hours(1);
+        assert_eq!(read.not_before(DateTime::UNIX_EPOCH - hour), DateTime::UNIX_EPOCH);
+        assert_eq!(
+            read.not_before(DateTime::UNIX_EPOCH + hour),
+            DateTime::UNIX_EPOCH + hour
+        );
     }
 
     #[test]

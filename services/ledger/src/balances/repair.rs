@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use fealty_redis::{BalanceKey, WriteOutcome};
+use fealty_types::Clock;
 use futures::{StreamExt, stream};
 use tokio::time::Instant;
 

@@ -12,8 +12,10 @@ use futures::FutureExt;
 use futures::future::{BoxFuture, Shared, WeakShared};
 use sqlx::PgConnection;
 use sqlx::postgres::PgPool;
+use tokio::time::Instant;
 
 use super::AccountRead;
+use crate::clock::RecordClock;
 use crate::posting::find_states_in_tx;
 
 /// Longest that a shared read takes: it is nobody's alone, so no caller's own deadline can end it for the others. As
@@ -44,6 +46,7 @@ type WeakRead = WeakShared<BoxFuture<'static, Outcome>>;
 #[derive(Debug)]
 pub(super) struct SharedReads {
     pool: PgPool,
+    clock: Arc<RecordClock>,
     reads: Mutex<Reads>,
     me: Weak<Self>,
 }
@@ -64,12 +67,18 @@ struct OwnerReads {
 }
 
 impl SharedReads {
-    pub(super) fn new(pool: PgPool) -> Arc<Self> {
+    pub(super) fn new(pool: PgPool, clock: Arc<RecordClock>) -> Arc<Self> {
         Arc::new_cyclic(|me| Self {
             pool,
+            clock,
             reads: Mutex::default(),
             me: me.clone(),
         })
+    }
+
+    /// Where it reads.
+    pub(super) const fn pool(&self) -> &PgPool {
+        &self.pool
     }
 
     /// Reads an owner; `None` if there is none.
@@ -103,7 +112,7 @@ impl SharedReads {
     }
 
     fn begin(&self, guard: Guard) -> BoxFuture<'static, Outcome> {
-        let pool = self.pool.clone();
+        let (pool, clock) = (self.pool.clone(), Arc::clone(&self.clock));
         async move {
             let key = guard.key;
             // Several statements, of one instant.
@@ -112,7 +121,7 @@ impl SharedReads {
                 .deadline(Deadline::after(READ_MAX));
             let read = transact(&pool, READ_BALANCE, Scope::Program(key.program), options, |tx| {
                 guard.starts();
-                in_tx(look_in_tx(tx, key))
+                in_tx(look_in_tx(tx, key, &clock))
             });
             read.await.map_err(Arc::new)
         }
@@ -126,10 +135,18 @@ impl SharedReads {
 }
 
 /// The owner and the account that they use, both as one statement saw them.
-async fn look_in_tx(tx: &mut PgConnection, key: BalanceKey) -> Result<Option<AccountRead>, StorageError> {
+async fn look_in_tx(
+    tx: &mut PgConnection,
+    key: BalanceKey,
+    clock: &RecordClock,
+) -> Result<Option<AccountRead>, StorageError> {
     let mut owner_ids: Vec<OwnerId> = vec![key.owner];
     for _ in 0..LOOKS_MAX {
-        let (mut states, _) = find_states_in_tx(&mut *tx, key.program, &owner_ids).await?;
+        let asked = Instant::now();
+        let (mut states, now) = find_states_in_tx(&mut *tx, key.program, &owner_ids).await?;
+        if let Some(now) = now {
+            clock.observe(asked, now.0);
+        }
         let Some(owner) = states.get(&key.owner) else {
             return Ok(None);
         };

@@ -52,9 +52,15 @@ pub(super) struct Decided<R: Room> {
 }
 
 /// Decides the calls of a batch in their order. What one does, the next ones see: also its request id and its receipt.
-pub(super) fn decide<R: Room>(ground: Ground<R>, calls: &[Call<R::Work>]) -> Decided<R> {
+pub(super) fn decide<'a, R: Room>(
+    ground: Ground<R>,
+    calls: impl IntoIterator<Item = &'a Call<R::Work>>,
+) -> Decided<R>
+where
+    R::Work: 'a,
+{
     let mut batch = Batch::<R>::new(ground);
-    let answers = calls.iter().map(|call| batch.answer(call)).collect();
+    let answers = calls.into_iter().map(|call| batch.answer(call)).collect();
     batch.finish(answers)
 }
 

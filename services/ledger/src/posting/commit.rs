@@ -1,6 +1,6 @@
 //! A batch of calls becomes one commit.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use chrono::{DateTime, SubsecRound, Utc};
 use fealty_postgres::{Scope, StorageError, TransactError, TransactOptions, in_tx, transact};
@@ -10,8 +10,10 @@ use sqlx::postgres::PgPool;
 
 use super::batch::{self, Decided, Ground};
 use super::call::{Answer, Call};
+use super::domain::OwnerState;
 use super::room::Room;
 use super::rooms::{AllRooms, Work};
+use super::storage::{Locked, Patience};
 use super::{grpc, storage};
 use crate::balances::domain::OwnerBalance;
 use crate::budgets;
@@ -65,11 +67,14 @@ impl TimeSource {
     }
 }
 
+/// What was decided of a call.
+pub(super) type Decision = Result<Answer, Refusal>;
+
 /// What a batch came to.
 #[derive(Debug)]
 pub(super) struct Committed {
-    /// One per call, in their order.
-    pub(super) answers: Vec<Result<Answer, Refusal>>,
+    /// One per call, in their order; `None` where somebody else kept the owner locked: nothing was decided.
+    pub(super) decisions: Vec<Option<Decision>>,
     /// The newest balances of the owners that changed.
     pub(super) balances: Vec<OwnerBalance>,
 }
@@ -80,7 +85,7 @@ pub(super) enum AllOrNothing {
     /// Each was accepted.
     All(Committed),
     /// Some were refused: what each would have been answered. Nothing took effect.
-    Nothing(Vec<Result<Answer, Refusal>>),
+    Nothing(Vec<Decision>),
 }
 
 /// Why a group was not committed.
@@ -89,7 +94,7 @@ enum GroupError {
     #[error(transparent)]
     Storage(#[from] StorageError),
     #[error("a call was refused")]
-    Refused(Vec<Result<Answer, Refusal>>),
+    Refused(Vec<Decision>),
     #[error("an owner was led to another account")]
     Elsewhere,
 }
@@ -114,6 +119,8 @@ impl Committer {
     /// Posts calls of one program in one commit. Each is answered or refused on its own, in their order; a fault of the
     /// storage is all calls' fault, and they may be handed in again, alone or together: what took effect is answered,
     /// not done again.
+    ///
+    /// Who shares a batch does not pay for an owner whom somebody else keeps locked: it then runs again without those.
     pub(super) async fn commit(
         &self,
         program: ProgramId,
@@ -122,12 +129,20 @@ impl Committer {
         // Repeatable: the request ids make it take effect once, also when the answer to COMMIT was lost.
         let options = TransactOptions::default().repeatable();
         let mut runs = 0;
+        let mut patience = Patience::WithAll;
         loop {
             runs += 1;
             let committed = transact(&self.pool, POSTING, Scope::Program(program), options, |tx| {
-                in_tx(self.run_in_tx(tx, program, calls))
+                in_tx(self.run_in_tx(tx, program, calls, patience))
             });
             match committed.await {
+                Err(error) if calls.len() > 1 && patience == Patience::WithAll && error.is_lock_timeout() => {
+                    tracing::debug!(
+                        runs,
+                        "somebody else keeps an owner locked: the batch runs without them"
+                    );
+                    patience = Patience::WithNobody;
+                }
                 Err(error) if runs < RUNS_MAX && is_caught(&error) => {
                     tracing::debug!(runs, "another replica was first: the batch runs again");
                 }
@@ -162,12 +177,13 @@ impl Committer {
                 options,
                 |tx| {
                     in_tx(async move {
-                        let committed = self.run_in_tx(tx, program, calls).await?;
+                        let committed = self.run_in_tx(tx, program, calls, Patience::WithAll).await?;
                         let committed = committed.ok_or(GroupError::Elsewhere)?;
-                        if committed.answers.iter().all(is_accepted) {
+                        if committed.decisions.iter().flatten().all(is_accepted) {
                             Ok(committed)
                         } else {
-                            Err(GroupError::Refused(committed.answers))
+                            let decisions = committed.decisions.into_iter().flatten();
+                            Err(GroupError::Refused(decisions.collect()))
                         }
                     })
                 },
@@ -194,11 +210,24 @@ impl Committer {
         tx: &mut PgConnection,
         program: ProgramId,
         calls: &[Call<Work>],
+        patience: Patience,
     ) -> Result<Option<Committed>, StorageError> {
-        let Some(ground) = self.load_in_tx(tx, program, calls).await? else {
+        let owner_ids: BTreeSet<OwnerId> = calls.iter().map(|call| call.owner_id).collect();
+        let owner_ids: Vec<OwnerId> = owner_ids.into_iter().collect();
+        let locked = storage::lock_owners_in_tx(tx, program, &owner_ids, patience).await?;
+        let (owners, postgres_now) = storage::find_states_in_tx(tx, program, &locked.owners).await?;
+        let is_idle = is_idle(calls, &owners, &locked);
+        let idle: Vec<&Call<Work>> = calls
+            .iter()
+            .zip(&is_idle)
+            .filter_map(|(call, is_idle)| is_idle.then_some(call))
+            .collect();
+        if is_elsewhere(&idle, &owners) {
             return Ok(None);
-        };
-        let decided: Decided<AllRooms> = batch::decide(ground, calls);
+        }
+        let now = self.time.now(postgres_now);
+        let ground = load_in_tx(tx, program, &idle, (owners, now)).await?;
+        let decided: Decided<AllRooms> = batch::decide(ground, idle);
         if !decided.transactions.is_empty() {
             storage::write_in_tx(tx, program, &decided.owners, &decided.transactions).await?;
         }
@@ -206,50 +235,65 @@ impl Committer {
         if !decided.rows.is_empty() {
             AllRooms::write_in_tx(tx, program, decided.rows).await?;
         }
+        let mut answers = decided.answers.into_iter();
+        let decisions = is_idle.into_iter().map(|is_idle| {
+            let decision = is_idle.then(|| answers.next());
+            decision.flatten()
+        });
         Ok(Some(Committed {
-            answers: decided.answers,
+            decisions: decisions.collect(),
             balances: decided.balances,
-        }))
-    }
-
-    async fn load_in_tx(
-        &self,
-        tx: &mut PgConnection,
-        program: ProgramId,
-        calls: &[Call<Work>],
-    ) -> Result<Option<Ground<AllRooms>>, StorageError> {
-        let owner_ids: BTreeSet<OwnerId> = calls.iter().map(|call| call.owner_id).collect();
-        let owner_ids: Vec<OwnerId> = owner_ids.into_iter().collect();
-        let locked = storage::lock_owners_in_tx(tx, program, &owner_ids).await?;
-        let (owners, postgres_now) = storage::find_states_in_tx(tx, program, &locked).await?;
-        let is_elsewhere = owner_ids
-            .iter()
-            .filter_map(|owner_id| owners.get(owner_id))
-            .flat_map(|owner| owner.standing.others())
-            .any(|other| !owners.contains_key(&other));
-        if is_elsewhere {
-            return Ok(None);
-        }
-        let request_ids: Vec<RequestId> = calls.iter().map(|call| call.request_id).collect();
-        let receipts: Vec<_> = calls.iter().filter_map(Call::receipt).collect();
-        let earlier = storage::find_earlier_in_tx(tx, program, &request_ids, &receipts).await?;
-        let works: Vec<&Work> = calls.iter().map(|call| &call.work).collect();
-        let room = AllRooms::load_in_tx(&mut *tx, program, &works).await?;
-        let paying = works.iter().filter_map(|work| AllRooms::budget_code(&room, work));
-        let funds = budgets::lock_in_tx(tx, program, &paying.cloned().collect()).await?;
-        Ok(Some(Ground {
-            program,
-            now: self.time.now(postgres_now),
-            owners,
-            earlier,
-            funds,
-            room,
-            encode_refusal: grpc::encode_refusal,
         }))
     }
 }
 
-fn is_accepted(answer: &Result<Answer, Refusal>) -> bool {
+/// Which of the calls are about nobody whom somebody else has locked.
+fn is_idle(calls: &[Call<Work>], owners: &HashMap<OwnerId, OwnerState>, locked: &Locked) -> Vec<bool> {
+    let is_busy = |call: &Call<Work>| {
+        let owner = owners.get(&call.owner_id);
+        let others = owner.into_iter().flat_map(|owner| owner.standing.others());
+        std::iter::once(call.owner_id)
+            .chain(others)
+            .any(|owner_id| locked.busy.contains(&owner_id))
+    };
+    calls.iter().map(|call| !is_busy(call)).collect()
+}
+
+/// Whether somebody was led to an account that is not locked.
+fn is_elsewhere(calls: &[&Call<Work>], owners: &HashMap<OwnerId, OwnerState>) -> bool {
+    calls
+        .iter()
+        .filter_map(|call| owners.get(&call.owner_id))
+        .flat_map(|owner| owner.standing.others())
+        .any(|other| !owners.contains_key(&other))
+}
+
+/// What the calls are decided by, beside their owners.
+async fn load_in_tx(
+    tx: &mut PgConnection,
+    program: ProgramId,
+    calls: &[&Call<Work>],
+    (owners, now): (HashMap<OwnerId, OwnerState>, DateTime<Utc>),
+) -> Result<Ground<AllRooms>, StorageError> {
+    let request_ids: Vec<RequestId> = calls.iter().map(|call| call.request_id).collect();
+    let receipts: Vec<_> = calls.iter().filter_map(|call| call.receipt()).collect();
+    let earlier = storage::find_earlier_in_tx(tx, program, &request_ids, &receipts).await?;
+    let works: Vec<&Work> = calls.iter().map(|call| &call.work).collect();
+    let room = AllRooms::load_in_tx(&mut *tx, program, &works).await?;
+    let paying = works.iter().filter_map(|work| AllRooms::budget_code(&room, work));
+    let funds = budgets::lock_in_tx(tx, program, &paying.cloned().collect()).await?;
+    Ok(Ground {
+        program,
+        now,
+        owners,
+        earlier,
+        funds,
+        room,
+        encode_refusal: grpc::encode_refusal,
+    })
+}
+
+fn is_accepted(answer: &Decision) -> bool {
     answer.as_ref().is_ok_and(|answer| answer.accepted)
 }
 

@@ -9,12 +9,14 @@
 //! once. What is about values (a net that another replica filled, a row that cannot be read, a bug) may be one call's
 //! fault alone: then the calls run one by one, so that only that one fails, and who lost a race finds its answer.
 
+mod callers;
 mod metrics;
 mod queue;
+mod size;
 
 use std::collections::HashSet;
 use std::panic::AssertUnwindSafe;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use fealty_postgres::{Failure, StorageError};
 use fealty_service::events::FeedWaker;
@@ -23,20 +25,19 @@ use futures::FutureExt as _;
 use tokio::sync::{mpsc, oneshot};
 use tracing::{Instrument, Span};
 
-use super::call::{Answer, Call};
-use super::commit::{Committed, Committer, POSTING};
+use super::call::Call;
+use super::commit::{Committed, Committer, Decision};
 use super::config::PostingConfig;
 use super::rooms::Work;
 use crate::balances::{Balances, Debt, Known};
-use crate::refusal::Refusal;
+use callers::{CallersEnd, try_again};
+pub(super) use callers::{Companions, Outcome};
 use queue::Queue;
 pub(super) use queue::{Haste, Refused};
+use size::{BatchOutcome, BatchSize};
 
 /// Batches whose balances wait for Redis. Redis is faster than commits; when it is not, the rest is owed to it.
 const PUTS_WAITING_MAX: usize = 64;
-
-/// What a call's caller is told.
-pub(super) type Outcome = Result<Result<Answer, Refusal>, Arc<StorageError>>;
 
 /// A call that waits for its lane.
 #[derive(Debug)]
@@ -45,53 +46,6 @@ struct Waiting {
     caller: CallersEnd,
     /// Of the caller's call.
     span: Span,
-}
-
-/// Where the answer goes.
-#[derive(Debug)]
-struct CallersEnd {
-    owner_id: OwnerId,
-    answer: oneshot::Sender<Outcome>,
-    companions: Option<Arc<Companions>>,
-}
-
-/// Calls that came together, and of which those of one owner are decided in their order: where one fails and is not
-/// decided, those after it are not either. Else a spend would be refused for ever because the credit before it has to be
-/// sent again.
-#[derive(Debug, Default)]
-pub(super) struct Companions {
-    failed: Mutex<HashSet<OwnerId>>,
-}
-
-impl Companions {
-    fn failed(&self) -> MutexGuard<'_, HashSet<OwnerId>> {
-        // Nobody panics while holding it; should it happen, the set is still whole.
-        self.failed.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl CallersEnd {
-    fn is_gone(&self) -> bool {
-        self.answer.is_closed()
-    }
-
-    /// Whether a call before it failed, which it was to come after.
-    fn is_left_behind(&self) -> bool {
-        let companions = self.companions.as_ref();
-        companions.is_some_and(|companions| companions.failed().contains(&self.owner_id))
-    }
-
-    /// Whoever has gone away asks again by the same id.
-    fn tell(self, answer: Result<Answer, Refusal>) {
-        let _ = self.answer.send(Ok(answer));
-    }
-
-    fn fail(self, error: &Arc<StorageError>) {
-        if let Some(companions) = &self.companions {
-            companions.failed().insert(self.owner_id);
-        }
-        let _ = self.answer.send(Err(Arc::clone(error)));
-    }
 }
 
 /// The way into a lane.
@@ -239,11 +193,8 @@ impl Running {
         callers: Vec<CallersEnd>,
     ) -> BatchOutcome {
         let error = match self.commit(program, &calls).await {
-            Ok(answers) => {
-                callers
-                    .into_iter()
-                    .zip(answers)
-                    .for_each(|(caller, answer)| caller.tell(answer));
+            Ok(decisions) => {
+                tell_all(callers, decisions);
                 return BatchOutcome::Committed;
             }
             Err(error) => error,
@@ -268,11 +219,11 @@ impl Running {
                 continue;
             }
             if caller.is_left_behind() {
-                caller.fail(&left_behind());
+                caller.fail(&try_again());
                 continue;
             }
             match self.commit(program, std::slice::from_ref(&call)).await {
-                Ok(mut answers) => caller.tell(answers.pop().expect("one answer per call")),
+                Ok(decisions) => tell_all([caller], decisions),
                 Err(error) if may_be_one_calls_fault(&error) => caller.fail(&Arc::new(error)),
                 Err(error) => {
                     let callers = std::iter::once(caller).chain(rest.map(|(_, caller)| caller));
@@ -288,20 +239,20 @@ impl Running {
         &self,
         program: ProgramId,
         calls: &[Call<Work>],
-    ) -> Result<Vec<Result<Answer, Refusal>>, StorageError> {
+    ) -> Result<Vec<Option<Decision>>, StorageError> {
         let mut debt = self.balances.owe(program, calls.iter().map(|call| call.owner_id));
         let committed = AssertUnwindSafe(self.committer.commit(program, calls)).catch_unwind();
         let committed = committed.await.unwrap_or_else(|_panic| {
             // The process's panic hook has told where.
             Err(StorageError::corrupt("posting", "deciding it panicked"))
         });
-        let Committed { answers, balances } = committed?;
+        let Committed { decisions, balances } = committed?;
         self.feed.wake();
         let known: Vec<Known> = balances.into_iter().map(Known::Balance).collect();
-        debt.committed(changed(calls, &answers, &known));
+        debt.committed(changed(calls, &decisions, &known));
         // Where there is no room, the debt is dropped here, and stays owed.
         let _ = self.putting.try_send(Put { program, known, debt });
-        Ok(answers)
+        Ok(decisions)
     }
 }
 
@@ -322,14 +273,19 @@ fn span_of(waiting: &[Waiting]) -> Span {
 fn leave_behind(waiting: Vec<Waiting>) -> Vec<Waiting> {
     let (behind, rest): (Vec<_>, Vec<_>) = waiting.into_iter().partition(|it| it.caller.is_left_behind());
     for waiting in behind {
-        waiting.caller.fail(&left_behind());
+        waiting.caller.fail(&try_again());
     }
     rest
 }
 
-/// Nothing was done; it can be sent again.
-fn left_behind() -> Arc<StorageError> {
-    Arc::new(StorageError::LimitExceeded { transaction: POSTING })
+/// Whose owner somebody else kept locked is told to try again.
+fn tell_all(callers: impl IntoIterator<Item = CallersEnd>, decisions: Vec<Option<Decision>>) {
+    for (caller, decision) in callers.into_iter().zip(decisions) {
+        match decision {
+            Some(decision) => caller.tell(decision),
+            None => caller.fail(&try_again()),
+        }
+    }
 }
 
 fn fail_all(callers: impl IntoIterator<Item = CallersEnd>, error: StorageError) -> BatchOutcome {
@@ -367,81 +323,24 @@ fn may_be_one_calls_fault(error: &StorageError) -> bool {
 /// first to know of it, with no balances to put.
 pub(super) fn changed<W>(
     calls: &[Call<W>],
-    answers: &[Result<Answer, Refusal>],
+    decisions: &[Option<Decision>],
     known: &[Known],
 ) -> HashSet<OwnerId> {
-    let replayed = |answer: &Result<Answer, Refusal>| {
-        let answer = answer.as_ref();
-        answer.is_ok_and(|answer| answer.accepted && answer.replayed)
+    let replayed = |decision: &Option<Decision>| {
+        let answer = decision.as_ref().and_then(|decision| decision.as_ref().ok());
+        answer.is_some_and(|answer| answer.accepted && answer.replayed)
     };
     let replayed = calls
         .iter()
-        .zip(answers)
-        .filter(|(_, answer)| replayed(answer))
+        .zip(decisions)
+        .filter(|(_, decision)| replayed(decision))
         .map(|(call, _)| call.owner_id);
     known.iter().map(Known::owner_id).chain(replayed).collect()
-}
-
-/// How a batch ended, as far as its size is concerned.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum BatchOutcome {
-    Committed,
-    Failed,
-    TookTooLong,
-}
-
-/// How many calls a batch may have: as many as allowed, and fewer where so many do not end within a transaction's time.
-#[derive(Debug)]
-struct BatchSize {
-    now: usize,
-    max: usize,
-}
-
-impl BatchSize {
-    const fn new(max: usize) -> Self {
-        Self { now: max, max }
-    }
-
-    const fn get(&self) -> usize {
-        self.now
-    }
-
-    /// Halves after a batch that took too long, and grows back by one with each that did not.
-    fn learn(&mut self, outcome: BatchOutcome) {
-        match outcome {
-            BatchOutcome::Committed => self.now = (self.now + 1).min(self.max),
-            BatchOutcome::Failed => {}
-            BatchOutcome::TookTooLong => {
-                self.now = (self.now / 2).max(1);
-                tracing::warn!(
-                    batch_calls_max = self.now,
-                    "a batch took too long: smaller ones from now on"
-                );
-            }
-        }
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn batches_that_take_too_long_shrink_and_grow_back() {
-        let mut size = BatchSize::new(256);
-        size.learn(BatchOutcome::TookTooLong);
-        assert_eq!(size.get(), 128);
-        size.learn(BatchOutcome::Failed);
-        assert_eq!(size.get(), 128);
-        for _ in 0..9 {
-            size.learn(BatchOutcome::TookTooLong);
-        }
-        assert_eq!(size.get(), 1);
-        for _ in 0..300 {
-            size.learn(BatchOutcome::Committed);
-        }
-        assert_eq!(size.get(), 256);
-    }
 
     #[test]
     fn only_what_is_about_values_runs_one_by_one() {

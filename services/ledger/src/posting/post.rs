@@ -138,7 +138,7 @@ impl Posting {
         let _turn = self.groups.try_acquire().map_err(|_| LedgerError::Full)?;
         let calls: Vec<Call<Work>> = calls.into_iter().map(traced).collect();
         let mut debt = self.balances.owe(program, calls.iter().map(|call| call.owner_id));
-        let Committed { answers, balances } =
+        let Committed { decisions, balances } =
             match self.committer.commit_all_or_nothing(program, &calls).await? {
                 AllOrNothing::All(committed) => committed,
                 AllOrNothing::Nothing(answers) => {
@@ -148,9 +148,10 @@ impl Posting {
             };
         self.feed.wake();
         let known: Vec<Known> = balances.into_iter().map(Known::Balance).collect();
-        debt.committed(changed(&calls, &answers, &known));
+        debt.committed(changed(&calls, &decisions, &known));
         self.balances.write_through(program, &known, debt).await;
-        Ok(Group::Accepted(answers))
+        // A group waits for all its owners.
+        Ok(Group::Accepted(decisions.into_iter().flatten().collect()))
     }
 
     /// An owner's calls always go the same way.

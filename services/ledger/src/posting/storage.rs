@@ -4,6 +4,7 @@ mod earlier;
 mod ended;
 mod holds;
 mod lots;
+mod locks;
 mod notices;
 mod rows;
 mod state;
@@ -12,9 +13,10 @@ mod write;
 pub(crate) use earlier::{Earlier, EarlierRequest, find_earlier_in_tx};
 pub(crate) use ended::{Ended, list_ended_in_tx, lock_idle_owners_in_tx};
 pub(crate) use holds::HoldRow;
+pub(crate) use locks::{Locked, Patience, lock_owners_in_tx};
 pub(crate) use notices::{
     Holder, NewNotice, insert_notices_in_tx, list_holders_in_tx, list_telling_programs_in_tx, list_told_in_tx,
 };
 pub(crate) use rows::{EntryRow, MovementRow, PinRow};
-pub(crate) use state::{Now, find_states_in_tx, lock_owners_in_tx};
+pub(crate) use state::{Now, find_states_in_tx};
 pub(crate) use write::{NewTransaction, Outcome, OwnerChange, write_in_tx};

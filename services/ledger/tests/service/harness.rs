@@ -87,6 +87,8 @@ pub async fn config(database: &TestDatabase) -> LedgerConfig {
     // turn it on.
     config.write_off.enabled = false;
     config.expiry_notice.enabled = false;
+    // So is what Redis holds put right by nobody else than who is meant to.
+    config.cache_check.enabled = false;
     config.cache.url = Some(fealty_testing::servers().await.redis_url().to_owned());
     config
 }

@@ -77,7 +77,7 @@ impl<'a> HeldUp<'a> {
     clippy::disallowed_methods,
     reason = "somebody who is not this service holds a lock for as long as a test wants"
 )]
-async fn lock<'a>(ledger: &'a Ledger, owner: &str) -> Transaction<'a, Postgres> {
+pub async fn lock<'a>(ledger: &'a Ledger, owner: &str) -> Transaction<'a, Postgres> {
     let mut lock = ledger.database.owner.begin().await.expect("a transaction");
     let statement = format!("SELECT 1 FROM owner WHERE owner_id = '{owner}' FOR UPDATE");
     sqlx::query(AssertSqlSafe(statement))
@@ -88,7 +88,7 @@ async fn lock<'a>(ledger: &'a Ledger, owner: &str) -> Transaction<'a, Postgres> 
 }
 
 /// How many wait for what this transaction has locked.
-async fn awaited(lock: &mut Transaction<'_, Postgres>) -> i64 {
+pub async fn awaited(lock: &mut Transaction<'_, Postgres>) -> i64 {
     let waiting = "SELECT count(*) FROM pg_locks w
                    WHERE NOT w.granted AND w.transactionid IN
                          (SELECT transactionid FROM pg_locks WHERE pid = pg_backend_pid() AND transactionid IS NOT NULL)";

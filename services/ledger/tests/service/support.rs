@@ -23,7 +23,7 @@ use fealty_proto::types::v1::{Amount, Consistency, ErrorReason};
 use fealty_rpc::errors::reason_of;
 use fealty_runtime::config::{DrainConfig, Secret};
 use fealty_runtime::{Outcome, Process};
-use fealty_types::{Clock, ManualClock, SystemClock};
+use fealty_types::{Clock, ManualClock, SharedClock, SystemClock};
 use tokio::task::JoinSet;
 use tonic::transport::Channel;
 use tonic::{Code, Request, Response, Status};
@@ -41,6 +41,8 @@ pub struct Setting {
     pub writes_off: bool,
     /// Whether owners are told of what ends soon, twenty times a second.
     pub tells: bool,
+    /// Whether what Redis holds is compared with the record, twenty times a second.
+    pub checks_cache: bool,
     /// Where Redis is, in place of the test's own.
     pub redis: Redis,
     /// How postings are gathered.
@@ -96,6 +98,10 @@ impl Ledger {
         config.write_off.interval_ms = 50;
         config.expiry_notice.enabled = setting.tells;
         config.expiry_notice.interval_ms = 50;
+        config.cache_check.enabled = setting.checks_cache;
+        config.cache_check.interval_ms = 50;
+        // Redis is everybody's here: what is this test's comes by seldom.
+        config.cache_check.values_per_round = 1_000;
         config.cache.url = match setting.redis {
             Redis::Running => config.cache.url,
             Redis::Absent => None,
@@ -139,7 +145,18 @@ impl Ledger {
         self.replica_on(config).await
     }
 
-    async fn replica_on(&self, config: LedgerConfig) -> Self {
+    /// Another replica, whose process thinks it is some other time. Postings go by Postgres's.
+    pub async fn replica_at(&self, clock: SharedClock) -> Self {
+        Self::serve(
+            Arc::clone(&self.database),
+            self.config.clone(),
+            Times::real(clock),
+            self.shop.clone(),
+        )
+        .await
+    }
+
+    pub async fn replica_on(&self, config: LedgerConfig) -> Self {
         Self::serve(
             Arc::clone(&self.database),
             config,

@@ -1,6 +1,6 @@
-//! Locks owners and reads what they have.
+//! Reads what owners have.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
 use fealty_postgres::StorageError;
@@ -11,43 +11,6 @@ use uuid::Uuid;
 use super::holds;
 use crate::owners::domain::OwnerStatus;
 use crate::posting::domain::{Account, Begin, ChainHash, Lot, OwnerState, Standing, Wait};
-
-/// Locks the owners for a posting, and those whose accounts they use and who are meant by them, all in the order of their
-/// ids, so that nobody waits in a circle. Answers whom it locked.
-///
-/// `NO KEY` is enough to keep other postings out. What was read before the lock came may be old: read again after it. An
-/// owner who was led elsewhere meanwhile is led to somebody who is not locked: then it has to be done again.
-pub(crate) async fn lock_owners_in_tx(
-    tx: &mut PgConnection,
-    program: ProgramId,
-    owner_ids: &[OwnerId],
-) -> Result<Vec<OwnerId>, StorageError> {
-    // Two plain statements: the fence of row-level security keeps a condition that is worked out (two lists joined, a
-    // subselect) from leading into an index, and all owners of the program would be read.
-    let named = uuids(owner_ids);
-    let led = sqlx::query!(
-        r#"SELECT account_owner_id AS "account_owner_id!", merged_into_owner_id
-           FROM owner WHERE program = $1 AND owner_id = ANY($2) AND account_owner_id IS NOT NULL"#,
-        program.as_uuid(),
-        &named,
-    )
-    .fetch_all(&mut *tx)
-    .await?;
-    let others = led
-        .into_iter()
-        .flat_map(|row| row.merged_into_owner_id.into_iter().chain([row.account_owner_id]));
-    let concerned: BTreeSet<Uuid> = named.into_iter().chain(others).collect();
-    let concerned: Vec<Uuid> = concerned.into_iter().collect();
-    let locked = sqlx::query_scalar!(
-        r#"SELECT owner_id AS "owner_id: OwnerId" FROM owner
-           WHERE program = $1 AND owner_id = ANY($2) ORDER BY owner_id FOR NO KEY UPDATE"#,
-        program.as_uuid(),
-        &concerned,
-    )
-    .fetch_all(tx)
-    .await?;
-    Ok(locked)
-}
 
 /// Postgres's clock, as the statement that read something began.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
