@@ -3,9 +3,11 @@
 
 pub mod health;
 pub mod leash;
+pub mod own_redis;
 pub mod process;
 pub mod proxy;
 pub mod servers;
 
+pub use own_redis::OwnRedis;
 pub use proxy::Proxy;
 pub use servers::{TestServers, durable_servers, servers};

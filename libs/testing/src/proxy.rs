@@ -1,5 +1,7 @@
 //! A proxy in front of a server, to take the network away from a test: cut it, freeze it, slow it down, lose one
-//! answer, give it back.
+//! answer, cut it at a statement, give it back.
+
+mod statements;
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -10,6 +12,9 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::sleep;
+
+pub use statements::{CutAt, Side};
+use statements::{Statements, Watch};
 
 /// Bytes moved at once.
 const CHUNK_LEN: usize = 16 * 1024;
@@ -29,10 +34,20 @@ pub struct Proxy {
     mode: watch::Sender<Mode>,
     /// A request whose answer is to be lost, once.
     lost_request: LostRequest,
+    watch: Arc<Mutex<Watch>>,
     acceptor: AbortHandle,
 }
 
 type LostRequest = Arc<Mutex<Option<Vec<u8>>>>;
+
+/// What a connection needs of its proxy.
+#[derive(Clone)]
+struct Behaviour {
+    server: String,
+    mode: watch::Sender<Mode>,
+    lost_request: LostRequest,
+    watch: Arc<Mutex<Watch>>,
+}
 
 impl Proxy {
     /// Puts a proxy before the server in `url` and answers the URL by way of it. Belongs to the runtime it is made in.
@@ -43,22 +58,22 @@ impl Proxy {
         let server = authority(url).to_owned();
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address: SocketAddr = listener.local_addr().expect("a bound address");
-        let mode = watch::Sender::new(Mode::Open);
-        let lost_request = LostRequest::default();
-        let serving = accept(
-            listener,
-            server.clone(),
-            mode.subscribe(),
-            Arc::clone(&lost_request),
-        );
+        let behaviour = Behaviour {
+            server: server.clone(),
+            mode: watch::Sender::new(Mode::Open),
+            lost_request: LostRequest::default(),
+            watch: Arc::default(),
+        };
+        let serving = accept(listener, behaviour.clone());
         #[expect(
             clippy::disallowed_methods,
             reason = "a test has no tracker; the task ends with the proxy"
         )]
         let acceptor = tokio::spawn(serving).abort_handle();
         let proxy = Self {
-            mode,
-            lost_request,
+            mode: behaviour.mode,
+            lost_request: behaviour.lost_request,
+            watch: behaviour.watch,
             acceptor,
         };
         (proxy, url.replacen(&server, &address.to_string(), 1))
@@ -89,6 +104,28 @@ impl Proxy {
     pub fn lose_answer_to(&self, bytes: &[u8]) {
         *lock(&self.lost_request) = Some(bytes.to_vec());
     }
+
+    /// Watches the transactions of Postgres whose BEGIN contains `begin`, from now on.
+    pub fn watch(&self, begin: &[u8]) {
+        lock(&self.watch).start(begin);
+    }
+
+    /// How many statements the watched transactions had that have come to COMMIT, BEGIN and COMMIT among them.
+    #[must_use]
+    pub fn watched(&self) -> Vec<usize> {
+        lock(&self.watch).committed()
+    }
+
+    /// Ends a connection at a statement of a watched transaction, once.
+    pub fn cut_at(&self, cut: CutAt) {
+        lock(&self.watch).cut_at(cut);
+    }
+
+    /// Whether the statement has not come yet at which to cut.
+    #[must_use]
+    pub fn is_to_cut(&self) -> bool {
+        lock(&self.watch).is_waiting()
+    }
 }
 
 impl Drop for Proxy {
@@ -97,8 +134,8 @@ impl Drop for Proxy {
     }
 }
 
-fn lock(lost_request: &Mutex<Option<Vec<u8>>>) -> std::sync::MutexGuard<'_, Option<Vec<u8>>> {
-    lost_request.lock().unwrap_or_else(PoisonError::into_inner)
+fn lock<T>(shared: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The part of a URL that says where: `host:port`.
@@ -111,32 +148,24 @@ fn authority(url: &str) -> &str {
 }
 
 /// Connections live within the acceptor and end with it.
-async fn accept(
-    listener: TcpListener,
-    server: String,
-    mode: watch::Receiver<Mode>,
-    lost_request: LostRequest,
-) {
+async fn accept(listener: TcpListener, behaviour: Behaviour) {
     let mut connections = JoinSet::new();
     while let Ok((client, _)) = listener.accept().await {
-        let (server, mode, lost_request) = (server.clone(), mode.clone(), Arc::clone(&lost_request));
+        let behaviour = behaviour.clone();
         connections.spawn(async move {
             // Whatever ends a connection ends it for both sides.
-            let _ = forward(client, &server, mode, &lost_request).await;
+            let _ = forward(client, &behaviour).await;
         });
     }
 }
 
-async fn forward(
-    mut client: TcpStream,
-    server: &str,
-    mut mode: watch::Receiver<Mode>,
-    lost_request: &Mutex<Option<Vec<u8>>>,
-) -> io::Result<()> {
+async fn forward(mut client: TcpStream, behaviour: &Behaviour) -> io::Result<()> {
+    let mut mode = behaviour.mode.subscribe();
     if *mode.borrow_and_update() == Mode::Cut {
         return Ok(());
     }
-    let mut server = TcpStream::connect(server).await?;
+    let mut server = TcpStream::connect(&behaviour.server).await?;
+    let mut statements = Statements::default();
     let (mut request, mut answer) = (vec![0; CHUNK_LEN], vec![0; CHUNK_LEN]);
     loop {
         let now = *mode.borrow_and_update();
@@ -151,8 +180,15 @@ async fn forward(
                 if bytes.is_empty() {
                     return Ok(());
                 }
+                let cut = statements.follow(bytes, &mut lock(&behaviour.watch));
+                if let Some(CutAt { is_gone: true, .. }) = cut {
+                    behaviour.mode.send_replace(Mode::Cut);
+                }
+                if let Some(CutAt { side: Side::Before, .. }) = cut {
+                    return Ok(());
+                }
                 server.write_all(bytes).await?;
-                if is_lost(bytes, lost_request) {
+                if cut.is_some() || is_lost(bytes, &behaviour.lost_request) {
                     // Its first bytes show that the server has done what it was asked.
                     let _answered_len = server.read(&mut answer).await?;
                     return Ok(());

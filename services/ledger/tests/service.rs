@@ -8,12 +8,14 @@ mod service {
     mod budgets;
     mod cache_check;
     mod clocks;
+    mod cuts;
     mod events;
     mod expiry;
     mod faults;
     mod fences;
     mod harness;
     mod held;
+    mod histories;
     mod holds;
     mod households;
     mod idempotency;
