@@ -38,6 +38,8 @@ mod call;
 mod commit;
 pub mod config;
 pub mod domain;
+#[cfg(test)]
+mod equivalence;
 pub mod grpc;
 mod lane;
 mod moves;

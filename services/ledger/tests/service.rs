@@ -9,6 +9,7 @@ mod service {
     mod cache_check;
     mod clocks;
     mod cuts;
+    mod doubles;
     mod events;
     mod expiry;
     mod faults;

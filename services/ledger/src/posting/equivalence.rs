@@ -1,0 +1,236 @@
+//! The same history of calls, decided one by one and in batches of every size, through a lane and over real tables, is
+//! answered the same, and leaves the same.
+//!
+//! Each size has a program of its own, in which the same ids are used; the clock stands still while a part of the history
+//! is decided. What may differ is what is drawn: the ids of lots, and those of what the ledger writes by itself. So chains
+//! differ too, and are verified in place of being compared.
+
+mod history;
+
+use std::sync::Arc;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use fealty_postgres::ServiceDatabase;
+use fealty_postgres::testing::TestDatabase;
+use fealty_redis::{BalanceCache, BalanceCacheConfig};
+use fealty_service::events::FeedWaker;
+use fealty_types::{ManualClock, ProgramId, SharedClock};
+use futures::future::join_all;
+use sqlx::AssertSqlSafe;
+use tokio::task::JoinSet;
+
+use super::commit::{Committer, TimeSource};
+use super::config::PostingConfig;
+use super::lane::{Haste, Lane};
+use crate::balances::Balances;
+use crate::clock::RecordClock;
+use crate::verify::{self, Limits, Options, Progress};
+use crate::{MIGRATOR, SERVICE_DATABASE};
+use history::{OWNERS, Spec, drawn, owner_id};
+
+/// Calls between two movements of the clock, and how often it moves.
+const PART_CALLS: usize = 110;
+const PARTS_COUNT: usize = 3;
+
+/// More than a part has: then all of it is one batch.
+const ALL: usize = 1_000;
+
+/// Some lots and holds end in between, and some do not.
+const STEP: TimeDelta = TimeDelta::days(4);
+
+fn start() -> DateTime<Utc> {
+    DateTime::UNIX_EPOCH + TimeDelta::days(20_000)
+}
+
+async fn database() -> TestDatabase {
+    let servers = fealty_testing::servers().await;
+    let service = ServiceDatabase::new(SERVICE_DATABASE);
+    let database = TestDatabase::create(servers.postgres_admin_url(), &service, &MIGRATOR).await;
+    database.expect("a database")
+}
+
+/// A program with units that never end, end ten days after they were earned and three days after the last activity, two
+/// rules, and the owners.
+async fn plant(database: &TestDatabase) -> ProgramId {
+    let program = fealty_service::testing::plant_program(&database.jobs, "UTC", "GBP");
+    let program = program.await.expect("a program");
+    let units = [
+        ("points", "DEBT", 500, "NULL"),
+        (
+            "stamps",
+            "WAIVE",
+            0,
+            r#"'{"kind": "after_earning", "life": {"days": 10}}'"#,
+        ),
+        (
+            "miles",
+            "DEBT",
+            50,
+            r#"'{"kind": "after_activity", "life": {"days": 3}}'"#,
+        ),
+    ];
+    for (number, (code, policy, debt_max, expiry)) in units.iter().enumerate() {
+        run(
+            database,
+            format!(
+                "INSERT INTO unit (program, unit_code, unit_id, display_name, scale, shortfall_policy, debt_max, revision,
+                                   create_time, update_time, expiry_policy)
+                 VALUES ('{program}', '{code}', '00000000-0000-0000-0000-00000000000{number}', '{code}', 0, '{policy}',
+                         {debt_max}, 1, to_timestamp(0), to_timestamp(0), {expiry})"
+            ),
+        )
+        .await;
+        run(
+            database,
+            format!(
+                "INSERT INTO earning_rule (program, rule_id, display_name, unit_code, rate, rounding, create_time)
+                 VALUES ('{program}', '00000000-0000-0000-0000-00000000001{number}', 'a rule', '{code}', '0.3', 'DOWN',
+                         to_timestamp(0))"
+            ),
+        )
+        .await;
+    }
+    for owner in 1..=OWNERS {
+        run(
+            database,
+            format!(
+                "INSERT INTO owner (program, owner_id, kind, version, last_time, create_time)
+                 VALUES ('{program}', '{}', 'member', 0, to_timestamp(0), to_timestamp(0))",
+                owner_id(owner)
+            ),
+        )
+        .await;
+    }
+    program
+}
+
+async fn run(database: &TestDatabase, statement: String) {
+    sqlx::query(AssertSqlSafe(statement))
+        .execute(&database.owner)
+        .await
+        .expect("planted");
+}
+
+/// What every call was answered, in batches of that size.
+async fn post(
+    database: &TestDatabase,
+    program: ProgramId,
+    batch_calls_max: usize,
+    history: &[Vec<Spec>],
+) -> Vec<String> {
+    let clock = ManualClock::new(start());
+    let shared: SharedClock = Arc::new(clock.clone());
+    let time = TimeSource::Clock(shared.clone());
+    let cache = BalanceCache::try_new(&BalanceCacheConfig::default(), "t").expect("none");
+    let record_clock = Arc::new(RecordClock::new(&time, &shared));
+    let balances = Balances::new(database.service.clone(), Arc::new(cache), record_clock);
+    let pool = database.service.clone();
+    let config = PostingConfig {
+        batch_calls_max,
+        ..PostingConfig::default()
+    };
+    let lane = Lane::new(Committer { pool, time }, balances, FeedWaker::default(), &config);
+    let entry = lane.entry();
+    let mut answers = Vec::new();
+    let mut lanes = JoinSet::new();
+    let mut lane = Some(lane);
+    for part in history {
+        // All wait before the lane takes the first, so that batches are as large as they may be.
+        let calls = part.iter().map(Spec::call).collect();
+        let waiting = entry.try_push(program, Haste::Lone, None, calls);
+        if let Some(lane) = lane.take() {
+            lanes.spawn(lane.run());
+        }
+        for answer in join_all(waiting.expect("there is room")).await {
+            let answer = answer.expect("the lane runs").expect("Postgres is there");
+            answers.push(format!("{answer:?}"));
+        }
+        clock.advance(STEP);
+    }
+    answers
+}
+
+/// All that is left of it, but for what is drawn.
+async fn left(database: &TestDatabase, program: ProgramId) -> Vec<String> {
+    let movements = "(SELECT jsonb_agg(m - 'lot') FROM jsonb_array_elements(t.lot_movements) m)";
+    let questions = [
+        "SELECT to_jsonb(t) - 'program' - 'chain_head' - 'feed_xid' FROM owner t".to_owned(),
+        "SELECT to_jsonb(t) - 'program' FROM account t".to_owned(),
+        "SELECT to_jsonb(t) - 'program' - 'lot_id' FROM lot t".to_owned(),
+        "SELECT to_jsonb(t) - 'program' - 'pins' FROM hold t".to_owned(),
+        "SELECT to_jsonb(t) - 'program' - 'lot_ids' FROM purchase t".to_owned(),
+        "SELECT to_jsonb(t) - 'program' FROM refund t".to_owned(),
+        format!(
+            "SELECT (to_jsonb(t) - 'program' - 'chain_hash' - 'feed_xid' - 'lot_movements' - 'transaction_id')
+                    || jsonb_build_object('movements', {movements}) FROM transaction t"
+        ),
+    ];
+    let mut left = Vec::new();
+    for question in questions {
+        let statement =
+            format!("SELECT q::text FROM ({question} WHERE t.program = '{program}') AS x (q) ORDER BY 1");
+        let rows: Vec<String> = sqlx::query_scalar(AssertSqlSafe(statement))
+            .fetch_all(&database.jobs)
+            .await
+            .expect("rows");
+        left.extend(rows);
+    }
+    left
+}
+
+/// How many database transactions wrote it, and how many of its transactions they wrote.
+async fn commits(database: &TestDatabase, program: ProgramId) -> (i64, i64) {
+    let statement =
+        format!("SELECT count(DISTINCT xmin::text), count(*) FROM transaction WHERE program = '{program}'");
+    let counts = sqlx::query_as(AssertSqlSafe(statement)).fetch_one(&database.jobs);
+    counts.await.expect("counts")
+}
+
+async fn assert_same_in_all_sizes(seed: u64) {
+    let database = database().await;
+    let history = drawn(seed, PARTS_COUNT, PART_CALLS);
+    let one_by_one = plant(&database).await;
+    let expected = post(&database, one_by_one, 1, &history).await;
+    let expected_left = left(&database, one_by_one).await;
+    let mut newest_commits = commits(&database, one_by_one).await.0;
+    for batch_calls_max in [2, 3, 7, 50, ALL] {
+        let program = plant(&database).await;
+        let answers = post(&database, program, batch_calls_max, &history).await;
+        for (number, (answer, expected)) in answers.iter().zip(&expected).enumerate() {
+            let spec = history.iter().flatten().nth(number);
+            assert_eq!(
+                answer, expected,
+                "call {number} of seed {seed} in batches of {batch_calls_max}: {spec:?}"
+            );
+        }
+        let left = left(&database, program).await;
+        assert_eq!(left.len(), expected_left.len());
+        for (left, expected) in left.iter().zip(&expected_left) {
+            assert_eq!(left, expected, "seed {seed}, batches of {batch_calls_max}");
+        }
+        let (commits, _) = commits(&database, program).await;
+        assert!(commits < newest_commits, "larger batches are fewer commits");
+        newest_commits = commits;
+    }
+    assert_eq!(
+        newest_commits,
+        i64::try_from(PARTS_COUNT).expect("a few"),
+        "a part is one commit"
+    );
+    let options = Options {
+        limits: Limits::default(),
+        program: None,
+        parallel: 2,
+        findings_max: 100,
+    };
+    let report = verify::run(&database.jobs, &options, &Arc::new(Progress::default())).await;
+    let report = report.expect("it reads everything");
+    assert!(report.is_clean(), "{:#?}", report.findings.kept());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_history_is_answered_alike_in_batches_of_every_size() {
+    for seed in [1, 2, 3] {
+        assert_same_in_all_sizes(seed).await;
+    }
+}
