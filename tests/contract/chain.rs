@@ -89,6 +89,7 @@ async fn give_later(shop: &Shop, member: &str) {
     let budget = shop.ledger.create_budget(budget).await.expect("a budget");
     let budget_code = budget.message.budget.expect("a budget").budget_code;
     for begin in [Begin::BeginTime(IN_2100), Begin::BeginOnCall(true)] {
+        let begins_on_call = matches!(begin, Begin::BeginOnCall(_));
         let given = CreditPointsRequest {
             request_id: request_id(),
             owner_id: member.to_owned(),
@@ -104,7 +105,7 @@ async fn give_later(shop: &Shop, member: &str) {
         };
         let transaction_id = given.request_id.clone();
         shop.ledger.credit_points(given).await.expect("given");
-        if matches!(begin, Begin::BeginOnCall(_)) {
+        if begins_on_call {
             let begun = ActivatePointsRequest {
                 request_id: request_id(),
                 transaction_id,

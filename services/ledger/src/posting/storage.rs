@@ -3,8 +3,8 @@
 mod earlier;
 mod ended;
 mod holds;
-mod lots;
 mod locks;
+mod lots;
 mod notices;
 mod rows;
 mod state;

@@ -136,6 +136,8 @@ mod tests {
             expire_time: end,
             slides: false,
             create_time: DateTime::UNIX_EPOCH,
+            budget_code: None,
+            wait: None,
         };
         let account = Account {
             available: Points::new(110),

@@ -14,7 +14,7 @@ use crate::posting::call::Call;
 use crate::posting::domain::TransactionKind;
 use crate::posting::rooms::Work;
 use crate::purchases::{NewPurchase, NewRefund};
-use crate::transactions::domain::{Direction, PointsWork};
+use crate::transactions::domain::{CreditTerms, PointsWork};
 
 /// Few, so that they meet; of those who are called upon, one more does not exist.
 pub(super) const OWNERS: u128 = 4;
@@ -77,7 +77,8 @@ fn draw(random: &mut StdRng, request: u128, before: &[Spec]) -> Spec {
         }
         return again;
     }
-    let owner = random.random_range(1..=OWNERS + u128::from(random.random_range(0..20) == 0));
+    let nobody = u128::from(random.random_range(0..20) == 0);
+    let owner = random.random_range(1..=OWNERS + nobody);
     let unit = UNITS[random.random_range(0..UNITS.len())];
     let mut receipt = Some(random.random_range(0..RECEIPTS));
     let mut named = |is_it: fn(&What) -> bool| {
@@ -146,29 +147,28 @@ impl Spec {
 
 impl What {
     fn work(&self) -> (TransactionKind, Option<Money>, Work) {
-        let points = |unit_code, value, direction| {
+        let points = |unit_code, value, credit| {
             Work::Points(PointsWork {
                 unit_code,
                 value: Points::new(value),
-                direction,
+                credit,
                 zone: Tz::UTC,
             })
         };
         match *self {
             Self::Credit(code, value, days) => {
                 let lot_expire_time = days.map(|days| start() + TimeDelta::days(days));
-                let direction = Direction::Credit { lot_expire_time };
+                let credit = CreditTerms {
+                    lot_expire_time,
+                    ..CreditTerms::default()
+                };
                 (
                     TransactionKind::Credit,
                     None,
-                    points(unit(code), value, direction),
+                    points(unit(code), value, Some(credit)),
                 )
             }
-            Self::Spend(code, value) => (
-                TransactionKind::Spend,
-                None,
-                points(unit(code), value, Direction::Spend),
-            ),
+            Self::Spend(code, value) => (TransactionKind::Spend, None, points(unit(code), value, None)),
             Self::Hold(code, value, days) => {
                 let hold = HoldWork::Hold {
                     unit_code: unit(code),
