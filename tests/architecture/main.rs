@@ -196,6 +196,42 @@ fn no_file_outgrows_its_room() {
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
+/// What is broken on purpose (`services/ledger/src/sabotage.rs`) is in no build that nobody asked to be broken: no manifest
+/// turns the feature on, and all of it stands behind the feature.
+#[test]
+fn faults_that_are_made_on_purpose_are_compiled_into_nothing_by_themselves() {
+    const BEHIND: &str = "#[cfg(feature = \"sabotage\")]";
+    let manifests = ["libs", "services"]
+        .iter()
+        .flat_map(|family| fs::read_dir(root().join(family)).expect("the folder reads"))
+        .map(|entry| entry.expect("the entry reads").path().join("Cargo.toml"));
+    let others = ["Cargo.toml", "tests/Cargo.toml", "tests/bench/Cargo.toml"];
+    let others = others.into_iter().map(|file| root().join(file));
+    let builds = ["deploy/Dockerfile", ".cargo/config.toml", ".ci/run"];
+    let builds = builds.into_iter().map(|file| root().join(file));
+    let mut mentions = Vec::new();
+    for file in manifests.chain(others).chain(builds) {
+        let text = fs::read_to_string(&file).expect("the file reads");
+        let lines = text.lines().filter(|line| line.contains("sabotage"));
+        mentions.extend(lines.map(|line| format!("{}: {line}", file.display())));
+    }
+    assert_eq!(mentions.len(), 1, "it is turned on somewhere: {mentions:#?}");
+    assert!(mentions[0].ends_with("services/ledger/Cargo.toml: sabotage = []"));
+
+    let mut hooks = 0;
+    for path in rust_files(&root().join("services")) {
+        let source = fs::read_to_string(&path).expect("the file reads");
+        let lines: Vec<&str> = source.lines().map(str::trim).collect();
+        for pair in lines.windows(2) {
+            if pair[1].contains("sabotage::") || pair[1] == "mod sabotage;" {
+                assert_eq!(pair[0], BEHIND, "{}: {}", path.display(), pair[1]);
+                hooks += 1;
+            }
+        }
+    }
+    assert_eq!(hooks, 4, "the module and its three hooks");
+}
+
 #[test]
 fn no_module_is_a_mod_rs_or_a_drawer_for_anything() {
     let drawers = [

@@ -1,5 +1,6 @@
 //! What callers notice when parts end, orderly and otherwise: nothing that a retry does not heal, and nothing lost.
 
+mod at_random;
 mod killed;
 mod load;
 mod replicas;

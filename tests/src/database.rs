@@ -93,6 +93,23 @@ impl Database {
             .collect()
     }
 
+    /// Changes something that the services do not know of.
+    ///
+    /// # Panics
+    /// When the statement fails.
+    pub async fn change(&self, statement: &'static str) {
+        let mut connection = self.connect("fealty_ledger").await;
+        let changed = sqlx::query(statement).execute(&mut connection).await;
+        changed.expect("the statement runs");
+    }
+
+    /// Whether Postgres takes connections.
+    pub async fn answers(&self) -> bool {
+        PgConnection::connect(&format!("{}/postgres", self.admin_url))
+            .await
+            .is_ok()
+    }
+
     async fn connect(&self, database: &str) -> PgConnection {
         let url = format!("{}/{database}", self.admin_url);
         PgConnection::connect(&url)

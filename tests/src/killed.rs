@@ -63,17 +63,32 @@ impl Server {
         }
     }
 
+    /// The process that all others of the server come from.
+    ///
+    /// # Panics
+    /// When it does not run.
+    #[must_use]
+    pub fn pid(self, data_dir: &Path) -> Pid {
+        self.noted(data_dir).1
+    }
+
+    /// Where its process is noted, which that is, and what it is known by.
+    fn noted(self, data_dir: &Path) -> (PathBuf, Pid, String) {
+        let pid_file = data_dir.join("run").join(format!("{}.pid", self.name()));
+        let noted = fs::read_to_string(&pid_file).expect("the server runs");
+        let mut lines = noted.lines();
+        let pid: i32 = lines.next().and_then(|line| line.parse().ok()).expect("a pid");
+        let mark = lines.next().unwrap_or_default().to_owned();
+        (pid_file, Pid::from_raw(pid), mark)
+    }
+
     /// `kill -9` of the server of a data folder.
     ///
     /// # Panics
     /// When it does not run, or does not end.
     #[must_use]
     pub fn kill(self, data_dir: &Path) -> Killed {
-        let pid_file = data_dir.join("run").join(format!("{}.pid", self.name()));
-        let noted = fs::read_to_string(&pid_file).expect("the server runs");
-        let mut lines = noted.lines();
-        let pid: i32 = lines.next().and_then(|line| line.parse().ok()).expect("a pid");
-        let mark = lines.next().unwrap_or_default().to_owned();
+        let (pid_file, pid, mark) = self.noted(data_dir);
         let process = PathBuf::from(format!("/proc/{pid}"));
         let work_dir = fs::read_link(process.join("cwd")).expect("it has a folder");
         let owner = fs::metadata(&process).expect("it runs");
@@ -93,7 +108,7 @@ impl Server {
             work_dir,
             owner: (owner.uid(), owner.gid()),
         };
-        kill(Pid::from_raw(pid), Signal::SIGKILL).expect("it can be killed");
+        kill(pid, Signal::SIGKILL).expect("it can be killed");
         wait_until_gone(&process);
         killed
     }
@@ -117,7 +132,7 @@ impl Killed {
             .process_group(0)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
-            .stderr(fs::File::create(&self.log_file).expect("a log"));
+            .stderr(self.log());
         if nix::unistd::geteuid().is_root() {
             command.uid(self.owner.0).gid(self.owner.1);
         }
@@ -129,6 +144,15 @@ impl Killed {
         let noted = format!("{}\n{}\n", child.id(), self.mark);
         fs::write(&self.pid_file, noted).expect("the pid is noted");
         Restarted(child)
+    }
+
+    /// What it said in earlier lives stays.
+    fn log(&self) -> fs::File {
+        let log = fs::OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(&self.log_file);
+        log.expect("a log")
     }
 
     /// Children of a killed Postgres end by themselves, a moment later. The dead postmaster itself waits in the table of

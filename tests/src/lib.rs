@@ -5,10 +5,13 @@
 
 pub mod bounded;
 pub mod database;
+pub mod frozen;
+pub mod history;
 pub mod killed;
 pub mod offers;
 pub mod python;
 pub mod raw;
+pub mod recorded;
 pub mod replica;
 pub mod shop;
 pub mod shop_year;

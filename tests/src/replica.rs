@@ -38,13 +38,17 @@ impl Replica {
     /// When it does not get ready.
     #[must_use]
     pub fn start(suite: &Suite, service: ServiceName, otlp_endpoint: Option<&str>) -> Self {
+        Self::start_with(suite, service, collector(otlp_endpoint).as_slice())
+    }
+
+    /// The same with more in its environment. Blocks its thread.
+    ///
+    /// # Panics
+    /// When it does not get ready.
+    #[must_use]
+    pub fn start_with(suite: &Suite, service: ServiceName, environment: &[(&str, &str)]) -> Self {
         let peers = PerService::from_fn(|peer| suite.addresses().of(peer).to_owned());
-        Self::start_on(
-            suite,
-            service,
-            [free_port(), free_port()],
-            (&peers, otlp_endpoint),
-        )
+        Self::start_on(suite, service, [free_port(), free_port()], (&peers, environment))
     }
 
     /// Starts one of each, all of them calling each other and none of them the suite's own. Blocks its thread.
@@ -55,20 +59,21 @@ impl Replica {
     pub fn start_all(suite: &Suite, otlp_endpoint: Option<&str>) -> PerService<Self> {
         let ports = PerService::from_fn(|_| [free_port(), free_port()]);
         let peers = PerService::from_fn(|peer| url(ports[peer][0]));
-        PerService::from_fn(|service| Self::start_on(suite, service, ports[service], (&peers, otlp_endpoint)))
+        let environment = collector(otlp_endpoint);
+        PerService::from_fn(|service| {
+            Self::start_on(suite, service, ports[service], (&peers, environment.as_slice()))
+        })
     }
 
     fn start_on(
         suite: &Suite,
         service: ServiceName,
         ports: [u16; 2],
-        (peers, otlp_endpoint): (&PerService<String>, Option<&str>),
+        (peers, environment): (&PerService<String>, &[(&str, &str)]),
     ) -> Self {
         let mut settings = settings(suite, service, ports, peers);
-        settings.extend(
-            otlp_endpoint
-                .map(|endpoint| ("FEALTY__TELEMETRY__OTLP_ENDPOINT".to_owned(), endpoint.to_owned())),
-        );
+        let more = environment.iter();
+        settings.extend(more.map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
         let mut replica = Self {
             program: suite.program(),
             service,
@@ -117,6 +122,14 @@ impl Replica {
         process.wait(END_BOUND)
     }
 
+    /// Sends it a signal.
+    ///
+    /// # Panics
+    /// When it does not run.
+    pub fn signal(&self, signal: Signal) {
+        self.process.as_ref().expect("it runs").signal(signal);
+    }
+
     /// `kill -9`.
     ///
     /// # Panics
@@ -150,6 +163,11 @@ impl Replica {
         }
         self.process = Some(process);
     }
+}
+
+/// Where traces go.
+fn collector(otlp_endpoint: Option<&str>) -> Option<(&'static str, &str)> {
+    otlp_endpoint.map(|endpoint| ("FEALTY__TELEMETRY__OTLP_ENDPOINT", endpoint))
 }
 
 /// Whom each service calls.

@@ -162,6 +162,8 @@ impl Balances {
     }
 
     async fn look_up_one(&self, key: BalanceKey, at_least: Version) -> Result<Known, Option<Leased>> {
+        #[cfg(feature = "sabotage")]
+        let at_least = crate::sabotage::asked_of_cache(at_least);
         match self.cache.get(key, at_least, self.clock.now()).await {
             CacheAnswer::Hit(held) => cached::decode(key.owner, &held).ok_or(None),
             CacheAnswer::Miss(lease) => Err(Some(Leased {

@@ -22,6 +22,8 @@ impl EventRows for TransactionEvents {
         page: EventQuery,
     ) -> Result<Vec<FeedEvent>, StorageError> {
         let rows = storage::list_in_tx(tx, page).await?;
+        #[cfg(feature = "sabotage")]
+        let rows = crate::sabotage::rows_of_feed(rows);
         rows.into_iter().map(present::event).collect()
     }
 }

@@ -48,6 +48,8 @@ pub mod posting;
 pub mod purchases;
 pub mod refusal;
 pub mod rules;
+#[cfg(feature = "sabotage")]
+mod sabotage;
 pub mod serve;
 pub mod status;
 pub mod terms;

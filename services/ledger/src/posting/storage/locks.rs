@@ -82,6 +82,8 @@ async fn lock_in_tx(
     owner_ids: &[OwnerId],
 ) -> Result<Vec<OwnerId>, StorageError> {
     let owner_ids: Vec<Uuid> = uuids(owner_ids);
+    #[cfg(feature = "sabotage")]
+    crate::sabotage::lock_first_in_tx(tx, program, &owner_ids).await?;
     let locked = sqlx::query_scalar!(
         r#"SELECT owner_id AS "owner_id: OwnerId" FROM owner
            WHERE program = $1 AND owner_id = ANY($2) ORDER BY owner_id FOR NO KEY UPDATE"#,

@@ -1,0 +1,95 @@
+//! What was shown: never older than asked for, and never what the record does not say of that version.
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::{Found, Kind, books};
+use crate::history::{Answer, Asked, History, Moment, Read, Record, Shown, Values};
+
+/// Per owner, how far they had come by when, as callers were told: both grow.
+type Acknowledged<'a> = HashMap<&'a str, Vec<(Moment, i64)>>;
+
+pub(super) fn check(history: &History, record: &Record, found: &mut Found) {
+    let balances: BTreeMap<&str, Vec<Values>> = record
+        .rows
+        .iter()
+        .map(|(owner_id, rows)| (owner_id.as_str(), books::balances(rows)))
+        .collect();
+    let acknowledged = acknowledged(history);
+    let invoked: HashMap<&str, Moment> = history
+        .calls
+        .iter()
+        .map(|call| (call.request_id.as_str(), call.invoked))
+        .collect();
+    for read in &history.reads {
+        let Some(shown) = &read.shown else {
+            found.add(
+                Kind::StaleRead,
+                format!("{}: it was said not to be there", told(read)),
+            );
+            continue;
+        };
+        check_freshness(read, shown, &acknowledged, found);
+        let said = usize::try_from(shown.version).ok();
+        let said = said.and_then(|version| balances.get(read.owner_id.as_str())?.get(version));
+        if said != Some(&shown.balances) {
+            let said = said.map_or("there is no such version".to_owned(), |said| {
+                format!("it is {said:?}")
+            });
+            found.add(Kind::WrongRead, format!("{}: {shown:?}, but {said}", told(read)));
+        }
+        let row = record.rows.get(&read.owner_id);
+        let row = row.and_then(|rows| rows.iter().find(|row| row.version == shown.version));
+        let asked_for = row.and_then(|row| invoked.get(row.request_id.as_deref()?));
+        if asked_for.is_some_and(|invoked| *invoked > read.ended) {
+            found.add(
+                Kind::WrongRead,
+                format!("{}: {} was not asked for yet", told(read), shown.version),
+            );
+        }
+    }
+}
+
+fn acknowledged(history: &History) -> Acknowledged<'_> {
+    let mut acknowledged = Acknowledged::new();
+    for call in &history.calls {
+        for answered in &call.answers {
+            if let Answer::Took(Some(version)) = answered.answer {
+                let times = acknowledged.entry(&call.owner_id).or_default();
+                times.push((answered.at, version));
+            }
+        }
+    }
+    for times in acknowledged.values_mut() {
+        times.sort_unstable();
+        let mut newest = 0;
+        for (_, version) in times {
+            newest = newest.max(*version);
+            *version = newest;
+        }
+    }
+    acknowledged
+}
+
+fn check_freshness(read: &Read, shown: &Shown, acknowledged: &Acknowledged, found: &mut Found) {
+    let least = match read.asked {
+        Asked::Eventual | Asked::Nothing => 0,
+        Asked::AtLeast(version) => version,
+        Asked::Strong => {
+            let times = acknowledged.get(read.owner_id.as_str());
+            let times = times.map_or(&[][..], Vec::as_slice);
+            let before = times.partition_point(|(at, _)| *at <= read.invoked);
+            before.checked_sub(1).map_or(0, |last| times[last].1)
+        }
+    };
+    if shown.version < least {
+        found.add(
+            Kind::StaleRead,
+            format!("{}: {} where {least} was due", told(read), shown.version),
+        );
+    }
+}
+
+fn told(read: &Read) -> String {
+    let at_s = read.invoked.as_secs_f64();
+    format!("{} at {at_s:.3} s, {:?}", read.owner_id, read.asked)
+}
