@@ -39,7 +39,7 @@ async fn what_callers_lived_through_goes_with_the_record_whatever_was_killed() {
             ..Plan::default()
         };
         let report = within(faults_for + AROUND, run(&ground, plan)).await;
-        eprintln!("{}", report.summary());
+        eprintln!("{}", report.told());
         report.assert_lively();
         report.assert_clean();
     }

@@ -114,10 +114,10 @@ impl Caller {
             self.world.count(0);
             let sent = self.line().send(wish.command.clone(), bound).await;
             let at = self.world.recorder.now();
-            match sent.map_err(|status| outcome_of(&status)) {
+            match sent.map_err(|status| self.outcome_of(&status)) {
                 Ok(done) => {
                     if done.is_replayed {
-                        self.world.count(2);
+                        self.world.count(1);
                     }
                     self.note(&wish.owner_id, (invoked, Asked::Nothing), done.shown);
                     let answer = Answer::Took(done.version);
@@ -138,7 +138,6 @@ impl Caller {
 
     /// Before it is tried again.
     async fn pause(&mut self) {
-        self.world.count(1);
         sleep(Duration::from_millis(self.random.random_range(RETRY_MS))).await;
     }
 
@@ -224,11 +223,23 @@ impl Caller {
                 shown: None,
             }),
             Err(status) => {
-                assert!(!is_final(status.code()), "a look is well formed: {status}");
+                let refused = self.outcome_of(&status);
+                assert!(refused.is_none(), "a look is well formed: {status}");
                 return false;
             }
         }
         true
+    }
+
+    /// Why it was refused for good; `None` if nobody knows whether it took effect.
+    fn outcome_of(&self, status: &Status) -> Option<String> {
+        let reason = Refusal::of(status).reason;
+        if is_final(status.code()) {
+            return Some(reason);
+        }
+        self.world
+            .count_unanswered(format!("{:?} {reason}", status.code()));
+        None
     }
 
     /// Writes down what was shown, and that somebody knows it.
@@ -236,6 +247,7 @@ impl Caller {
         let recorder = &self.world.recorder;
         if asked == Asked::Nothing {
             recorder.acknowledge(owner_id, shown.version);
+            self.world.note_took();
         }
         recorder.read(Read {
             owner_id: owner_id.to_owned(),
@@ -245,11 +257,6 @@ impl Caller {
             shown: Some(shown),
         });
     }
-}
-
-/// Why it was refused for good; `None` if nobody knows whether it took effect.
-fn outcome_of(status: &Status) -> Option<String> {
-    is_final(status.code()).then(|| Refusal::of(status).reason)
 }
 
 /// What the same request will be answered again. Everything else may be told of what took effect.

@@ -15,13 +15,17 @@ use fealty_tests::killed::{Killed, Restarted, Server};
 use fealty_tests::replica::Replica;
 use nix::sys::signal::Signal;
 use rand::rngs::StdRng;
+use rand::seq::SliceRandom as _;
 use rand::{RngExt, SeedableRng};
 use tokio::runtime::Handle;
 
-/// Before the first fault, so that there is something to lose.
-const QUIET_FIRST: Duration = Duration::from_secs(2);
-/// Between two faults: sometimes too short for anything to recover in.
-const QUIET_MS: std::ops::Range<u64> = 100..2_000;
+use super::world::World;
+
+/// What takes effect between two faults: sometimes so little that not everything has recovered.
+const QUIET_COUNT: std::ops::Range<u64> = 10..120;
+/// How long that is waited for at the most.
+const QUIET_BOUND: Duration = Duration::from_secs(5);
+const POLL_INTERVAL: Duration = Duration::from_millis(5);
 /// How long a fault lasts: mostly shorter than a commit and a lock may take, and now and then longer than that and than a
 /// silence within a transaction.
 const FAULT_MS: std::ops::Range<u64> = 50..2_000;
@@ -38,9 +42,12 @@ pub type Restarts = Arc<Mutex<[Option<Restarted>; 2]>>;
 /// Who does it.
 pub struct Nemesis {
     random: StdRng,
+    world: Arc<World>,
     data_dir: PathBuf,
     replicas: [Replica; 2],
     restarts: Restarts,
+    /// What is still to come of all faults.
+    deck: Vec<Fault>,
     begun: Instant,
     log: String,
 }
@@ -66,6 +73,7 @@ enum Undone {
     Nothing,
 }
 
+/// All of them come once, in any order, before one comes again.
 const FAULTS: [Fault; 9] = [
     Fault::KillLedger(0),
     Fault::KillLedger(1),
@@ -90,12 +98,20 @@ impl Fault {
 }
 
 impl Nemesis {
-    pub fn new(seed: u64, data_dir: &Path, restarts: &Restarts, replicas: [Replica; 2]) -> Self {
+    /// Against replicas of the suite of a data folder, whose callers have these in common.
+    pub fn new(
+        seed: u64,
+        world: &Arc<World>,
+        (data_dir, restarts): (&Path, &Restarts),
+        replicas: [Replica; 2],
+    ) -> Self {
         Self {
             random: StdRng::seed_from_u64(seed),
+            world: Arc::clone(world),
             data_dir: data_dir.to_owned(),
             replicas,
             restarts: Arc::clone(restarts),
+            deck: Vec::new(),
             begun: Instant::now(),
             log: String::new(),
         }
@@ -103,23 +119,22 @@ impl Nemesis {
 
     /// Does it for that long, and leaves everything whole. Blocks its thread.
     pub fn run(mut self, duration: Duration) -> Aftermath {
-        sleep(QUIET_FIRST);
+        self.be_quiet();
         while self.begun.elapsed() < duration {
             let faults = self.choose();
             let is_long = self.random.random_bool(LONG_FAULTS);
             let lasts_ms = if is_long { LONG_FAULT_MS } else { FAULT_MS };
             let lasts = Duration::from_millis(self.random.random_range(lasts_ms));
-            let _ = writeln!(
-                self.log,
-                "  {:6.2} s: {faults:?} for {lasts:?}",
-                self.begun.elapsed().as_secs_f64()
-            );
+            let begun_s = self.begun.elapsed().as_secs_f64();
+            let _ = write!(self.log, "  {begun_s:6.2} s: {faults:?} for {lasts:?}");
             let undone: Vec<Undone> = faults.into_iter().map(|fault| self.apply(fault)).collect();
             sleep(lasts);
             for undone in undone {
                 self.undo(undone);
             }
-            sleep(Duration::from_millis(self.random.random_range(QUIET_MS)));
+            let whole_s = self.begun.elapsed().as_secs_f64();
+            let _ = writeln!(self.log, ", whole at {whole_s:6.2} s");
+            self.be_quiet();
         }
         Aftermath {
             _replicas: self.replicas,
@@ -127,9 +142,22 @@ impl Nemesis {
         }
     }
 
+    /// Until some more has taken effect.
+    fn be_quiet(&mut self) {
+        let begun = Instant::now();
+        let wanted = self.world.took_count() + self.random.random_range(QUIET_COUNT);
+        while self.world.took_count() < wanted && begun.elapsed() < QUIET_BOUND {
+            sleep(POLL_INTERVAL);
+        }
+    }
+
     /// One, and now and then two at a time; servers first, because a ledger does not start without Postgres.
     fn choose(&mut self) -> Vec<Fault> {
-        let mut faults = vec![FAULTS[self.random.random_range(0..FAULTS.len())]];
+        if self.deck.is_empty() {
+            self.deck = FAULTS.to_vec();
+            self.deck.shuffle(&mut self.random);
+        }
+        let mut faults: Vec<Fault> = self.deck.pop().into_iter().collect();
         let second = FAULTS[self.random.random_range(0..FAULTS.len())];
         if self.random.random_bool(0.3) && second.victim() != faults[0].victim() {
             faults.push(second);

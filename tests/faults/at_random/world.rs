@@ -1,7 +1,8 @@
 //! What all callers of a run have in common.
 
-use std::sync::OnceLock;
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use fealty_tests::history::Recorder;
@@ -22,9 +23,11 @@ pub struct World {
     pub recorder: Recorder,
     /// Whether callers forget under which id they asked: their own fault.
     pub forgets_ids: bool,
-    /// Attempts, those without an answer, and answers that were given before.
-    pub attempts: [AtomicU64; 3],
+    /// Attempts, and answers that were given before.
+    pub attempts: [AtomicU64; 2],
+    unanswered: Mutex<BTreeMap<String, u64>>,
     numbers: AtomicI64,
+    took: AtomicU64,
     stopping: AtomicBool,
     give_up: OnceLock<Instant>,
 }
@@ -36,8 +39,10 @@ impl World {
             owners,
             recorder: Recorder::begin(),
             forgets_ids,
-            attempts: <[AtomicU64; 3]>::default(),
+            attempts: <[AtomicU64; 2]>::default(),
+            unanswered: Mutex::default(),
             numbers: AtomicI64::new(0),
+            took: AtomicU64::new(0),
             stopping: AtomicBool::new(false),
             give_up: OnceLock::new(),
         }
@@ -51,6 +56,28 @@ impl World {
     /// Counts an attempt, or what came of it.
     pub fn count(&self, which: usize) {
         self.attempts[which].fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Something took effect.
+    pub fn note_took(&self) {
+        self.took.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How much took effect.
+    pub fn took_count(&self) -> u64 {
+        self.took.load(Ordering::Relaxed)
+    }
+
+    /// Counts an attempt that came to nothing that is known.
+    pub fn count_unanswered(&self, why: String) {
+        let mut unanswered = self.unanswered.lock().unwrap_or_else(PoisonError::into_inner);
+        *unanswered.entry(why).or_default() += 1;
+    }
+
+    /// How many attempts came to nothing that is known, by what was said instead.
+    pub fn unanswered(&self) -> BTreeMap<String, u64> {
+        let unanswered = self.unanswered.lock().unwrap_or_else(PoisonError::into_inner);
+        unanswered.clone()
     }
 
     /// Everything is whole again: nobody begins anything new, and what is unknown becomes known.

@@ -84,8 +84,13 @@ impl Caller {
         let bound = Duration::from_millis(self.random.random_range(ATTEMPT_MS));
         let invoked = self.world.recorder.now();
         self.world.count(0);
-        let Ok(outcomes) = self.line().send_batch(request, bound).await else {
-            return false;
+        let outcomes = match self.line().send_batch(request, bound).await {
+            Ok(outcomes) => outcomes,
+            Err(status) => {
+                let refused = self.outcome_of(&status);
+                assert!(refused.is_none(), "a batch is well formed: {status}");
+                return false;
+            }
         };
         assert_eq!(outcomes.len(), batch.wishes.len(), "an outcome for each");
         let said: Vec<Said> = batch
@@ -109,7 +114,7 @@ impl Caller {
 
     fn read_outcome(&self, owner_id: &str, invoked: Moment, outcome: pb::PointsOutcome) -> Said {
         if outcome.replayed {
-            self.world.count(2);
+            self.world.count(1);
         }
         let (transaction, balance) = match outcome.outcome {
             Some(Outcome::Credit(credit)) => (credit.transaction, credit.balance),
