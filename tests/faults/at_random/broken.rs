@@ -7,6 +7,7 @@ use std::time::Duration;
 use fealty_tests::bounded::within;
 use fealty_tests::history::Kind;
 
+use super::nemesis::Fault;
 use super::run::{Ground, Plan, run};
 
 /// Runs at the most, each with the next seed: how what is broken meets the callers is up to the machine.
@@ -55,7 +56,11 @@ async fn a_database_that_answers_before_it_has_written_is_found_out() {
     let ground = Ground::start();
     let lazy = "ALTER DATABASE fealty_ledger SET synchronous_commit = off";
     ground.suite.database().change(lazy).await;
-    found_out(&ground, Plan::default(), Kind::LostWrite).await;
+    let plan = Plan {
+        faults: &[Fault::KillPostgres],
+        ..Plan::default()
+    };
+    found_out(&ground, plan, Kind::LostWrite).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -19,6 +19,7 @@ use rand::seq::SliceRandom as _;
 use rand::{RngExt, SeedableRng};
 use tokio::runtime::Handle;
 
+use super::run::Plan;
 use super::world::World;
 
 /// What takes effect between two faults: sometimes so little that not everything has recovered.
@@ -46,7 +47,8 @@ pub struct Nemesis {
     data_dir: PathBuf,
     replicas: [Replica; 2],
     restarts: Restarts,
-    /// What is still to come of all faults.
+    faults: &'static [Fault],
+    /// What is still to come of them.
     deck: Vec<Fault>,
     begun: Instant,
     log: String,
@@ -54,7 +56,7 @@ pub struct Nemesis {
 
 /// What is done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Fault {
+pub enum Fault {
     KillLedger(usize),
     FreezeLedger(usize),
     KillPostgres,
@@ -100,17 +102,22 @@ impl Fault {
 impl Nemesis {
     /// Against replicas of the suite of a data folder, whose callers have these in common.
     pub fn new(
-        seed: u64,
+        plan: Plan,
         world: &Arc<World>,
         (data_dir, restarts): (&Path, &Restarts),
         replicas: [Replica; 2],
     ) -> Self {
         Self {
-            random: StdRng::seed_from_u64(seed),
+            random: StdRng::seed_from_u64(plan.seed),
             world: Arc::clone(world),
             data_dir: data_dir.to_owned(),
             replicas,
             restarts: Arc::clone(restarts),
+            faults: if plan.faults.is_empty() {
+                &FAULTS
+            } else {
+                plan.faults
+            },
             deck: Vec::new(),
             begun: Instant::now(),
             log: String::new(),
@@ -154,11 +161,11 @@ impl Nemesis {
     /// One, and now and then two at a time; servers first, because a ledger does not start without Postgres.
     fn choose(&mut self) -> Vec<Fault> {
         if self.deck.is_empty() {
-            self.deck = FAULTS.to_vec();
+            self.deck = self.faults.to_vec();
             self.deck.shuffle(&mut self.random);
         }
         let mut faults: Vec<Fault> = self.deck.pop().into_iter().collect();
-        let second = FAULTS[self.random.random_range(0..FAULTS.len())];
+        let second = self.faults[self.random.random_range(0..self.faults.len())];
         if self.random.random_bool(0.3) && second.victim() != faults[0].victim() {
             faults.push(second);
         }

@@ -10,16 +10,18 @@ use fealty::services::ServiceName;
 use fealty_client::LedgerClient;
 use fealty_proto::ledger::v1::{OpenOwnerRequest, OwnerKind};
 use fealty_tests::history::{Answer, Asked, History, Kind, Violation, check};
+use fealty_tests::process::{Ended, Process};
 use fealty_tests::recorded;
 use fealty_tests::replica::Replica;
 use fealty_tests::shop::{Shop, config, request_id};
 use fealty_tests::suite::{Options, Suite};
+use fealty_types::ProgramId;
 use tokio::task::JoinSet;
 
 use super::callers::Caller;
 use super::consumers::Consumers;
 use super::line::Line;
-use super::nemesis::{Aftermath, Nemesis, Restarts};
+use super::nemesis::{Aftermath, Fault, Nemesis, Restarts};
 use super::world::World;
 use crate::FEALTY;
 
@@ -28,6 +30,8 @@ const OWNERS_COUNT: usize = 8;
 const CALLERS_COUNT: u64 = 36;
 /// Looks at each owner in the end.
 const LAST_LOOKS_MAX: usize = 20;
+/// How long it may take to verify what a run recorded.
+const VERIFY_BOUND: Duration = Duration::from_mins(2);
 /// What a report lists: the first ones say what is wrong.
 const VIOLATIONS_SHOWN_MAX: usize = 20;
 /// What any run comes to on the slowest machine; with less, nothing was tested.
@@ -40,6 +44,8 @@ pub struct Plan {
     pub seed: u64,
     /// How long things go wrong.
     pub faults_for: Duration,
+    /// What goes wrong; empty for all that can.
+    pub faults: &'static [Fault],
     /// Whether callers forget under which id they asked.
     pub forgets_ids: bool,
     /// What is wrong with the ledger, if it was built for that, and with which replicas.
@@ -71,6 +77,8 @@ pub struct Report {
     attempts: [u64; 2],
     unanswered: BTreeMap<String, u64>,
     violations: Vec<Violation>,
+    /// What the suite's own verification says of the record.
+    verification: Ended,
 }
 
 /// Runs once, on owners of its own.
@@ -88,7 +96,7 @@ pub async fn run(ground: &Ground, plan: Plan) -> Report {
         callers.spawn(Caller::new(&world, plan.seed.wrapping_mul(1_000) + number).run());
     }
 
-    let nemesis = Nemesis::new(plan.seed, &world, (suite.data_dir(), &ground.restarts), replicas);
+    let nemesis = Nemesis::new(plan, &world, (suite.data_dir(), &ground.restarts), replicas);
     let raging = tokio::task::spawn_blocking(move || nemesis.run(plan.faults_for)).await;
     let aftermath: Aftermath = raging.expect("the nemesis ends in good order");
 
@@ -102,6 +110,7 @@ pub async fn run(ground: &Ground, plan: Plan) -> Report {
     let record = recorded::read(&suite.database(), &ledger, shop.program_id, suite.data_dir()).await;
     let rows_count = record.rows.values().map(Vec::len).sum();
     consumers.finish(rows_count).await;
+    let verification = tokio::task::block_in_place(|| verify(suite, shop.program_id));
     let history = world.recorder.history();
     let violations = check(&history, &record);
     Report {
@@ -109,6 +118,7 @@ pub async fn run(ground: &Ground, plan: Plan) -> Report {
         nemesis_log: aftermath.log,
         unanswered: world.unanswered(),
         violations,
+        verification,
         history,
         attempts: world
             .attempts
@@ -125,6 +135,14 @@ fn start_replicas(suite: &Suite, plan: Plan) -> [Replica; 2] {
         environment.extend(sabotage.map(|(fault, _)| ("FEALTY_SABOTAGE", fault)));
         Replica::start_with(suite, ServiceName::Ledger, &environment)
     })
+}
+
+/// `fealty verify`, which shares nothing with the check, and sees the chains as well.
+fn verify(suite: &Suite, program: ProgramId) -> Ended {
+    let mut command = suite.command();
+    command.args(["verify", "--program", &program.to_string(), "--data-dir"]);
+    command.arg(suite.data_dir());
+    Process::start("verify", command, None).wait(VERIFY_BOUND)
 }
 
 async fn open_owners(ledger: &LedgerClient) -> Vec<String> {
@@ -206,9 +224,11 @@ impl Report {
         );
     }
 
-    /// Everything goes together.
+    /// Everything goes together, and `fealty verify` says so, too.
     pub fn assert_clean(&self) {
         assert!(self.violations.is_empty(), "{}", self.told());
+        let is_verified = self.verification.status.success();
+        assert!(is_verified, "{}{}", self.told(), self.verification.stdout);
     }
 
     /// The first violations, how many there are of each kind, and what was done.
