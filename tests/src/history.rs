@@ -11,6 +11,8 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use fealty_types::{Clock as _, SystemClock};
+
 pub use check::{Kind, Violation, check};
 pub use record::{Entry, Record, Row, Standing};
 
@@ -49,6 +51,10 @@ pub struct Call {
     pub group: Option<u64>,
     /// Why it may be refused. Nothing else is a good reason.
     pub refusable: &'static [&'static str],
+    /// Which call set aside what this one decides about: that one's request.
+    pub hold: Option<String>,
+    /// When what it set aside comes back by itself, if that is within the run.
+    pub ends: Option<Moment>,
     /// When it was sent first.
     pub invoked: Moment,
     /// What it was answered, each time that it was. Nothing: it never became known.
@@ -132,6 +138,8 @@ pub struct Recorder(Arc<Recording>);
 #[derive(Debug)]
 struct Recording {
     begun: Instant,
+    /// The same instant, as clocks tell it.
+    begun_micros: i64,
     history: Mutex<History>,
     newest: Mutex<HashMap<String, i64>>,
 }
@@ -142,6 +150,7 @@ impl Recorder {
     pub fn begin() -> Self {
         Self(Arc::new(Recording {
             begun: Instant::now(),
+            begun_micros: SystemClock.now().timestamp_micros(),
             history: Mutex::default(),
             newest: Mutex::default(),
         }))
@@ -151,6 +160,13 @@ impl Recorder {
     #[must_use]
     pub fn now(&self) -> Moment {
         self.0.begun.elapsed()
+    }
+
+    /// When it was or will be that time, in microseconds since 1970.
+    #[must_use]
+    pub fn moment_of(&self, micros: i64) -> Moment {
+        let since = micros.saturating_sub(self.0.begun_micros);
+        Moment::from_micros(u64::try_from(since).unwrap_or_default())
     }
 
     /// Somebody was answered, and knows by now that the owner has come that far.

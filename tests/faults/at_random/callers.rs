@@ -27,6 +27,8 @@ const ATTEMPT_MS: std::ops::Range<u64> = 200..2_500;
 const RETRY_MS: std::ops::Range<u64> = 10..150;
 /// Between two wishes.
 const THINK_MS: std::ops::Range<u64> = 0..30;
+/// What is set aside for a second is decided about after this.
+const SHORT_MS: std::ops::Range<u64> = 0..1_200;
 /// How often a look is tried: nobody needs it.
 const LOOKS_MAX: usize = 5;
 
@@ -92,10 +94,12 @@ impl Caller {
             let mut wish = wish;
             let (one, other) = tokio::join!(self.until_known(&mut wish), twin.until_known(&mut same));
             call.answers.extend([one, other].into_iter().flatten());
+            call.ends = wish.ends.or(same.ends);
         } else {
             let mut wish = wish;
             call.answers.extend(self.until_known(&mut wish).await);
             call.request_id = wish.request_id().to_owned();
+            call.ends = wish.ends;
         }
         let took = |answered: &Answered| matches!(answered.answer, Answer::Took(_));
         let end = if call.answers.iter().any(took) {
@@ -119,8 +123,13 @@ impl Caller {
                     if done.is_replayed {
                         self.world.count(1);
                     }
+                    let answer = if done.is_late() {
+                        Answer::Refused(wishes::EXPIRED.to_owned())
+                    } else {
+                        Answer::Took(done.version)
+                    };
+                    wish.note_end(done.ends_micros().map(|end| self.world.recorder.moment_of(end)));
                     self.note(&wish.owner_id, (invoked, Asked::Nothing), done.shown);
-                    let answer = Answer::Took(done.version);
                     return Some(Answered { at, answer });
                 }
                 Err(Some(reason)) => {
@@ -143,36 +152,31 @@ impl Caller {
 
     /// Holds, and captures all or a part of it or gives it back; now and then two want to capture it.
     async fn hold_and_decide(&mut self) {
-        let (wish, value) = self.hold();
-        let (hold_id, owner_id) = (wish.request_id().to_owned(), wish.owner_id.clone());
+        let (wish, mut held) = self.hold();
         if self.fulfil(wish).await == End::DidNot {
             return;
         }
-        let held = wishes::Held {
-            hold_id,
-            owner_id,
-            value,
-        };
+        if held.is_short {
+            // Around its end.
+            sleep(Duration::from_millis(self.random.random_range(SHORT_MS))).await;
+        }
         match self.random.random_range(0..10) {
             0..4 => {
-                let part = self.random.random_range(1..=value);
-                let capture = self.capture(&held, part, &[]);
+                let part = self.random.random_range(1..=held.value);
+                let capture = self.capture(&held, part);
                 self.fulfil(capture).await;
             }
-            4..8 => {
+            4..7 => {
                 let release = self.release(&held);
                 self.fulfil(release).await;
             }
-            8 => {
+            7 => {
+                held.has_rivals = true;
                 let mut rival = Self::new(&self.world, self.random.random());
-                let refusable = &[wishes::HOLD_NOT_OPEN];
-                let (one, other) = (
-                    self.capture(&held, value, refusable),
-                    self.capture(&held, value, refusable),
-                );
+                let (one, other) = (self.capture(&held, held.value), self.capture(&held, held.value));
                 tokio::join!(self.fulfil(one), rival.fulfil(other));
             }
-            // It stays set aside.
+            // It stays set aside, or comes back by itself.
             _ => {}
         }
     }

@@ -49,6 +49,8 @@ pub struct Done {
     pub shown: Shown,
     /// Whether it was answered before.
     pub is_replayed: bool,
+    /// What is or was set aside, if it is about that.
+    pub hold: Option<pb::Hold>,
 }
 
 impl Line {
@@ -79,7 +81,8 @@ impl Line {
             Command::Hold(message) => {
                 let request = self.request(message, bound);
                 let answer = within(bound, holds().hold_points(request)).await?;
-                Ok(done(&answer, |it| (it.transaction.as_ref(), it.balance.as_ref())))
+                let done = done(&answer, |it| (it.transaction.as_ref(), it.balance.as_ref()));
+                Ok(done.about(answer.into_inner().hold))
             }
             Command::Capture(message) => {
                 let request = self.request(message, bound);
@@ -89,7 +92,8 @@ impl Line {
             Command::Release(message) => {
                 let request = self.request(message, bound);
                 let answer = within(bound, holds().release_hold(request)).await?;
-                Ok(done(&answer, |it| (None, it.balance.as_ref())))
+                let done = done(&answer, |it| (None, it.balance.as_ref()));
+                Ok(done.about(answer.into_inner().hold))
             }
         }
     }
@@ -143,6 +147,26 @@ fn done<T>(
         version: transaction.map(|transaction| transaction.version),
         shown: shown(balance),
         is_replayed: replayed.is_some_and(|value| value == "true"),
+        hold: None,
+    }
+}
+
+impl Done {
+    fn about(self, hold: Option<pb::Hold>) -> Self {
+        Self { hold, ..self }
+    }
+
+    /// Whether there was nothing left to do: what was to be given back had come back by itself.
+    pub fn is_late(&self) -> bool {
+        let hold = self.hold.as_ref();
+        hold.is_some_and(|hold| hold.status() == pb::HoldStatus::Expired)
+    }
+
+    /// When what was set aside comes back by itself, in microseconds since 1970.
+    pub fn ends_micros(&self) -> Option<i64> {
+        let hold = self.hold.as_ref()?;
+        let end = hold.expire_time.as_ref()?;
+        Some(end.seconds * 1_000_000 + i64::from(end.nanos) / 1_000)
     }
 }
 

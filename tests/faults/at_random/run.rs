@@ -9,6 +9,7 @@ use std::time::Duration;
 use fealty::services::ServiceName;
 use fealty_client::LedgerClient;
 use fealty_proto::ledger::v1::{OpenOwnerRequest, OwnerKind};
+use fealty_tests::bounded;
 use fealty_tests::history::{Answer, Asked, History, Kind, Violation, check};
 use fealty_tests::process::{Ended, Process};
 use fealty_tests::recorded;
@@ -30,6 +31,11 @@ const OWNERS_COUNT: usize = 8;
 const CALLERS_COUNT: u64 = 36;
 /// Looks at each owner in the end.
 const LAST_LOOKS_MAX: usize = 20;
+/// What ends before the run could be checked.
+const SHORT_HOLDS: &str = "
+    SELECT hold_id::text FROM hold WHERE status = 'open' AND expire_time < now() + interval '1 day'";
+/// How long the job that writes it may take: it looks once a second.
+const ENDED_BOUND: Duration = Duration::from_secs(30);
 /// How long it may take to verify what a run recorded.
 const VERIFY_BOUND: Duration = Duration::from_mins(2);
 /// What a report lists: the first ones say what is wrong.
@@ -104,6 +110,7 @@ pub async fn run(ground: &Ground, plan: Plan) -> Report {
     while let Some(caller) = callers.join_next().await {
         caller.expect("no caller panics");
     }
+    until_all_ended(suite).await;
     look_once_more(&world, plan.seed).await;
     // Through the replica that the last faults may have hit, patiently.
     let ledger = LedgerClient::try_new(&config(&urls[1], &shop.key)).expect("a client");
@@ -143,6 +150,16 @@ fn verify(suite: &Suite, program: ProgramId) -> Ended {
     command.args(["verify", "--program", &program.to_string(), "--data-dir"]);
     command.arg(suite.data_dir());
     Process::start("verify", command, None).wait(VERIFY_BOUND)
+}
+
+/// What comes back by itself is written by a job; nothing moves any more after that.
+async fn until_all_ended(suite: &Suite) {
+    let database = suite.database();
+    bounded::eventually("what ends is written", ENDED_BOUND, async || {
+        let open = database.ledger_rows(SHORT_HOLDS).await;
+        open.is_empty().then_some(())
+    })
+    .await;
 }
 
 async fn open_owners(ledger: &LedgerClient) -> Vec<String> {

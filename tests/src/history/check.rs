@@ -1,6 +1,7 @@
 //! Names whatever in a history does not go together with the record.
 
 mod books;
+mod ends;
 mod feed;
 mod reads;
 #[cfg(test)]
@@ -37,6 +38,8 @@ pub enum Kind {
     RefusedTookEffect,
     /// It was refused for a reason that cannot be.
     GroundlessRefusal,
+    /// It took what had come back by itself before.
+    EndedHold,
     /// It was answered once like this, once like that.
     TwoOutcomes,
     /// Some of what takes effect together did, and some did not.
@@ -78,6 +81,7 @@ impl fmt::Display for Violation {
 pub fn check(history: &History, record: &Record) -> Vec<Violation> {
     let mut found = Found::default();
     writes::check(history, record, &mut found);
+    ends::check(history, &mut found);
     books::check(record, &mut found);
     reads::check(history, record, &mut found);
     feed::check(history, record, &mut found);

@@ -10,14 +10,18 @@ use super::Caller;
 use crate::at_random::line::Command;
 
 pub const INSUFFICIENT_BALANCE: &str = "INSUFFICIENT_BALANCE";
-pub const HOLD_NOT_OPEN: &str = "HOLD_NOT_OPEN";
+const HOLD_NOT_OPEN: &str = "HOLD_NOT_OPEN";
+/// What came back by itself cannot be given back: no refusal, but nothing is done.
+pub const EXPIRED: &str = "EXPIRED";
 
 /// What the first credit gives; each later one gives one more, so that no two give the same.
 const CREDIT_FIRST: i64 = 1_000;
 /// What is taken at the most, as many times what the last credit gave: often more than there is.
 const SPEND_FACTOR: i64 = 4;
-/// No hold of a run ends by itself.
-const HOLD_S: i32 = 30 * 24 * 60 * 60;
+/// Most holds stay longer than the run. Some end by themselves as soon as any can.
+const HOLD_LONG_S: i32 = 30 * 24 * 60 * 60;
+const HOLD_SHORT_S: i32 = 1;
+const SHORT_HOLDS: f64 = 0.3;
 /// Every so many credits one bears a receipt.
 const RECEIPT_EVERY: i64 = 3;
 
@@ -29,13 +33,20 @@ pub struct Wish {
     mark: String,
     effect: Values,
     refusable: &'static [&'static str],
+    hold: Option<String>,
+    /// When what it set aside comes back by itself within the run; known once it is answered.
+    pub ends: Option<Moment>,
 }
 
 /// What is set aside.
 pub struct Held {
-    pub hold_id: String,
-    pub owner_id: String,
+    hold_id: String,
+    owner_id: String,
     pub value: i64,
+    /// Whether it ends by itself.
+    pub is_short: bool,
+    /// Whether two decide about it.
+    pub has_rivals: bool,
 }
 
 impl Wish {
@@ -48,8 +59,18 @@ impl Wish {
             effect: self.effect.clone(),
             group: None,
             refusable: self.refusable,
+            hold: self.hold.clone(),
+            ends: self.ends,
             invoked,
             answers: Vec::new(),
+        }
+    }
+
+    /// It was answered when what it set aside comes back.
+    pub fn note_end(&mut self, ends: Option<Moment>) {
+        let is_short = |message: &pb::HoldPointsRequest| message.duration_seconds == HOLD_SHORT_S;
+        if matches!(&self.command, Command::Hold(message) if is_short(message)) {
+            self.ends = ends;
         }
     }
 
@@ -97,6 +118,8 @@ impl Caller {
             mark,
             effect: effect(value, 0),
             refusable: &[],
+            hold: None,
+            ends: None,
         }
     }
 
@@ -120,20 +143,23 @@ impl Caller {
             mark,
             effect: effect(-value, 0),
             refusable: &[INSUFFICIENT_BALANCE],
+            hold: None,
+            ends: None,
         }
     }
 
-    pub(super) fn hold(&mut self) -> (Wish, i64) {
+    pub(super) fn hold(&mut self) -> (Wish, Held) {
         let (owner_id, number) = (self.owner(), self.world.number());
         let value = self
             .random
             .random_range(1..=SPEND_FACTOR * (CREDIT_FIRST + number));
+        let is_short = self.random.random_bool(SHORT_HOLDS);
         let mark = format!("hold {number}");
         let message = pb::HoldPointsRequest {
             request_id: request_id(),
             owner_id: owner_id.clone(),
             amount: Some(amount(value)),
-            duration_seconds: HOLD_S,
+            duration_seconds: if is_short { HOLD_SHORT_S } else { HOLD_LONG_S },
             source: "faults".to_owned(),
             reason: mark.clone(),
         };
@@ -143,11 +169,20 @@ impl Caller {
             mark,
             effect: effect(-value, value),
             refusable: &[INSUFFICIENT_BALANCE],
+            hold: None,
+            ends: None,
         };
-        (wish, value)
+        let held = Held {
+            hold_id: wish.request_id().to_owned(),
+            owner_id: wish.owner_id.clone(),
+            value,
+            is_short,
+            has_rivals: false,
+        };
+        (wish, held)
     }
 
-    pub(super) fn capture(&self, held: &Held, value: i64, refusable: &'static [&'static str]) -> Wish {
+    pub(super) fn capture(&self, held: &Held, value: i64) -> Wish {
         let mark = format!("capture {}", self.world.number());
         let message = pb::CaptureHoldRequest {
             request_id: request_id(),
@@ -160,7 +195,9 @@ impl Caller {
             owner_id: held.owner_id.clone(),
             mark,
             effect: effect(held.value - value, -held.value),
-            refusable,
+            refusable: held.refusable(),
+            hold: Some(held.hold_id.clone()),
+            ends: None,
         }
     }
 
@@ -176,7 +213,20 @@ impl Caller {
             owner_id: held.owner_id.clone(),
             mark,
             effect: effect(held.value, -held.value),
-            refusable: &[],
+            refusable: held.refusable(),
+            hold: Some(held.hold_id.clone()),
+            ends: None,
+        }
+    }
+}
+
+impl Held {
+    /// Why a decision about it may come to nothing.
+    fn refusable(&self) -> &'static [&'static str] {
+        match (self.is_short, self.has_rivals) {
+            (true, _) => &[HOLD_NOT_OPEN, EXPIRED],
+            (false, true) => &[HOLD_NOT_OPEN],
+            (false, false) => &[],
         }
     }
 }

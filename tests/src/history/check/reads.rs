@@ -2,8 +2,9 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use super::ends::{self, Ending};
 use super::{Found, Kind, books};
-use crate::history::{Answer, Asked, History, Moment, Read, Record, Shown, Values};
+use crate::history::{Answer, Asked, Call, History, Moment, Read, Record, Shown, Values};
 
 /// Per owner, how far they had come by when, as callers were told: both grow.
 type Acknowledged<'a> = HashMap<&'a str, Vec<(Moment, i64)>>;
@@ -15,10 +16,15 @@ pub(super) fn check(history: &History, record: &Record, found: &mut Found) {
         .map(|(owner_id, rows)| (owner_id.as_str(), books::balances(rows)))
         .collect();
     let acknowledged = acknowledged(history);
-    let invoked: HashMap<&str, Moment> = history
+    let calls: HashMap<&str, &Call> = history
         .calls
         .iter()
-        .map(|call| (call.request_id.as_str(), call.invoked))
+        .map(|call| (call.request_id.as_str(), call))
+        .collect();
+    let endings: BTreeMap<&str, Vec<Vec<Ending>>> = record
+        .rows
+        .iter()
+        .map(|(owner_id, rows)| (owner_id.as_str(), ends::endings(&calls, rows)))
         .collect();
     for read in &history.reads {
         let Some(shown) = &read.shown else {
@@ -29,9 +35,23 @@ pub(super) fn check(history: &History, record: &Record, found: &mut Found) {
             continue;
         };
         check_freshness(read, shown, &acknowledged, found);
-        let said = usize::try_from(shown.version).ok();
-        let said = said.and_then(|version| balances.get(read.owner_id.as_str())?.get(version));
-        if said != Some(&shown.balances) {
+        let version = usize::try_from(shown.version).ok();
+        let said = version.and_then(|version| {
+            let owner_id = read.owner_id.as_str();
+            Some((
+                balances.get(owner_id)?.get(version)?,
+                endings.get(owner_id)?.get(version)?,
+            ))
+        });
+        // What came with an answer may be of any instant before it.
+        let from = match read.asked {
+            Asked::Nothing => Moment::ZERO,
+            _ => read.invoked,
+        };
+        let is_said = said.is_some_and(|(written, endings)| {
+            ends::are_of(&shown.balances, written, endings, (from, read.ended))
+        });
+        if !is_said {
             let said = said.map_or("there is no such version".to_owned(), |said| {
                 format!("it is {said:?}")
             });
@@ -39,8 +59,8 @@ pub(super) fn check(history: &History, record: &Record, found: &mut Found) {
         }
         let row = record.rows.get(&read.owner_id);
         let row = row.and_then(|rows| rows.iter().find(|row| row.version == shown.version));
-        let asked_for = row.and_then(|row| invoked.get(row.request_id.as_deref()?));
-        if asked_for.is_some_and(|invoked| *invoked > read.ended) {
+        let asked_for = row.and_then(|row| calls.get(row.request_id.as_deref()?));
+        if asked_for.is_some_and(|call| call.invoked > read.ended) {
             found.add(
                 Kind::WrongRead,
                 format!("{}: {} was not asked for yet", told(read), shown.version),

@@ -47,6 +47,8 @@ fn call(version: i64, value: i64, answer: Option<Answer>) -> Call {
         effect: values(value),
         group: None,
         refusable: &["INSUFFICIENT_BALANCE"],
+        hold: None,
+        ends: None,
         invoked,
         answers: answer
             .map(|answer| Answered {
@@ -324,6 +326,80 @@ fn a_read_shows_what_the_record_says_of_its_version() {
     assert_eq!(showing(at(360), 4, 12), [Kind::WrongRead]);
     // Nobody had asked for the third yet.
     assert_eq!(showing(at(100), 3, 12), [Kind::WrongRead]);
+}
+
+/// Ten came, four were set aside until 500 ms and came back then, by themselves as the third version.
+fn with_an_end(history: &mut History, record: &mut Record) {
+    let mut set_aside = row(2, -4, 6);
+    set_aside.entries[1].account = "owner_held".to_owned();
+    set_aside.entries[1].balance = Some(4);
+    let mut back = set_aside.clone();
+    (back.version, back.request_id) = (3, None);
+    back.transaction_id = "t3".to_owned();
+    for (entry, balance) in back.entries.iter_mut().zip([10, 0]) {
+        entry.value = -entry.value;
+        entry.balance = Some(balance);
+    }
+    *rows(record) = vec![row(1, 10, 10), set_aside.clone(), back];
+    settle(record, 3, 10);
+    history.calls.truncate(2);
+    history.calls[1].effect = set_aside.effect();
+    history.calls[1].ends = Some(at(500));
+    *feed(history) = vec![told(1, 10), told(2, -4), told(3, 4)];
+    history.reads.clear();
+}
+
+#[test]
+fn what_is_set_aside_for_a_time_counts_until_its_end_and_not_from_then_on() {
+    let showing = |invoked, balances: &[(&str, i64)]| {
+        let balances = balances
+            .iter()
+            .map(|(account, value)| (((*account).to_owned(), "points".to_owned()), *value));
+        let balances: Values = balances.collect();
+        found(move |history, record| {
+            with_an_end(history, record);
+            let mut shown = read(Asked::Eventual, invoked, 2, 0);
+            shown.shown = Some(Shown { version: 2, balances });
+            history.reads.push(shown);
+        })
+    };
+    let (set_aside, back) = ([(AVAILABLE, 6), ("owner_held", 4)], [(AVAILABLE, 10)]);
+    assert_eq!(showing(at(400), &set_aside), []);
+    assert_eq!(showing(at(400), &back), [Kind::WrongRead]);
+    assert_eq!(
+        showing(at(490), &set_aside),
+        [],
+        "it was asked before and answered after"
+    );
+    assert_eq!(showing(at(490), &back), []);
+    assert_eq!(showing(at(600), &set_aside), [Kind::WrongRead]);
+    assert_eq!(showing(at(600), &back), []);
+}
+
+#[test]
+fn nobody_decides_about_what_has_ended_or_is_kept_from_what_has_not() {
+    let deciding = |invoked, answer: Answer| {
+        found(move |history, record| {
+            with_an_end(history, record);
+            let mut decision = call(3, 4, Some(answer));
+            decision.effect = rows(record)[2].effect();
+            decision.hold = Some("r2".to_owned());
+            decision.invoked = invoked;
+            decision.refusable = &["HOLD_NOT_OPEN"];
+            decision.answers[0].at = invoked + at(20);
+            if matches!(decision.answers[0].answer, Answer::Took(_)) {
+                rows(record)[2].request_id = Some("r3".to_owned());
+                rows(record)[2].mark = "wish 3".to_owned();
+                settle(record, 3, 10);
+            }
+            history.calls.push(decision);
+        })
+    };
+    let refused = || Answer::Refused("HOLD_NOT_OPEN".to_owned());
+    assert_eq!(deciding(at(400), Answer::Took(Some(3))), []);
+    assert_eq!(deciding(at(600), Answer::Took(Some(3))), [Kind::EndedHold]);
+    assert_eq!(deciding(at(600), refused()), []);
+    assert_eq!(deciding(at(400), refused()), [Kind::GroundlessRefusal]);
 }
 
 #[test]
