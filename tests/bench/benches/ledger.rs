@@ -3,6 +3,7 @@
 mod ledger {
     pub mod balance;
     pub mod batch_post;
+    pub mod budget;
     pub mod fresh;
     pub mod growth;
     pub mod hold;
@@ -25,6 +26,7 @@ const ROWS: &[Rows] = &[
     ledger::post_1024::ROWS,
     ledger::batch_post::ROWS,
     ledger::ten_owners::ROWS,
+    ledger::budget::ROWS,
     ledger::spend::ROWS,
     ledger::hold::ROWS,
     ledger::balance::ROWS,

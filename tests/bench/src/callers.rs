@@ -10,7 +10,7 @@ use fealty_proto::ledger::v1::transaction_service_client::TransactionServiceClie
 use tonic::Status;
 
 use crate::connections::{Connection, Connections};
-use crate::ground::{REASON, SOURCE, amount, credit, new_id};
+use crate::ground::{BUDGET, REASON, SOURCE, amount, credit, new_id};
 use crate::load::{Caller, Kind};
 
 /// What a post credits.
@@ -25,6 +25,8 @@ const READ_OR_EARN_PERCENT: u32 = 95;
 pub enum Errand {
     /// Credits points.
     Post,
+    /// Credits points that the budget pays for.
+    FundedPost,
     /// Spends so many points.
     Spend(i64),
     /// Sets a point aside and spends it: two calls, counted as one.
@@ -115,17 +117,21 @@ impl Errand {
 
 async fn run(connection: &Connection, errand: Errand, member: &str) -> Result<Kind, Status> {
     match errand {
-        Errand::Post => post(connection, member).await,
+        Errand::Post => post(connection, credit(member, POINTS)).await,
+        Errand::FundedPost => {
+            let mut request = credit(member, POINTS);
+            BUDGET.clone_into(&mut request.budget_code);
+            post(connection, request).await
+        }
         Errand::Spend(points) => spend(connection, member, points).await,
         Errand::HoldAndCapture => hold_and_capture(connection, member).await,
         Errand::Read | Errand::Mixed => read(connection, member).await,
     }
 }
 
-async fn post(connection: &Connection, member: &str) -> Result<Kind, Status> {
+async fn post(connection: &Connection, request: pb::CreditPointsRequest) -> Result<Kind, Status> {
     let mut transactions = TransactionServiceClient::new(connection.channel.clone());
-    let request = connection.request(credit(member, POINTS));
-    transactions.credit_points(request).await?;
+    transactions.credit_points(connection.request(request)).await?;
     Ok(Kind::Write)
 }
 

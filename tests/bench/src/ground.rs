@@ -8,6 +8,7 @@ use fealty_postgres::ServiceDatabase;
 use fealty_postgres::testing::TestDatabase;
 use fealty_proto::access::v1::Scope;
 use fealty_proto::ledger::v1 as pb;
+use fealty_proto::ledger::v1::budget_service_client::BudgetServiceClient;
 use fealty_proto::ledger::v1::expiry_policy::Policy;
 use fealty_proto::ledger::v1::lot_life::Length;
 use fealty_proto::ledger::v1::owner_service_client::OwnerServiceClient;
@@ -30,13 +31,16 @@ pub const MEMBER_COUNT: usize = 100_000;
 const FIRST_POINTS: i64 = 10;
 /// What is counted.
 pub const UNIT: &str = "points";
+/// What pays, if something does.
+pub const BUDGET: &str = "campaign";
 /// What postings say of themselves.
 pub const SOURCE: &str = "benchmark";
 /// Why points are given or taken: about as long as a shop's own.
 pub const REASON: &str = "Points for a purchase";
 
-const SCOPES: [Scope; 4] = [
+const SCOPES: [Scope; 5] = [
     Scope::UnitsWrite,
+    Scope::BudgetsWrite,
     Scope::OwnersWrite,
     Scope::LedgerRead,
     Scope::LedgerWrite,
@@ -191,6 +195,24 @@ impl Ground {
             .await
             .context("a unit")?;
         Ok(())
+    }
+
+    /// A budget that is never used up.
+    pub async fn set_up_budget(&self) -> anyhow::Result<()> {
+        let connection = self.connection()?;
+        let request = pb::CreateBudgetRequest {
+            request_id: new_id(),
+            budget: Some(pb::Budget {
+                budget_code: BUDGET.to_owned(),
+                display_name: "Campaign".to_owned(),
+                unit_code: UNIT.to_owned(),
+                value_max: i64::MAX,
+                ..pb::Budget::default()
+            }),
+        };
+        let mut budgets = BudgetServiceClient::new(connection.channel.clone());
+        let made = budgets.create_budget(connection.request(request)).await;
+        made.map(drop).context("a budget")
     }
 
     /// A member, as members opens it.

@@ -215,6 +215,13 @@ impl TransactionService for Usual {
         Err(Status::unimplemented("only credits are compared"))
     }
 
+    async fn activate_points(
+        &self,
+        _: Request<pb::ActivatePointsRequest>,
+    ) -> Result<Response<pb::ActivatePointsResponse>, Status> {
+        Err(Status::unimplemented("only credits are compared"))
+    }
+
     async fn batch_post_points(
         &self,
         _: Request<pb::BatchPostPointsRequest>,
