@@ -46,7 +46,7 @@ async fn a_script_without_our_code_comes_to_the_same_chains() {
             }
             let spent = SpendPointsRequest {
                 request_id: request_id(),
-                owner_id: member,
+                owner_id: member.clone(),
                 amount: Some(Amount {
                     unit_code: UNIT.to_owned(),
                     value: 5,
