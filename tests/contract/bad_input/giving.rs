@@ -7,9 +7,8 @@ use fealty_proto::ledger::v1::{
 };
 use fealty_proto::types::v1::Amount;
 use fealty_tests::shop::{UNIT, request_id};
-use tonic::Code;
 
-use super::case::{Case, FAR_FUTURE, LONG_AGO, NO_TIME, Table, invalid, mask, not_found, refused};
+use super::case::{Case, FAR_FUTURE, LONG_AGO, NO_TIME, Table, invalid, mask, not_found};
 use super::world::World;
 
 /// All cases.
