@@ -15,6 +15,9 @@ EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 # Up to six digits of a second, as Postgres and the ledger write them.
 TIME = re.compile(r"([^.+Z]*)(?:\.(\d{1,6}))?(Z|[+-]\d\d:\d\d)")
 
+# What is only there, with its name, where it is set.
+NAMED = ["counterpart_transaction_id", "counterpart_owner_id"]
+
 
 def value(content):
     if content is None:
@@ -98,6 +101,7 @@ def form(row):
             time(row["record_time"]),
             value(b"".join(map(value, entries))),
             value(b"".join(map(value, movements))),
+            *(text(name) + ident(row[name]) for name in NAMED if row[name] is not None),
         ]
     )
 

@@ -164,6 +164,11 @@ impl Caller {
                 for balance in answer.message.balances() {
                     self.shared.versions.saw(self.program_name(), balance);
                 }
+                for transaction in answer.message.transactions() {
+                    self.shared
+                        .versions
+                        .saw_transaction(self.program_name(), transaction);
+                }
                 for owner in answer.message.owners() {
                     self.shared.versions.saw_owner(self.program_name(), owner);
                 }

@@ -9,21 +9,23 @@ use fealty_proto::ledger::v1::{
     ListBudgetsResponse, UpdateBudgetRequest, UpdateBudgetResponse,
 };
 use fealty_proto::ledger::v1::{
-    CaptureHoldRequest, CaptureHoldResponse, CreateEarningRuleRequest, CreateEarningRuleResponse,
-    CreateUnitRequest, CreateUnitResponse, CreditPointsRequest, CreditPointsResponse, EndEarningRuleRequest,
-    EndEarningRuleResponse, GetBalanceRequest, GetBalanceResponse, GetEarningRuleRequest,
-    GetEarningRuleResponse, GetHoldRequest, GetHoldResponse, GetOwnerRequest, GetOwnerResponse,
-    GetPurchaseRequest, GetPurchaseResponse, GetTransactionRequest, GetTransactionResponse, GetUnitRequest,
-    GetUnitResponse, HoldPointsRequest, HoldPointsResponse, JoinHouseholdRequest, JoinHouseholdResponse,
-    LeaveHouseholdRequest, LeaveHouseholdResponse, ListEarningRulesRequest, ListEarningRulesResponse,
-    ListLotsRequest, ListLotsResponse, ListPurchasesRequest, ListPurchasesResponse, ListTransactionsRequest,
+    AdjustPointsRequest, AdjustPointsResponse, CaptureHoldRequest, CaptureHoldResponse,
+    CreateEarningRuleRequest, CreateEarningRuleResponse, CreateUnitRequest, CreateUnitResponse,
+    CreditPointsRequest, CreditPointsResponse, EndEarningRuleRequest, EndEarningRuleResponse,
+    GetBalanceRequest, GetBalanceResponse, GetEarningRuleRequest, GetEarningRuleResponse, GetHoldRequest,
+    GetHoldResponse, GetOwnerRequest, GetOwnerResponse, GetPurchaseRequest, GetPurchaseResponse,
+    GetTransactionRequest, GetTransactionResponse, GetUnitRequest, GetUnitResponse, HoldPointsRequest,
+    HoldPointsResponse, JoinHouseholdRequest, JoinHouseholdResponse, LeaveHouseholdRequest,
+    LeaveHouseholdResponse, ListEarningRulesRequest, ListEarningRulesResponse, ListLotsRequest,
+    ListLotsResponse, ListPurchasesRequest, ListPurchasesResponse, ListTransactionsRequest,
     ListTransactionsResponse, ListUnitsRequest, ListUnitsResponse, MergeOwnersRequest, MergeOwnersResponse,
     OpenOwnerRequest, OpenOwnerResponse, RecordPurchaseRequest, RecordPurchaseResponse,
     RefundPurchaseRequest, RefundPurchaseResponse, ReleaseHoldRequest, ReleaseHoldResponse,
     SetOwnerStatusRequest, SetOwnerStatusResponse, SpendPointsRequest, SpendPointsResponse,
-    SummarizePurchasesRequest, SummarizePurchasesResponse, UpdateUnitRequest, UpdateUnitResponse,
+    SummarizePurchasesRequest, SummarizePurchasesResponse, TransferPointsRequest, TransferPointsResponse,
+    UpdateUnitRequest, UpdateUnitResponse,
 };
-use fealty_proto::ledger::v1::{Owner, OwnerBalance};
+use fealty_proto::ledger::v1::{Owner, OwnerBalance, Transaction};
 use fealty_proto::types::v1::consistency::Requirement;
 use fealty_proto::types::v1::{Consistency, ErrorReason};
 use fealty_types::ProgramId;
@@ -170,7 +172,11 @@ impl LedgerClient {
         spend_points("/fealty.ledger.v1.TransactionService/SpendPoints"): posting SpendPointsRequest => SpendPointsResponse;
         /// Lets points begin to count that a credit gave with a later beginning: all that still wait of it.
         activate_points("/fealty.ledger.v1.TransactionService/ActivatePoints"): write ActivatePointsRequest => ActivatePointsResponse;
-        /// Up to 1,000 credits and spends in one call, each with its own request id and its own outcome, or all or nothing.
+        /// Corrects an owner's balance. What it gives pays off debt first; what it takes comes from the lots that end soonest.
+        adjust_points("/fealty.ledger.v1.TransactionService/AdjustPoints"): posting AdjustPointsRequest => AdjustPointsResponse;
+        /// Sends points from one owner to another, as the unit's rules allow: those that end soonest, with their ends.
+        transfer_points("/fealty.ledger.v1.TransactionService/TransferPoints"): posting TransferPointsRequest => TransferPointsResponse;
+        /// Up to 1,000 credits, spends and adjustments in one call, each with its own request id and its own outcome, or all or nothing.
         batch_post_points("/fealty.ledger.v1.TransactionService/BatchPostPoints"): read BatchPostPointsRequest => BatchPostPointsResponse;
         /// One transaction.
         get_transaction("/fealty.ledger.v1.TransactionService/GetTransaction"): read GetTransactionRequest => GetTransactionResponse;
@@ -277,6 +283,19 @@ impl Shows for SpendPointsResponse {
         self.balance.as_ref()
     }
 }
+impl Shows for AdjustPointsResponse {
+    fn balance(&self) -> Option<&OwnerBalance> {
+        self.balance.as_ref()
+    }
+}
+impl Shows for TransferPointsResponse {
+    fn balance(&self) -> Option<&OwnerBalance> {
+        self.balance.as_ref()
+    }
+    fn transactions(&self) -> Vec<&Transaction> {
+        self.received_transaction.iter().collect()
+    }
+}
 impl Shows for BatchPostPointsResponse {
     fn balances(&self) -> Vec<&OwnerBalance> {
         let outcomes = self
@@ -287,6 +306,7 @@ impl Shows for BatchPostPointsResponse {
             .filter_map(|outcome| match outcome {
                 PointsOutcome::Credit(credit) => credit.balance.as_ref(),
                 PointsOutcome::Spend(spend) => spend.balance.as_ref(),
+                PointsOutcome::Adjust(adjust) => adjust.balance.as_ref(),
                 PointsOutcome::Error(_) => None,
             })
             .collect()

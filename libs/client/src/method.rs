@@ -12,6 +12,11 @@ pub(crate) trait Shows {
         self.balance().into_iter().collect()
     }
 
+    /// What it shows was recorded of others than those whose balances it shows.
+    fn transactions(&self) -> Vec<&fealty_proto::ledger::v1::Transaction> {
+        Vec::new()
+    }
+
     /// The owners that it shows, as a change of their accounts left them.
     fn owners(&self) -> Vec<&fealty_proto::ledger::v1::Owner> {
         Vec::new()

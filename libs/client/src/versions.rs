@@ -1,6 +1,6 @@
 //! The newest version seen of each owner, and whose account each uses.
 
-use fealty_proto::ledger::v1::{Owner, OwnerBalance};
+use fealty_proto::ledger::v1::{Owner, OwnerBalance, Transaction};
 use moka::ops::compute::Op;
 use moka::sync::Cache;
 
@@ -55,6 +55,17 @@ impl Versions {
     pub(crate) fn saw_account(&self, program: &str, owner_id: &str, balance: Option<&OwnerBalance>) {
         let Some(balance) = balance else { return };
         self.saw_use(program, owner_id, &balance.owner_id);
+    }
+
+    /// Remembers what was recorded, and of whom.
+    pub(crate) fn saw_transaction(&self, program: &str, transaction: &Transaction) {
+        let account = transaction.owner_id.as_str();
+        self.saw_version(program, account, transaction.version);
+        let named = match transaction.on_behalf_of_owner_id.as_str() {
+            "" => account,
+            named => named,
+        };
+        self.saw_use(program, named, account);
     }
 
     /// Remembers an owner.

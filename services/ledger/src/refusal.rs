@@ -4,6 +4,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use chrono::NaiveDate;
 use fealty_postgres::requests::ClaimError;
 use fealty_postgres::{StorageError, TransactError};
 use fealty_types::{
@@ -170,6 +171,36 @@ pub enum Refusal {
         owner_id: OwnerId,
         /// Why.
         why: Unsuitable,
+    },
+    /// The unit's points cannot be transferred.
+    TransferNotAllowed(UnitCode),
+    /// Both sides of a transfer use that owner's account.
+    TransferToSelf(OwnerId),
+    /// A transfer of fewer or of more points than the unit allows.
+    TransferValueNotAllowed {
+        /// Counted in.
+        unit_code: UnitCode,
+        /// What was to be sent.
+        required: Points,
+        /// Fewest.
+        value_min: Points,
+        /// Most, if there is a bound.
+        value_max: Option<Points>,
+    },
+    /// The owner has sent as much on that day as the unit allows.
+    TransferLimitReached {
+        /// Counted in.
+        unit_code: UnitCode,
+        /// In the program's time zone.
+        day: NaiveDate,
+        /// Sent already.
+        sent_value: Points,
+        /// Most of one day, if there is a bound.
+        day_value_max: Option<Points>,
+        /// Transfers already.
+        sent_count: i64,
+        /// Most of one day, if there is a bound.
+        day_count_max: Option<i64>,
     },
     /// A sum of points does not fit.
     AmountOverflow(UnitCode),

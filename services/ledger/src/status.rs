@@ -5,6 +5,7 @@ use std::time::Duration;
 use fealty_proto::r#type::v1::ErrorReason;
 use fealty_rpc::errors::ApiError;
 use fealty_service::status::storage_status;
+use fealty_types::Points;
 use tonic::{Code, Status};
 
 use crate::refusal::{LedgerError, Refusal, Unsuitable};
@@ -36,6 +37,10 @@ impl From<Refusal> for ApiError {
             .with("receipt_id", receipt_id)
             .with("source", source)
             .with("transaction_id", transaction_id),
+            transfer @ (Refusal::TransferNotAllowed(_)
+            | Refusal::TransferToSelf(_)
+            | Refusal::TransferValueNotAllowed { .. }
+            | Refusal::TransferLimitReached { .. }) => transfer_precondition(transfer),
             held @ (Refusal::HoldNotOpen { .. } | Refusal::CaptureExceedsHold { .. }) => hold_precondition(held),
             given @ (Refusal::NothingPending(_)
             | Refusal::BudgetExhausted { .. }
@@ -81,7 +86,7 @@ fn precondition(refusal: Refusal) -> ApiError {
         }
         Refusal::OwnerSuspended(owner_id) => ApiError::refused(
             ErrorReason::OwnerSuspended,
-            "The owner {owner_id} is suspended: nothing can be spent.",
+            "The owner {owner_id} is suspended: nothing can be spent or transferred.",
         )
         .with("owner_id", owner_id),
         Refusal::OwnerUnsuitable { owner_id, why } => {
@@ -164,6 +169,55 @@ fn giving_precondition(refusal: Refusal) -> ApiError {
     }
 }
 
+/// What cannot be sent to another owner. No bound is told as 0, as the unit tells it.
+fn transfer_precondition(refusal: Refusal) -> ApiError {
+    match refusal {
+        Refusal::TransferNotAllowed(unit_code) => ApiError::refused(
+            ErrorReason::TransferNotAllowed,
+            "Owners cannot transfer {unit_code} to each other.",
+        )
+        .with("unit_code", unit_code),
+        Refusal::TransferToSelf(owner_id) => ApiError::refused(
+            ErrorReason::TransferToSelf,
+            "Both use the account of the owner {owner_id}.",
+        )
+        .with("owner_id", owner_id),
+        Refusal::TransferValueNotAllowed {
+            unit_code,
+            required,
+            value_min,
+            value_max,
+        } => ApiError::refused(
+            ErrorReason::TransferValueNotAllowed,
+            "{required} of {unit_code} is outside of the bounds of one transfer: at least {value_min}, and at most \
+             {value_max} (0 for no bound).",
+        )
+        .with("unit_code", unit_code)
+        .with("required", required)
+        .with("value_min", value_min)
+        .with("value_max", value_max.unwrap_or(Points::ZERO)),
+        Refusal::TransferLimitReached {
+            unit_code,
+            day,
+            sent_value,
+            day_value_max,
+            sent_count,
+            day_count_max,
+        } => ApiError::refused(
+            ErrorReason::TransferLimitReached,
+            "On {day} the owner has sent {sent_value} of {unit_code} in {sent_count} transfers. The bounds of a day are \
+             {day_value_max} in {day_count_max} transfers (0 for no bound).",
+        )
+        .with("unit_code", unit_code)
+        .with("day", day)
+        .with("sent_value", sent_value)
+        .with("day_value_max", day_value_max.unwrap_or(Points::ZERO))
+        .with("sent_count", sent_count)
+        .with("day_count_max", day_count_max.unwrap_or(0)),
+        other => ApiError::internal_message(&format!("{other:?} is not about a transfer")),
+    }
+}
+
 const fn unsuitable(why: Unsuitable) -> &'static str {
     match why {
         Unsuitable::Merged => "The owner {owner_id} is merged into another.",
@@ -202,7 +256,7 @@ impl From<LedgerError> for Status {
 #[cfg(test)]
 mod tests {
     use fealty_rpc::errors::reason_name;
-    use fealty_types::{HoldId, OwnerId, Points, PurchaseId, RequestId, RuleId, TransactionId, Version};
+    use fealty_types::{HoldId, OwnerId, PurchaseId, RequestId, RuleId, TransactionId, Version};
 
     use super::*;
     use crate::posting::domain::HoldStatus;
@@ -248,7 +302,7 @@ mod tests {
             (
                 Refusal::OwnerSuspended(owner_id),
                 "OWNER_SUSPENDED",
-                format!("The owner {owner_id} is suspended: nothing can be spent."),
+                format!("The owner {owner_id} is suspended: nothing can be spent or transferred."),
             ),
             (
                 Refusal::OwnerUnsuitable {
@@ -305,6 +359,52 @@ mod tests {
                 },
                 "CAPTURE_EXCEEDS_HOLD",
                 format!("The hold {hold_id} has 3 set aside, and 5 are required."),
+            ),
+        ];
+        for (refusal, reason, message) in refusals {
+            assert_eq!(said(refusal), (Code::FailedPrecondition, reason, message));
+        }
+    }
+
+    #[test]
+    fn every_refusal_of_a_transfer_says_what_would_be_allowed() {
+        let owner_id = OwnerId::generate_at(chrono::DateTime::UNIX_EPOCH);
+        let points: fealty_types::UnitCode = "points".parse().unwrap();
+        let refusals = [
+            (
+                Refusal::TransferNotAllowed(points.clone()),
+                "TRANSFER_NOT_ALLOWED",
+                "Owners cannot transfer points to each other.".to_owned(),
+            ),
+            (
+                Refusal::TransferToSelf(owner_id),
+                "TRANSFER_TO_SELF",
+                format!("Both use the account of the owner {owner_id}."),
+            ),
+            (
+                Refusal::TransferValueNotAllowed {
+                    unit_code: points.clone(),
+                    required: Points::new(5),
+                    value_min: Points::new(10),
+                    value_max: None,
+                },
+                "TRANSFER_VALUE_NOT_ALLOWED",
+                "5 of points is outside of the bounds of one transfer: at least 10, and at most 0 (0 for no bound)."
+                    .to_owned(),
+            ),
+            (
+                Refusal::TransferLimitReached {
+                    unit_code: points,
+                    day: chrono::NaiveDate::from_ymd_opt(2026, 11, 22).unwrap(),
+                    sent_value: Points::new(70),
+                    day_value_max: Some(Points::new(100)),
+                    sent_count: 3,
+                    day_count_max: None,
+                },
+                "TRANSFER_LIMIT_REACHED",
+                "On 2026-11-22 the owner has sent 70 of points in 3 transfers. The bounds of a day are 100 in 0 \
+                 transfers (0 for no bound)."
+                    .to_owned(),
             ),
         ];
         for (refusal, reason, message) in refusals {

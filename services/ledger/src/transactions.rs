@@ -1,11 +1,12 @@
-//! Transactions: points that are given and taken for other reasons than a purchase, and the record of everything that
-//! ever happened to an owner.
+//! Transactions: points that are given, taken and sent for other reasons than a purchase, and the record of everything
+//! that ever happened to an owner.
 
 mod activating;
 pub mod domain;
 pub mod grpc;
 mod room;
 mod storage;
+mod transferring;
 
 use fealty_postgres::{Scope, TransactOptions, in_tx, transact};
 use fealty_types::{OwnerId, ProgramId, SharedClock, TransactionId};
@@ -16,8 +17,9 @@ use crate::posting::domain::Transaction;
 use crate::posting::{Answer, Call, Group, Posting};
 use crate::refusal::{LedgerError, Refusal, Resource};
 pub use activating::{Activating, ActivatingWork};
-use domain::{PointsWork, StatementOf};
+use domain::{PointsWork, StatementOf, TransferWork};
 pub use room::Points;
+pub use transferring::Transferring;
 
 /// The use cases of transactions.
 #[derive(Debug, Clone)]
@@ -34,12 +36,21 @@ impl Transactions {
         Self { pool, posting, clock }
     }
 
-    /// Credits or spends points.
+    /// Credits or spends points, or corrects a balance.
     pub async fn post(&self, program: ProgramId, call: Call<PointsWork>) -> Result<Answer, LedgerError> {
         self.posting.post_one::<Points>(program, call).await
     }
 
-    /// Credits and spends, each as if it came alone.
+    /// Sends points to another owner.
+    pub async fn transfer(
+        &self,
+        program: ProgramId,
+        call: Call<TransferWork>,
+    ) -> Result<Answer, LedgerError> {
+        self.posting.post_one::<Transferring>(program, call).await
+    }
+
+    /// Credits, spends and corrections, each as if it came alone.
     pub async fn post_many(
         &self,
         program: ProgramId,
@@ -48,7 +59,7 @@ impl Transactions {
         self.posting.post_many::<Points>(program, calls).await
     }
 
-    /// Credits and spends that take effect together or not at all.
+    /// Credits, spends and corrections that take effect together or not at all.
     pub async fn post_group(
         &self,
         program: ProgramId,

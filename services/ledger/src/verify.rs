@@ -11,10 +11,12 @@
 //! |---|---|
 //! | `form` | hashes a row, by the page that tells how |
 //! | `history` | walks an owner's transactions: versions, chain, entries, movements of lots, holds |
+//! | `counterparts` | holds the two sides of a transfer to each other |
 //! | `standing` | holds what the other tables say to what the history came to |
 //! | `page` | reads a page and does both |
 //! | `program` | asks what is about a whole program |
 
+mod counterparts;
 mod finding;
 mod form;
 mod history;

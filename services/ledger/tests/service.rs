@@ -3,6 +3,7 @@
 mod service {
     mod access;
     mod access_feed;
+    mod adjustments;
     mod balances;
     mod batches;
     mod budgets;
@@ -40,6 +41,7 @@ mod service {
     mod sums;
     mod support;
     mod transactions;
+    mod transfers;
     mod units;
     mod verify;
     mod write_off;

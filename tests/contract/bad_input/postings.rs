@@ -3,9 +3,10 @@
 use fealty_proto::ledger::v1::points_posting::Posting;
 use fealty_proto::ledger::v1::refund_purchase_request::Target;
 use fealty_proto::ledger::v1::{
-    BatchPostPointsRequest, CreditPointsRequest, GetPurchaseRequest, GetTransactionRequest,
-    ListPurchasesRequest, ListTransactionsRequest, PointsPosting, RecordPurchaseRequest,
-    RefundPurchaseRequest, SpendPointsRequest, SummarizePurchasesRequest,
+    AdjustPointsRequest, BatchPostPointsRequest, CreditPointsRequest, GetPurchaseRequest,
+    GetTransactionRequest, ListPurchasesRequest, ListTransactionsRequest, PointsPosting,
+    RecordPurchaseRequest, RefundPurchaseRequest, SpendPointsRequest, SummarizePurchasesRequest,
+    TransferPointsRequest,
 };
 use fealty_proto::types::v1::{Amount, Money};
 use fealty_tests::shop::{UNIT, money, purchase, request_id};
@@ -21,6 +22,8 @@ pub fn cases(world: &World) -> Vec<Case> {
         purchases,
         credit_points,
         spend_points,
+        adjust_points,
+        transfer_points,
         batch_post_points,
         transactions,
     ]
@@ -249,6 +252,103 @@ fn spend_points(world: &World) -> Vec<Case> {
             },
             not_found(),
         )
+        .done()
+}
+
+fn adjust_points(world: &World) -> Vec<Case> {
+    let adjust = |value| AdjustPointsRequest {
+        request_id: request_id(),
+        owner_id: world.ours.member_id.clone(),
+        amount: Some(amount(UNIT, value)),
+        source: "desk".to_owned(),
+        reason: "a mistake".to_owned(),
+        ..AdjustPointsRequest::default()
+    };
+    Table::of(world, "/fealty.ledger.v1.TransactionService/AdjustPoints")
+        .row("nothing", &AdjustPointsRequest::default(), invalid(&EMPTY))
+        .row(
+            "nonsense",
+            &AdjustPointsRequest {
+                amount: Some(amount("Stamps!", 0)),
+                receipt_id: "x".repeat(129),
+                occur_time: Some(FAR_FUTURE),
+                ..adjust(1)
+            },
+            invalid(&NONSENSE),
+        )
+        .row("the least number", &adjust(i64::MIN), invalid(&["amount.value"]))
+        .row(
+            "an end of what is taken",
+            &AdjustPointsRequest {
+                lot_expire_time: Some(FAR_FUTURE),
+                ..adjust(-1)
+            },
+            invalid(&["lot_expire_time"]),
+        )
+        .row(
+            "a debt for what is given, into a lot that has ended",
+            &AdjustPointsRequest {
+                allow_debt: true,
+                lot_expire_time: Some(NO_TIME),
+                ..adjust(1)
+            },
+            invalid(&["allow_debt", "lot_expire_time"]),
+        )
+        .row(
+            "another program's owner",
+            &AdjustPointsRequest {
+                owner_id: world.theirs.member_id.clone(),
+                ..adjust(1)
+            },
+            not_found(),
+        )
+        .row(
+            "another program's unit",
+            &AdjustPointsRequest {
+                amount: Some(amount(&world.theirs.unit_code, -1)),
+                ..adjust(1)
+            },
+            not_found(),
+        )
+        .done()
+}
+
+fn transfer_points(world: &World) -> Vec<Case> {
+    let transfer = |from: &str, to: &str| TransferPointsRequest {
+        request_id: request_id(),
+        owner_id: from.to_owned(),
+        to_owner_id: to.to_owned(),
+        amount: Some(amount(UNIT, 1)),
+        source: "app".to_owned(),
+        reason: "a gift".to_owned(),
+        ..TransferPointsRequest::default()
+    };
+    let (ours, theirs) = (&world.ours.member_id, &world.theirs.member_id);
+    let empty: Vec<_> = EMPTY.into_iter().chain(["to_owner_id"]).collect();
+    Table::of(world, "/fealty.ledger.v1.TransactionService/TransferPoints")
+        .row("nothing", &TransferPointsRequest::default(), invalid(&empty))
+        .row(
+            "nonsense, to nobody",
+            &TransferPointsRequest {
+                amount: Some(amount("Stamps!", -1)),
+                receipt_id: "x".repeat(129),
+                occur_time: Some(FAR_FUTURE),
+                ..transfer(ours, "Ben")
+            },
+            invalid(&[
+                "amount.unit_code",
+                "amount.value",
+                "receipt_id",
+                "occur_time",
+                "to_owner_id",
+            ]),
+        )
+        .row(
+            "from another program's owner",
+            &transfer(theirs, ours),
+            not_found(),
+        )
+        .row("to another program's owner", &transfer(ours, theirs), not_found())
         .done()
 }
 

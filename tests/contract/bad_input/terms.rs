@@ -6,8 +6,8 @@ use fealty_proto::ledger::v1::lot_life::Length;
 use fealty_proto::ledger::v1::{
     Cashback, CreateEarningRuleRequest, CreateUnitRequest, EarningRule, EndEarningRuleRequest, ExpiryPolicy,
     GetBalanceRequest, GetEarningRuleRequest, GetOwnerRequest, GetUnitRequest, ListEarningRulesRequest,
-    ListLotsRequest, ListUnitsRequest, LotLife, OpenOwnerRequest, OwnerKind, Rounding, ShortfallPolicy, Unit,
-    UpdateUnitRequest,
+    ListLotsRequest, ListUnitsRequest, LotLife, OpenOwnerRequest, OwnerKind, Rounding, ShortfallPolicy,
+    TransferRules, Unit, UpdateUnitRequest,
 };
 use fealty_proto::types::v1::Consistency;
 use fealty_proto::types::v1::consistency::Requirement;
@@ -59,6 +59,12 @@ fn create_unit(world: &World) -> Vec<Case> {
                 }),
                 shortfall_policy: 9,
                 debt_max: -1,
+                transfer_rules: Some(TransferRules {
+                    value_min: 10,
+                    value_max: 9,
+                    day_value_max: -1,
+                    day_count_max: -1,
+                }),
                 ..Unit::default()
             }),
             invalid(&[
@@ -69,6 +75,9 @@ fn create_unit(world: &World) -> Vec<Case> {
                 "unit.expiry_policy.after_earning.round_up_to",
                 "unit.shortfall_policy",
                 "unit.debt_max",
+                "unit.transfer_rules.value_max",
+                "unit.transfer_rules.day_value_max",
+                "unit.transfer_rules.day_count_max",
             ]),
         )
         .row(

@@ -31,7 +31,7 @@ pub enum Scope {
     OwnersWrite = 22,
     /// Read owners, balances, lots, transactions and purchases.
     LedgerRead = 23,
-    /// Credit and spend points.
+    /// Credit, spend, hold and transfer points.
     LedgerWrite = 24,
     /// Define earning rules.
     RulesWrite = 25,
@@ -43,6 +43,8 @@ pub enum Scope {
     BudgetsWrite = 50,
     /// Read budgets.
     BudgetsRead = 51,
+    /// Correct balances by hand. Apart from giving and spending points, because nothing bounds it: for few, and for no till.
+    LedgerAdjust = 28,
     /// Follow the events of a service: of the key's program, or of every program for a key of the whole suite.
     EventsRead = 6,
     /// Ask whether a member may be contacted, which counts the contact.
@@ -91,6 +93,7 @@ impl Scope {
             Self::PurchasesWrite => "SCOPE_PURCHASES_WRITE",
             Self::BudgetsWrite => "SCOPE_BUDGETS_WRITE",
             Self::BudgetsRead => "SCOPE_BUDGETS_READ",
+            Self::LedgerAdjust => "SCOPE_LEDGER_ADJUST",
             Self::EventsRead => "SCOPE_EVENTS_READ",
             Self::ContactsWrite => "SCOPE_CONTACTS_WRITE",
             Self::RewardsWrite => "SCOPE_REWARDS_WRITE",
@@ -126,6 +129,7 @@ impl Scope {
             "SCOPE_PURCHASES_WRITE" => Some(Self::PurchasesWrite),
             "SCOPE_BUDGETS_WRITE" => Some(Self::BudgetsWrite),
             "SCOPE_BUDGETS_READ" => Some(Self::BudgetsRead),
+            "SCOPE_LEDGER_ADJUST" => Some(Self::LedgerAdjust),
             "SCOPE_EVENTS_READ" => Some(Self::EventsRead),
             "SCOPE_CONTACTS_WRITE" => Some(Self::ContactsWrite),
             "SCOPE_REWARDS_WRITE" => Some(Self::RewardsWrite),

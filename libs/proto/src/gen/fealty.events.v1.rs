@@ -78,7 +78,7 @@ pub struct TransactionPosted {
     #[prost(string, tag = "1")]
     pub transaction_id: ::prost::alloc::string::String,
     /// Its kind as the ledger names it: "purchase", "refund", "credit", "spend", "expire", "hold", "capture", "release",
-    /// "move", "notice".
+    /// "move", "notice", "adjust", "transfer".
     #[prost(string, tag = "2")]
     pub kind: ::prost::alloc::string::String,
     /// What came to the subject's available balance (positive) or left it (negative), one per unit.
@@ -100,6 +100,9 @@ pub struct TransactionPosted {
     /// was used.
     #[prost(string, tag = "8")]
     pub owner_id: ::prost::alloc::string::String,
+    /// Of a "transfer": whose account is the other one.
+    #[prost(string, tag = "10")]
+    pub counterpart_owner_id: ::prost::alloc::string::String,
     /// Of a "notice": what ends soon. Told once for each unit and end; what is earned later with the same end is not in it.
     #[prost(message, optional, tag = "9")]
     pub expiring: ::core::option::Option<ExpiringPoints>,

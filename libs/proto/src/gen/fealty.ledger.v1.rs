@@ -1849,7 +1849,7 @@ pub mod earning_rule_service_server {
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Transaction {
     /// UUID. The `request_id` of the call that made it: known before the answer comes, and also when it is lost. Given by
-    /// the service for what time does by itself, and for moves.
+    /// the service for what time does by itself, for moves, and for the receiver's side of a transfer.
     #[prost(string, tag = "1")]
     pub transaction_id: ::prost::alloc::string::String,
     /// Whose.
@@ -1882,7 +1882,7 @@ pub struct Transaction {
     /// Why, in the words of who did it.
     #[prost(string, tag = "11")]
     pub reason: ::prost::alloc::string::String,
-    /// The attempt that made it; empty for what time does by itself, and for moves.
+    /// The attempt that made it; empty for what time does by itself, for moves, and for the receiver's side of a transfer.
     #[prost(string, tag = "12")]
     pub request_id: ::prost::alloc::string::String,
     /// When it happened.
@@ -1897,6 +1897,12 @@ pub struct Transaction {
     /// Who was named, where the account is another's: a member of the household, or who was merged. Empty for others.
     #[prost(string, tag = "16")]
     pub on_behalf_of_owner_id: ::prost::alloc::string::String,
+    /// Of a transfer: the other owner's transaction; empty for others.
+    #[prost(string, tag = "17")]
+    pub counterpart_transaction_id: ::prost::alloc::string::String,
+    /// Of a transfer: whose account is the other one; empty for others.
+    #[prost(string, tag = "18")]
+    pub counterpart_owner_id: ::prost::alloc::string::String,
 }
 /// One side of a transaction.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -2062,16 +2068,100 @@ pub struct ActivatePointsResponse {
     #[prost(message, optional, tag = "2")]
     pub balance: ::core::option::Option<OwnerBalance>,
 }
-/// A credit or a spend.
+/// Corrects a balance.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AdjustPointsRequest {
+    /// UUID of this attempt.
+    #[prost(string, tag = "1")]
+    pub request_id: ::prost::alloc::string::String,
+    /// Whose.
+    #[prost(string, tag = "2")]
+    pub owner_id: ::prost::alloc::string::String,
+    /// How many points more (positive) or fewer (negative) there should be. Not zero.
+    #[prost(message, optional, tag = "3")]
+    pub amount: ::core::option::Option<super::super::r#type::v1::Amount>,
+    /// When the lot of what is given ends: in the future. Unset follows the unit's own rule. Not for what is taken.
+    #[prost(message, optional, tag = "4")]
+    pub lot_expire_time: ::core::option::Option<::prost_types::Timestamp>,
+    /// Whether what is taken may be more than there is: the owner owes the rest, up to the unit's debt_max. Without it, and
+    /// beyond that, INSUFFICIENT_BALANCE. Units that waive shortfalls have no debts. Not for what is given.
+    #[prost(bool, tag = "5")]
+    pub allow_debt: bool,
+    /// Where it comes from, 1 to 64 characters.
+    #[prost(string, tag = "6")]
+    pub source: ::prost::alloc::string::String,
+    /// That source's own number for it, up to 128 characters: unique within the source where set.
+    #[prost(string, tag = "7")]
+    pub receipt_id: ::prost::alloc::string::String,
+    /// Why, 1 to 500 characters.
+    #[prost(string, tag = "8")]
+    pub reason: ::prost::alloc::string::String,
+    /// When it happened; unset means now. Not in the future.
+    #[prost(message, optional, tag = "9")]
+    pub occur_time: ::core::option::Option<::prost_types::Timestamp>,
+}
+/// The corrected balance.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct AdjustPointsResponse {
+    /// What was recorded.
+    #[prost(message, optional, tag = "1")]
+    pub transaction: ::core::option::Option<Transaction>,
+    /// The owner's balances right after it.
+    #[prost(message, optional, tag = "2")]
+    pub balance: ::core::option::Option<OwnerBalance>,
+}
+/// Sends points to another owner.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct TransferPointsRequest {
+    /// UUID of this attempt.
+    #[prost(string, tag = "1")]
+    pub request_id: ::prost::alloc::string::String,
+    /// From whom.
+    #[prost(string, tag = "2")]
+    pub owner_id: ::prost::alloc::string::String,
+    /// To whom.
+    #[prost(string, tag = "3")]
+    pub to_owner_id: ::prost::alloc::string::String,
+    /// How many, at least 1.
+    #[prost(message, optional, tag = "4")]
+    pub amount: ::core::option::Option<super::super::r#type::v1::Amount>,
+    /// Where it comes from, 1 to 64 characters.
+    #[prost(string, tag = "5")]
+    pub source: ::prost::alloc::string::String,
+    /// That source's own number for it, up to 128 characters: unique within the source where set. The sender's transaction
+    /// bears it.
+    #[prost(string, tag = "6")]
+    pub receipt_id: ::prost::alloc::string::String,
+    /// Why, 1 to 500 characters.
+    #[prost(string, tag = "7")]
+    pub reason: ::prost::alloc::string::String,
+    /// When it happened; unset means now. Not in the future.
+    #[prost(message, optional, tag = "8")]
+    pub occur_time: ::core::option::Option<::prost_types::Timestamp>,
+}
+/// The sent points.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct TransferPointsResponse {
+    /// What was recorded of the sender.
+    #[prost(message, optional, tag = "1")]
+    pub transaction: ::core::option::Option<Transaction>,
+    /// What was recorded of the receiver.
+    #[prost(message, optional, tag = "2")]
+    pub received_transaction: ::core::option::Option<Transaction>,
+    /// The sender's balances right after it.
+    #[prost(message, optional, tag = "3")]
+    pub balance: ::core::option::Option<OwnerBalance>,
+}
+/// A credit, a spend or an adjustment.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct PointsPosting {
-    /// Which of the two.
-    #[prost(oneof = "points_posting::Posting", tags = "1, 2")]
+    /// Which of them.
+    #[prost(oneof = "points_posting::Posting", tags = "1, 2, 3")]
     pub posting: ::core::option::Option<points_posting::Posting>,
 }
 /// Nested message and enum types in `PointsPosting`.
 pub mod points_posting {
-    /// Which of the two.
+    /// Which of them.
     #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
     pub enum Posting {
         /// Gives points.
@@ -2080,9 +2170,12 @@ pub mod points_posting {
         /// Takes points.
         #[prost(message, tag = "2")]
         Spend(super::SpendPointsRequest),
+        /// Corrects a balance.
+        #[prost(message, tag = "3")]
+        Adjust(super::AdjustPointsRequest),
     }
 }
-/// Many credits and spends.
+/// Many credits, spends and adjustments.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct BatchPostPointsRequest {
     /// 1 to 1,000. No request id comes twice.
@@ -2100,7 +2193,7 @@ pub struct PointsOutcome {
     #[prost(bool, tag = "4")]
     pub replayed: bool,
     /// The response to it, or why there is none.
-    #[prost(oneof = "points_outcome::Outcome", tags = "1, 2, 3")]
+    #[prost(oneof = "points_outcome::Outcome", tags = "1, 2, 3, 5")]
     pub outcome: ::core::option::Option<points_outcome::Outcome>,
 }
 /// Nested message and enum types in `PointsOutcome`.
@@ -2118,6 +2211,9 @@ pub mod points_outcome {
         /// was refused.
         #[prost(message, tag = "3")]
         Error(super::super::super::r#type::v1::Error),
+        /// To an adjustment.
+        #[prost(message, tag = "5")]
+        Adjust(super::AdjustPointsResponse),
     }
 }
 /// What came of each.
@@ -2205,6 +2301,10 @@ pub enum TransactionKind {
     Notice = 10,
     /// Points that were pending count from now on: because their time came, or by a call.
     Activate = 14,
+    /// A balance was corrected.
+    Adjust = 16,
+    /// An owner sent points to another. Each of the two has a transaction of its own, which names the other.
+    Transfer = 17,
 }
 impl TransactionKind {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -2225,6 +2325,8 @@ impl TransactionKind {
             Self::Move => "TRANSACTION_KIND_MOVE",
             Self::Notice => "TRANSACTION_KIND_NOTICE",
             Self::Activate => "TRANSACTION_KIND_ACTIVATE",
+            Self::Adjust => "TRANSACTION_KIND_ADJUST",
+            Self::Transfer => "TRANSACTION_KIND_TRANSFER",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -2242,6 +2344,8 @@ impl TransactionKind {
             "TRANSACTION_KIND_MOVE" => Some(Self::Move),
             "TRANSACTION_KIND_NOTICE" => Some(Self::Notice),
             "TRANSACTION_KIND_ACTIVATE" => Some(Self::Activate),
+            "TRANSACTION_KIND_ADJUST" => Some(Self::Adjust),
+            "TRANSACTION_KIND_TRANSFER" => Some(Self::Transfer),
             _ => None,
         }
     }
@@ -2270,6 +2374,8 @@ pub enum EntryAccount {
     ProgramMoved = 8,
     /// What is given and cannot be spent yet.
     OwnerPending = 12,
+    /// Points that corrections have given, less those they took.
+    ProgramAdjusted = 10,
 }
 impl EntryAccount {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -2288,6 +2394,7 @@ impl EntryAccount {
             Self::OwnerHeld => "ENTRY_ACCOUNT_OWNER_HELD",
             Self::ProgramMoved => "ENTRY_ACCOUNT_PROGRAM_MOVED",
             Self::OwnerPending => "ENTRY_ACCOUNT_OWNER_PENDING",
+            Self::ProgramAdjusted => "ENTRY_ACCOUNT_PROGRAM_ADJUSTED",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -2303,6 +2410,7 @@ impl EntryAccount {
             "ENTRY_ACCOUNT_OWNER_HELD" => Some(Self::OwnerHeld),
             "ENTRY_ACCOUNT_PROGRAM_MOVED" => Some(Self::ProgramMoved),
             "ENTRY_ACCOUNT_OWNER_PENDING" => Some(Self::OwnerPending),
+            "ENTRY_ACCOUNT_PROGRAM_ADJUSTED" => Some(Self::ProgramAdjusted),
             _ => None,
         }
     }
@@ -2480,9 +2588,72 @@ pub mod transaction_service_client {
                 );
             self.inner.unary(req, path, codec).await
         }
-        /// Up to 1,000 credits and spends in one call. Each has its own request id and its own outcome, remembered as if it had
-        /// been sent alone; those of one owner are decided in their order. What is malformed in any of them is named, and
-        /// nothing is done.
+        /// Corrects an owner's balance. What it gives pays off debt first; what it takes comes from the lots that end soonest.
+        /// It is no activity of the owner, but that points it gives which end by activity move the end like a credit.
+        pub async fn adjust_points(
+            &mut self,
+            request: impl tonic::IntoRequest<super::AdjustPointsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::AdjustPointsResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/fealty.ledger.v1.TransactionService/AdjustPoints",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new(
+                        "fealty.ledger.v1.TransactionService",
+                        "AdjustPoints",
+                    ),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// Sends points from one owner to another, as the unit's rules allow: those that end soonest. They keep their ends and
+        /// their age, and pay off what the other owes first. What slides lies with what slides at the other's, at the later of
+        /// both ends. It is no activity of either. Each of the two has a transaction, in one commit.
+        pub async fn transfer_points(
+            &mut self,
+            request: impl tonic::IntoRequest<super::TransferPointsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::TransferPointsResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/fealty.ledger.v1.TransactionService/TransferPoints",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new(
+                        "fealty.ledger.v1.TransactionService",
+                        "TransferPoints",
+                    ),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// Up to 1,000 credits, spends and adjustments in one call. Each has its own request id and its own outcome, remembered
+        /// as if it had been sent alone; those of one owner are decided in their order. What is malformed in any of them is
+        /// named, and nothing is done. With an adjustment among them, the key has to carry SCOPE_LEDGER_ADJUST, too.
         pub async fn batch_post_points(
             &mut self,
             request: impl tonic::IntoRequest<super::BatchPostPointsRequest>,
@@ -2611,9 +2782,28 @@ pub mod transaction_service_server {
             tonic::Response<super::ActivatePointsResponse>,
             tonic::Status,
         >;
-        /// Up to 1,000 credits and spends in one call. Each has its own request id and its own outcome, remembered as if it had
-        /// been sent alone; those of one owner are decided in their order. What is malformed in any of them is named, and
-        /// nothing is done.
+        /// Corrects an owner's balance. What it gives pays off debt first; what it takes comes from the lots that end soonest.
+        /// It is no activity of the owner, but that points it gives which end by activity move the end like a credit.
+        async fn adjust_points(
+            &self,
+            request: tonic::Request<super::AdjustPointsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::AdjustPointsResponse>,
+            tonic::Status,
+        >;
+        /// Sends points from one owner to another, as the unit's rules allow: those that end soonest. They keep their ends and
+        /// their age, and pay off what the other owes first. What slides lies with what slides at the other's, at the later of
+        /// both ends. It is no activity of either. Each of the two has a transaction, in one commit.
+        async fn transfer_points(
+            &self,
+            request: tonic::Request<super::TransferPointsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::TransferPointsResponse>,
+            tonic::Status,
+        >;
+        /// Up to 1,000 credits, spends and adjustments in one call. Each has its own request id and its own outcome, remembered
+        /// as if it had been sent alone; those of one owner are decided in their order. What is malformed in any of them is
+        /// named, and nothing is done. With an adjustment among them, the key has to carry SCOPE_LEDGER_ADJUST, too.
         async fn batch_post_points(
             &self,
             request: tonic::Request<super::BatchPostPointsRequest>,
@@ -2843,6 +3033,98 @@ pub mod transaction_service_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = ActivatePointsSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/fealty.ledger.v1.TransactionService/AdjustPoints" => {
+                    #[allow(non_camel_case_types)]
+                    struct AdjustPointsSvc<T: TransactionService>(pub Arc<T>);
+                    impl<
+                        T: TransactionService,
+                    > tonic::server::UnaryService<super::AdjustPointsRequest>
+                    for AdjustPointsSvc<T> {
+                        type Response = super::AdjustPointsResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::AdjustPointsRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as TransactionService>::adjust_points(&inner, request)
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = AdjustPointsSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/fealty.ledger.v1.TransactionService/TransferPoints" => {
+                    #[allow(non_camel_case_types)]
+                    struct TransferPointsSvc<T: TransactionService>(pub Arc<T>);
+                    impl<
+                        T: TransactionService,
+                    > tonic::server::UnaryService<super::TransferPointsRequest>
+                    for TransferPointsSvc<T> {
+                        type Response = super::TransferPointsResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::TransferPointsRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as TransactionService>::transfer_points(&inner, request)
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = TransferPointsSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
@@ -5559,6 +5841,26 @@ pub struct Unit {
     /// each end, in a transaction of kind TRANSACTION_KIND_NOTICE, whenever the points were earned.
     #[prost(int32, tag = "11")]
     pub expire_notice_days: i32,
+    /// How owners may transfer points to each other; unset for not at all.
+    #[prost(message, optional, tag = "12")]
+    pub transfer_rules: ::core::option::Option<TransferRules>,
+}
+/// How owners may transfer points to each other. Days are calendar days in the program's time zone, by when the ledger
+/// learned of a transfer. What members of a household send from its account counts together.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct TransferRules {
+    /// Fewest points of one transfer; 0 and 1 for any.
+    #[prost(int64, tag = "1")]
+    pub value_min: i64,
+    /// Most points of one transfer, not below value_min; 0 for no bound.
+    #[prost(int64, tag = "2")]
+    pub value_max: i64,
+    /// Most points that one owner sends on one day, not below value_min; 0 for no bound.
+    #[prost(int64, tag = "3")]
+    pub day_value_max: i64,
+    /// Most transfers that one owner sends on one day; 0 for no bound.
+    #[prost(int32, tag = "4")]
+    pub day_count_max: i32,
 }
 /// When points end by themselves. Each policy names a last day: the end is the first instant of the day after it, in the
 /// program's time zone. Where clocks skip that midnight, it is when they resume; where they show it twice, the first.
@@ -5666,7 +5968,7 @@ pub struct UpdateUnitRequest {
     /// for. An empty etag overwrites whatever is there.
     #[prost(message, optional, tag = "1")]
     pub unit: ::core::option::Option<Unit>,
-    /// Of display_name, expiry_policy, expire_notice_days, shortfall_policy, debt_max; at least one.
+    /// Of display_name, expiry_policy, expire_notice_days, shortfall_policy, debt_max, transfer_rules; at least one.
     #[prost(message, optional, tag = "2")]
     pub update_mask: ::core::option::Option<::prost_types::FieldMask>,
 }

@@ -125,7 +125,7 @@ pub enum ErrorReason {
     CurrencyMismatch = 65,
     /// FAILED_PRECONDITION. An earning rule with these dates would count the same purchase twice. Metadata: rule_id.
     RuleOverlaps = 66,
-    /// FAILED_PRECONDITION. The owner is suspended: nothing can be spent. Metadata: owner_id.
+    /// FAILED_PRECONDITION. The owner is suspended: nothing can be spent or transferred. Metadata: owner_id.
     OwnerSuspended = 67,
     /// FAILED_PRECONDITION. The hold was captured or released, or has ended. Metadata: hold_id, status.
     HoldNotOpen = 68,
@@ -134,6 +134,17 @@ pub enum ErrorReason {
     /// FAILED_PRECONDITION. The owner cannot take part in this: it is merged into another, belongs to another household,
     /// is of another kind, or has points set aside by a hold. Metadata: owner_id.
     OwnerUnsuitable = 70,
+    /// FAILED_PRECONDITION. The unit's points cannot be transferred between owners. Metadata: unit_code.
+    TransferNotAllowed = 71,
+    /// FAILED_PRECONDITION. Both owners use one account: they are the same, share a household's, or one was merged into the
+    /// other. Metadata: owner_id, whose account it is.
+    TransferToSelf = 72,
+    /// FAILED_PRECONDITION. One transfer is of fewer or of more points than the unit allows. Metadata: unit_code, required,
+    /// value_min, value_max (0 for no bound).
+    TransferValueNotAllowed = 73,
+    /// FAILED_PRECONDITION. The owner would send more points, or more often, than the unit allows in one day. Metadata:
+    /// unit_code, day, sent_value, day_value_max, sent_count, day_count_max (0 for no bound).
+    TransferLimitReached = 74,
     /// FAILED_PRECONDITION. Nothing waits of what that transaction gave: it counts already, has ended, was taken back, or
     /// never waited. Metadata: transaction_id.
     NothingPending = 76,
@@ -223,6 +234,10 @@ impl ErrorReason {
             Self::HoldNotOpen => "ERROR_REASON_HOLD_NOT_OPEN",
             Self::CaptureExceedsHold => "ERROR_REASON_CAPTURE_EXCEEDS_HOLD",
             Self::OwnerUnsuitable => "ERROR_REASON_OWNER_UNSUITABLE",
+            Self::TransferNotAllowed => "ERROR_REASON_TRANSFER_NOT_ALLOWED",
+            Self::TransferToSelf => "ERROR_REASON_TRANSFER_TO_SELF",
+            Self::TransferValueNotAllowed => "ERROR_REASON_TRANSFER_VALUE_NOT_ALLOWED",
+            Self::TransferLimitReached => "ERROR_REASON_TRANSFER_LIMIT_REACHED",
             Self::NothingPending => "ERROR_REASON_NOTHING_PENDING",
             Self::BudgetExhausted => "ERROR_REASON_BUDGET_EXHAUSTED",
             Self::BudgetNotOpen => "ERROR_REASON_BUDGET_NOT_OPEN",
@@ -285,6 +300,12 @@ impl ErrorReason {
             "ERROR_REASON_HOLD_NOT_OPEN" => Some(Self::HoldNotOpen),
             "ERROR_REASON_CAPTURE_EXCEEDS_HOLD" => Some(Self::CaptureExceedsHold),
             "ERROR_REASON_OWNER_UNSUITABLE" => Some(Self::OwnerUnsuitable),
+            "ERROR_REASON_TRANSFER_NOT_ALLOWED" => Some(Self::TransferNotAllowed),
+            "ERROR_REASON_TRANSFER_TO_SELF" => Some(Self::TransferToSelf),
+            "ERROR_REASON_TRANSFER_VALUE_NOT_ALLOWED" => {
+                Some(Self::TransferValueNotAllowed)
+            }
+            "ERROR_REASON_TRANSFER_LIMIT_REACHED" => Some(Self::TransferLimitReached),
             "ERROR_REASON_NOTHING_PENDING" => Some(Self::NothingPending),
             "ERROR_REASON_BUDGET_EXHAUSTED" => Some(Self::BudgetExhausted),
             "ERROR_REASON_BUDGET_NOT_OPEN" => Some(Self::BudgetNotOpen),

@@ -47,6 +47,10 @@ fn posted(row: TransactionRow) -> TransactionPosted {
             amount_minor,
         }),
         owner_id: row.on_behalf_of.unwrap_or(row.owner_id).to_string(),
+        counterpart_owner_id: row
+            .counterpart_owner_id
+            .map(|id| id.to_string())
+            .unwrap_or_default(),
         expiring: row.expiring.map(|Json(expiring)| ExpiringPoints {
             amount: Some(Amount {
                 unit_code: expiring.unit.to_string(),

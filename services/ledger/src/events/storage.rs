@@ -28,7 +28,7 @@ async fn all_in_tx(tx: &mut PgConnection, page: EventQuery) -> Result<Vec<Transa
     let rows = query_as!(
         TransactionRow,
         r#"SELECT program, owner_id, version AS "version!", feed_xid::text::bigint AS "feed_xid!", transaction_id, kind,
-                  source, receipt_id, purchase_id, money_minor, currency_code, on_behalf_of,
+                  source, receipt_id, purchase_id, money_minor, currency_code, on_behalf_of, counterpart_owner_id,
                   entries AS "entries: Json<Vec<EntryRow>>", occur_time, record_time, trace_parent,
                   CASE WHEN kind = 'notice' THEN
                       (SELECT jsonb_build_object('unit', n.unit_code, 'value', n.value, 'end', n.expire_time)
@@ -59,7 +59,7 @@ async fn of_program_in_tx(
     let rows = query_as!(
         TransactionRow,
         r#"SELECT program, owner_id, version AS "version!", feed_xid::text::bigint AS "feed_xid!", transaction_id, kind,
-                  source, receipt_id, purchase_id, money_minor, currency_code, on_behalf_of,
+                  source, receipt_id, purchase_id, money_minor, currency_code, on_behalf_of, counterpart_owner_id,
                   entries AS "entries: Json<Vec<EntryRow>>", occur_time, record_time, trace_parent,
                   CASE WHEN kind = 'notice' THEN
                       (SELECT jsonb_build_object('unit', n.unit_code, 'value', n.value, 'end', n.expire_time)
@@ -92,7 +92,7 @@ async fn of_owner_in_tx(
     let rows = query_as!(
         TransactionRow,
         r#"SELECT program, owner_id, version AS "version!", feed_xid::text::bigint AS "feed_xid!", transaction_id, kind,
-                  source, receipt_id, purchase_id, money_minor, currency_code, on_behalf_of,
+                  source, receipt_id, purchase_id, money_minor, currency_code, on_behalf_of, counterpart_owner_id,
                   entries AS "entries: Json<Vec<EntryRow>>", occur_time, record_time, trace_parent,
                   CASE WHEN kind = 'notice' THEN
                       (SELECT jsonb_build_object('unit', n.unit_code, 'value', n.value, 'end', n.expire_time)
@@ -130,6 +130,7 @@ pub(super) struct TransactionRow {
     pub(super) money_minor: Option<i64>,
     pub(super) currency_code: Option<String>,
     pub(super) on_behalf_of: Option<Uuid>,
+    pub(super) counterpart_owner_id: Option<Uuid>,
     pub(super) entries: Json<Vec<EntryRow>>,
     pub(super) occur_time: DateTime<Utc>,
     pub(super) record_time: DateTime<Utc>,

@@ -2,6 +2,7 @@
 
 #[cfg(test)]
 mod tests;
+mod transferring;
 
 use std::collections::HashMap;
 
@@ -10,7 +11,7 @@ use fealty_types::{LotId, OwnerId, ProgramId};
 
 use super::books::{Books, Closed};
 use super::call::{Answer, Call};
-use super::domain::{self, Barred, OwnerState, Transaction};
+use super::domain::{self, Barred, Command, OwnerState, Transaction, TransactionKind};
 use super::room::{Moment, Plan, Posted, Room, is_remembered};
 use super::storage::{Earlier, EarlierRequest, NewTransaction, Outcome, OwnerChange};
 use crate::balances::domain::OwnerBalance;
@@ -99,10 +100,11 @@ impl<R: Room> Batch<R> {
                 message: earlier.answer.clone(),
             });
         }
-        let named = self.books.find(call.owner_id);
-        let named = named.ok_or_else(|| Refusal::not_found(Resource::Owner, call.owner_id))?;
-        let account = named.standing.account_owner_id.unwrap_or(call.owner_id);
-        let record_time = self.now.max(self.owner(account).last_time);
+        let sides = self.sides_of(call)?;
+        let record_time = sides
+            .accounts()
+            .map(|account| self.owner(account).last_time)
+            .fold(self.now, DateTime::max);
         let moment = Moment {
             owner_id: call.owner_id,
             transaction_id: call.transaction_id(),
@@ -110,11 +112,11 @@ impl<R: Room> Batch<R> {
             occur_time: call.occur_time.map_or(record_time, |time| time.min(record_time)),
             record_time,
         };
-        let (accepted, message) = match self.decide(call, &moment, account) {
+        let (accepted, message) = match self.decide(call, &moment, sides) {
             Ok(message) => (true, message),
             Err(refusal) if is_remembered(&refusal) => (
                 false,
-                self.remember(call, call.transaction(&moment, account), &refusal),
+                self.remember(call, call.transaction(&moment, sides.account), &refusal),
             ),
             Err(refusal) => return Err(refusal),
         };
@@ -123,6 +125,24 @@ impl<R: Room> Batch<R> {
             replayed: false,
             message,
         })
+    }
+
+    /// Whose accounts a call is about.
+    fn sides_of(&self, call: &Call<R::Work>) -> Result<Sides, Refusal> {
+        Ok(Sides {
+            account: self.account_of(call.owner_id)?,
+            counterpart: call
+                .counterpart_id
+                .map(|named| self.account_of(named))
+                .transpose()?,
+        })
+    }
+
+    /// Whose account somebody uses.
+    fn account_of(&self, named: OwnerId) -> Result<OwnerId, Refusal> {
+        let owner = self.books.find(named);
+        let owner = owner.ok_or_else(|| Refusal::not_found(Resource::Owner, named))?;
+        Ok(owner.standing.account_owner_id.unwrap_or(named))
     }
 
     /// An owner that was read.
@@ -144,12 +164,8 @@ impl<R: Room> Batch<R> {
         message
     }
 
-    fn decide(
-        &mut self,
-        call: &Call<R::Work>,
-        moment: &Moment,
-        account: OwnerId,
-    ) -> Result<Vec<u8>, Refusal> {
+    fn decide(&mut self, call: &Call<R::Work>, moment: &Moment, sides: Sides) -> Result<Vec<u8>, Refusal> {
+        let account = sides.account;
         if let Some(receipt) = call.receipt()
             && let Some(transaction_id) = self.earlier.receipts.get(&receipt)
         {
@@ -160,7 +176,8 @@ impl<R: Room> Batch<R> {
                 transaction_id: *transaction_id,
             });
         }
-        self.require_standing(call, account)?;
+        self.require_standing(call.kind, call.owner_id, account)?;
+        self.require_counterpart(call, sides)?;
         let Plan {
             command,
             slides,
@@ -168,19 +185,25 @@ impl<R: Room> Batch<R> {
             draft,
         } = R::plan(&self.room, &call.work, moment)?;
         // What has ended is written off whether the command is accepted or not.
-        self.books.sweep(account, moment.record_time);
+        for account in sides.accounts() {
+            self.books.sweep(account, moment.record_time);
+        }
         let state = self.owner(account);
         let mut posted = Posted {
             transaction: Transaction {
                 purchase_id,
                 ..call.transaction(moment, account)
             },
+            received: None,
             taken_back: Vec::new(),
             holds: Vec::new(),
             balance: OwnerBalance::of(account, state, moment.record_time),
         };
         let mut outcome = Outcome::Unchanged;
-        if let Some(command) = command {
+        if let (Some(Command::Send(spent)), Some(counterpart)) = (&command, sides.counterpart) {
+            self.transfer(call, &mut posted, spent, counterpart)?;
+            outcome = Outcome::Posted;
+        } else if let Some(command) = command {
             let mut new_lot_id = || LotId::generate_at(moment.record_time);
             let decision = domain::decide(state, &command, &slides, moment.record_time, &mut new_lot_id)?;
             self.funds.settle(&decision.change, moment.record_time)?;
@@ -205,11 +228,16 @@ impl<R: Room> Batch<R> {
     }
 
     /// Refuses what is not for an owner of that status: neither of whom was named nor of whose account it is.
-    fn require_standing(&self, call: &Call<R::Work>, account: OwnerId) -> Result<(), Refusal> {
-        let meant = self.owner(call.owner_id).standing.merged_into_owner_id;
-        for owner_id in [call.owner_id, meant.unwrap_or(account), account] {
+    fn require_standing(
+        &self,
+        kind: TransactionKind,
+        named: OwnerId,
+        account: OwnerId,
+    ) -> Result<(), Refusal> {
+        let meant = self.owner(named).standing.merged_into_owner_id;
+        for owner_id in [named, meant.unwrap_or(account), account] {
             let status = self.owner(owner_id).standing.status;
-            if let Some(barred) = domain::barred(status, call.kind) {
+            if let Some(barred) = domain::barred(status, kind) {
                 return Err(refusal_of(barred, owner_id));
             }
         }
@@ -251,6 +279,20 @@ impl<R: Room> Batch<R> {
             balances,
             funds: self.funds,
         }
+    }
+}
+
+/// Whose accounts a call is about, as they are led under the locks.
+#[derive(Debug, Clone, Copy)]
+struct Sides {
+    account: OwnerId,
+    /// Of a transfer: the receiver's.
+    counterpart: Option<OwnerId>,
+}
+
+impl Sides {
+    fn accounts(self) -> impl Iterator<Item = OwnerId> {
+        std::iter::once(self.account).chain(self.counterpart)
     }
 }
 

@@ -213,6 +213,7 @@ impl Transaction {
             request_id: None,
             occur_time: at,
             record_time: at,
+            counterpart: None,
         }
     }
 }

@@ -15,6 +15,8 @@ pub struct Call<W> {
     pub command_hash: [u8; 32],
     /// Whose balances.
     pub owner_id: OwnerId,
+    /// Of a transfer: to whom. Waits in the lane of the first, and locks both.
+    pub counterpart_id: Option<OwnerId>,
     /// What kind of transaction it makes.
     pub kind: TransactionKind,
     /// System in which it happened.
@@ -42,6 +44,7 @@ impl<W> Call<W> {
             request_id: self.request_id,
             command_hash: self.command_hash,
             owner_id: self.owner_id,
+            counterpart_id: self.counterpart_id,
             kind: self.kind,
             source: self.source,
             receipt_id: self.receipt_id,
@@ -52,6 +55,11 @@ impl<W> Call<W> {
             trace_parent: self.trace_parent,
             work: map(self.work),
         }
+    }
+
+    /// Whom it names.
+    pub(super) fn owner_ids(&self) -> impl Iterator<Item = OwnerId> + use<W> {
+        std::iter::once(self.owner_id).chain(self.counterpart_id)
     }
 
     /// A transaction bears the id of the request that makes it: its caller knows it before the answer comes.
@@ -83,6 +91,7 @@ impl<W> Call<W> {
             request_id: Some(self.request_id),
             occur_time: moment.occur_time,
             record_time: moment.record_time,
+            counterpart: None,
         }
     }
 }

@@ -212,7 +212,7 @@ impl Committer {
         calls: &[Call<Work>],
         patience: Patience,
     ) -> Result<Option<Committed>, StorageError> {
-        let owner_ids: BTreeSet<OwnerId> = calls.iter().map(|call| call.owner_id).collect();
+        let owner_ids: BTreeSet<OwnerId> = calls.iter().flat_map(Call::owner_ids).collect();
         let owner_ids: Vec<OwnerId> = owner_ids.into_iter().collect();
         let locked = storage::lock_owners_in_tx(tx, program, &owner_ids, patience).await?;
         let (owners, postgres_now) = storage::find_states_in_tx(tx, program, &locked.owners).await?;
@@ -250,9 +250,9 @@ impl Committer {
 /// Which of the calls are about nobody whom somebody else has locked.
 fn is_idle(calls: &[Call<Work>], owners: &HashMap<OwnerId, OwnerState>, locked: &Locked) -> Vec<bool> {
     let is_busy = |call: &Call<Work>| {
-        let owner = owners.get(&call.owner_id);
-        let others = owner.into_iter().flat_map(|owner| owner.standing.others());
-        std::iter::once(call.owner_id)
+        let named = call.owner_ids().filter_map(|owner_id| owners.get(&owner_id));
+        let others = named.flat_map(|owner| owner.standing.others());
+        call.owner_ids()
             .chain(others)
             .any(|owner_id| locked.busy.contains(&owner_id))
     };
@@ -263,7 +263,8 @@ fn is_idle(calls: &[Call<Work>], owners: &HashMap<OwnerId, OwnerState>, locked: 
 fn is_elsewhere(calls: &[&Call<Work>], owners: &HashMap<OwnerId, OwnerState>) -> bool {
     calls
         .iter()
-        .filter_map(|call| owners.get(&call.owner_id))
+        .flat_map(|call| call.owner_ids())
+        .filter_map(|owner_id| owners.get(&owner_id))
         .flat_map(|owner| owner.standing.others())
         .any(|other| !owners.contains_key(&other))
 }

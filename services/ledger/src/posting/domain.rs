@@ -12,6 +12,7 @@
 //! - each change makes the next version, without gaps.
 
 mod account;
+mod adjusting;
 mod chain;
 mod change;
 mod command;
@@ -24,6 +25,7 @@ mod pending;
 mod record;
 mod standing;
 mod state;
+mod transferring;
 
 #[cfg(test)]
 mod cases;
@@ -37,19 +39,22 @@ mod moving_properties;
 mod properties;
 #[cfg(test)]
 mod sliding;
+#[cfg(test)]
+mod transfer_properties;
 
 pub use account::{Account, Lot};
 pub use chain::{ChainHash, ChainHashError, Link};
 pub use change::{Change, Entry, EntryAccount, LotMovement, TakenBack, TransactionKind};
-pub use command::{Captured, Command, Earned, LotEnd, NewHold, Slide, Spent, TakeBack};
+pub use command::{Adjusted, Captured, Command, Earned, LotEnd, NewHold, Received, Slide, Spent, TakeBack};
 pub use hold::{Hold, HoldStatus, HoldStatusError, OPEN_HOLDS_MAX, Pin};
 pub use lots::OPEN_LOTS_MAX;
 pub use moving::{Moved, move_all, move_nothing};
 pub use notice::{Expiring, notice};
 pub use pending::{Activated, Begin, PENDING_LOTS_MAX, Wait};
-pub use record::Transaction;
+pub use record::{Counterpart, Transaction};
 pub use standing::{Barred, Standing, barred};
 pub use state::OwnerState;
+pub use transferring::transfer;
 
 use std::collections::BTreeMap;
 
@@ -120,6 +125,9 @@ pub fn decide(
             draft.end_hold(&mut after, *hold_id, released(HoldStatus::Released), at)?;
         }
         Command::Activate(activated) => draft.activate(&mut after, activated, at)?,
+        Command::Adjust(adjusted) => draft.adjust(&mut after, adjusted, at, new_lot_id)?,
+        Command::Send(spent) => draft.send(&mut after, spent)?,
+        Command::Receive(received) => draft.receive(&mut after, received, at, new_lot_id)?,
     }
     Ok(draft.finish(command.kind(), after))
 }
@@ -217,6 +225,17 @@ impl Draft {
         at: DateTime<Utc>,
         new_lot_id: NewLotId<'_>,
     ) -> Result<(), Refusal> {
+        self.give_from(EntryAccount::ProgramIssued, state, earned, (at, new_lot_id))
+    }
+
+    /// The same, out of one of the program's accounts.
+    fn give_from(
+        &mut self,
+        source: EntryAccount,
+        state: &mut OwnerState,
+        earned: &Earned,
+        (at, new_lot_id): (DateTime<Utc>, NewLotId<'_>),
+    ) -> Result<(), Refusal> {
         let unit = &earned.unit_code;
         if earned.value.is_zero() {
             return Ok(());
@@ -228,10 +247,9 @@ impl Draft {
         } else {
             self.put(unit, account, lot, at)?;
         }
-        let issued = -i128::from(earned.value.get());
+        let given = -i128::from(earned.value.get());
         let budget = earned.budget_code.as_ref();
-        self.book
-            .post_of(unit, EntryAccount::ProgramIssued, budget, issued);
+        self.book.post_of(unit, source, budget, given);
         Ok(())
     }
 
@@ -265,14 +283,23 @@ impl Draft {
     }
 
     fn spend(&mut self, state: &mut OwnerState, spent: &Spent) -> Result<(), Refusal> {
+        self.take_to(EntryAccount::ProgramRedeemed, state, spent)
+    }
+
+    /// Takes points, all or none, into one of the program's accounts.
+    fn take_to(
+        &mut self,
+        target: EntryAccount,
+        state: &mut OwnerState,
+        spent: &Spent,
+    ) -> Result<(), Refusal> {
         let unit = &spent.unit_code;
         require_available(state, unit, spent.value)?;
         self.lot_changes
             .extend(state.account_mut(unit).take(unit, spent.value, &[]));
         self.book
             .post(unit, EntryAccount::OwnerAvailable, -i128::from(spent.value.get()));
-        self.book
-            .post(unit, EntryAccount::ProgramRedeemed, spent.value.get().into());
+        self.book.post(unit, target, spent.value.get().into());
         Ok(())
     }
 

@@ -2,7 +2,8 @@
 //!
 //! No timer gathers calls: an idle lane serves a lone call at once, and load makes batches grow. A lane has one
 //! connection and serves one batch after the other, and an owner's calls always come to the same lane of a replica: so a
-//! lane waits for no other lane's locks, but where owners share an account. Other replicas, groups and moves hold locks,
+//! lane waits for no other lane's locks, but where owners share an account or send each other points (a transfer waits in
+//! the sender's lane, and locks both). Other replicas, groups and moves hold locks,
 //! too.
 //!
 //! What fails is told apart by whose fault it is. The storage's (no connection, no room, going down) is everybody's, at
@@ -89,7 +90,7 @@ impl LaneEntry {
             .map(|call| {
                 let (answer, answered) = oneshot::channel();
                 let caller = CallersEnd {
-                    owner_id: call.owner_id,
+                    owner_ids: call.owner_ids().collect(),
                     answer,
                     companions: companions.cloned(),
                 };
@@ -240,7 +241,7 @@ impl Running {
         program: ProgramId,
         calls: &[Call<Work>],
     ) -> Result<Vec<Option<Decision>>, StorageError> {
-        let mut debt = self.balances.owe(program, calls.iter().map(|call| call.owner_id));
+        let mut debt = self.balances.owe(program, calls.iter().flat_map(Call::owner_ids));
         let committed = AssertUnwindSafe(self.committer.commit(program, calls)).catch_unwind();
         let committed = committed.await.unwrap_or_else(|_panic| {
             // The process's panic hook has told where.
@@ -334,7 +335,7 @@ pub(super) fn changed<W>(
         .iter()
         .zip(decisions)
         .filter(|(_, decision)| replayed(decision))
-        .map(|(call, _)| call.owner_id);
+        .flat_map(|(call, _)| call.owner_ids());
     known.iter().map(Known::owner_id).chain(replayed).collect()
 }
 

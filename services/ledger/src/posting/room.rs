@@ -97,6 +97,8 @@ impl<D> Plan<D> {
 pub struct Posted {
     /// As it will be recorded.
     pub transaction: Transaction,
+    /// Of a transfer: what will be recorded of the receiver.
+    pub received: Option<Transaction>,
     /// What a refund took, one per unit of its command, in that order; none for other kinds.
     pub taken_back: Vec<TakenBack>,
     /// The holds that it made, ended, or moved to other lots.
@@ -134,7 +136,11 @@ pub const fn is_remembered(refusal: &Refusal) -> bool {
         | Refusal::BudgetExhausted { .. }
         | Refusal::BudgetNotOpen(_)
         | Refusal::OwnerClosed(_)
-        | Refusal::OwnerSuspended(_) => true,
+        | Refusal::OwnerSuspended(_)
+        | Refusal::TransferNotAllowed(_)
+        | Refusal::TransferToSelf(_)
+        | Refusal::TransferValueNotAllowed { .. }
+        | Refusal::TransferLimitReached { .. } => true,
         Refusal::NotFound { .. }
         | Refusal::Exists { .. }
         | Refusal::EtagMismatch { .. }

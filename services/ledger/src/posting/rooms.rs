@@ -8,7 +8,7 @@ use super::room::{Moment, Plan, Posted, Room};
 use crate::holds::Holding;
 use crate::purchases::{Recording, Refunding};
 use crate::refusal::Refusal;
-use crate::transactions::{Activating, Points};
+use crate::transactions::{Activating, Points, Transferring};
 
 /// Whoever has works in a batch was asked to read for them.
 const READ: &str = "a room reads before its works are decided";
@@ -127,6 +127,7 @@ pub struct AllRooms;
 rooms! {
     Points, points: Points;
     Activation, activations: Activating;
+    Transfer, transfers: Transferring;
     Hold, holds: Holding;
     Purchase, purchases: Recording;
     Refund, refunds: Refunding;

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::posting::domain::{Earned, Slide, TakeBack, TakenBack};
 use crate::refusal::{Refusal, Resource};
 use crate::rules::domain::EarningRule;
-use crate::units::domain::{ShortfallPolicy, UnitTerms};
+use crate::units::domain::UnitTerms;
 
 /// A recorded purchase, with what has been refunded of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -223,10 +223,7 @@ impl Terms {
             unit_code: unit_code.clone(),
             value,
             lots_first: lots_first.to_vec(),
-            debt_max: match unit.shortfall_policy {
-                ShortfallPolicy::Debt => unit.debt_max,
-                ShortfallPolicy::Waive => Points::ZERO,
-            },
+            debt_max: unit.owed_max(),
             budget_code: None,
         }))
     }

@@ -1,4 +1,6 @@
-//! What is asked of transactions, and what a credit or a spend comes to. Pure.
+//! What is asked of transactions, and what a credit, a spend or a correction comes to. Pure.
+
+mod transfer;
 
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
@@ -6,19 +8,22 @@ use fealty_types::{BudgetCode, OwnerId, Points, UnitCode, Version};
 use serde::{Deserialize, Serialize};
 
 use crate::posting::Moment;
-use crate::posting::domain::{Begin, Command, Earned, LotEnd, Slide, Spent, TransactionKind, Wait};
+use crate::posting::domain::{
+    Adjusted, Begin, Command, Earned, LotEnd, Slide, Spent, TransactionKind, Wait,
+};
 use crate::refusal::{Refusal, Resource};
 use crate::units::domain::UnitTerms;
+pub use transfer::{SendersDay, Terms, TransferWork};
 
-/// Points to credit or to spend.
+/// Points to credit, to spend, or to correct a balance by.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PointsWork {
     /// What is counted.
     pub unit_code: UnitCode,
-    /// How many.
+    /// How many. Above zero, but for a correction downwards.
     pub value: Points,
-    /// Of a credit, its terms; `None` for a spend.
-    pub credit: Option<CreditTerms>,
+    /// What is to happen with them.
+    pub terms: PointsTerms,
     /// The program's days begin and end there.
     pub zone: Tz,
 }
@@ -30,6 +35,40 @@ pub enum Direction {
     Credit,
     /// From the owner.
     Spend,
+    /// To them or from them, where the balance was wrong.
+    Adjust,
+}
+
+impl Direction {
+    /// The kind of transaction that it makes.
+    #[must_use]
+    pub const fn kind(self) -> TransactionKind {
+        match self {
+            Self::Credit => TransactionKind::Credit,
+            Self::Spend => TransactionKind::Spend,
+            Self::Adjust => TransactionKind::Adjust,
+        }
+    }
+}
+
+/// What is to happen with points.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PointsTerms {
+    /// They are given.
+    Credit(CreditTerms),
+    /// They are taken.
+    Spend,
+    /// The balance is corrected by them.
+    Adjust(AdjustTerms),
+}
+
+/// How a balance is corrected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AdjustTerms {
+    /// When the lot of what is given ends; by the unit's own rule if the caller does not say.
+    pub lot_expire_time: Option<DateTime<Utc>>,
+    /// Whether what is taken and not there may be owed.
+    pub allow_debt: bool,
 }
 
 /// On what terms points are given.
@@ -46,25 +85,43 @@ pub struct CreditTerms {
 impl PointsWork {
     /// What it asks of the owner's accounts, and what it slides.
     pub fn plan(&self, units: &[UnitTerms], moment: &Moment) -> Result<(Command, Vec<Slide>), Refusal> {
-        let terms = units.iter().find(|unit| unit.code == self.unit_code);
-        let terms = terms.ok_or_else(|| Refusal::not_found(Resource::Unit, &self.unit_code))?;
-        let command = match &self.credit {
-            Some(credit) => Command::Credit(self.earned(credit, terms, moment)?),
-            None => Command::Spend(Spent {
-                unit_code: self.unit_code.clone(),
-                value: self.value,
+        let terms = terms_of(units, &self.unit_code)?;
+        let (unit_code, value) = (self.unit_code.clone(), self.value);
+        let command = match &self.terms {
+            PointsTerms::Credit(credit) => Command::Credit(self.earned(credit, terms, moment)?),
+            PointsTerms::Spend => Command::Spend(Spent { unit_code, value }),
+            PointsTerms::Adjust(adjust) if !value.is_negative() => {
+                let credit = CreditTerms {
+                    lot_expire_time: adjust.lot_expire_time,
+                    ..CreditTerms::default()
+                };
+                Command::Adjust(Adjusted::Up(self.earned(&credit, terms, moment)?))
+            }
+            PointsTerms::Adjust(adjust) => Command::Adjust(Adjusted::Down {
+                less: Spent {
+                    unit_code,
+                    value: Points::new(-value.get()),
+                },
+                debt_max: if adjust.allow_debt {
+                    terms.owed_max()
+                } else {
+                    Points::ZERO
+                },
             }),
         };
         let slide = terms.slide(moment.occur_time, self.zone);
+        // Whoever corrects a balance is not its owner.
+        let slide = slide.filter(|_| self.direction() != Direction::Adjust);
         Ok((command, slide.into_iter().collect()))
     }
 
-    /// Which of the two it is.
+    /// Which of them it is.
     #[must_use]
     pub const fn direction(&self) -> Direction {
-        match self.credit {
-            Some(_) => Direction::Credit,
-            None => Direction::Spend,
+        match self.terms {
+            PointsTerms::Credit(_) => Direction::Credit,
+            PointsTerms::Spend => Direction::Spend,
+            PointsTerms::Adjust(_) => Direction::Adjust,
         }
     }
 
@@ -101,6 +158,12 @@ impl PointsWork {
             }),
         })
     }
+}
+
+/// The terms of a unit.
+fn terms_of<'a>(units: &'a [UnitTerms], code: &UnitCode) -> Result<&'a UnitTerms, Refusal> {
+    let terms = units.iter().find(|unit| unit.code == *code);
+    terms.ok_or_else(|| Refusal::not_found(Resource::Unit, code))
 }
 
 /// Which transactions of an owner are asked for.
@@ -158,6 +221,7 @@ mod tests {
             }),
             shortfall_policy: ShortfallPolicy::Waive,
             debt_max: Points::ZERO,
+            transfer_rules: None,
         }]
     }
 
@@ -165,7 +229,7 @@ mod tests {
         PointsWork {
             unit_code: "points".parse().unwrap(),
             value: Points::new(5),
-            credit: Some(CreditTerms {
+            terms: PointsTerms::Credit(CreditTerms {
                 lot_expire_time,
                 ..CreditTerms::default()
             }),
@@ -207,10 +271,49 @@ mod tests {
             assert_eq!((earned.end, slid), (expected, slides.clone()));
         }
         let spend = PointsWork {
-            credit: None,
+            terms: PointsTerms::Spend,
             ..credit(None)
         };
         assert_eq!(spend.plan(&units, &moment).unwrap().1, slides);
+    }
+
+    #[test]
+    fn a_correction_is_no_activity_and_owes_only_where_shortfalls_are_owed() {
+        let (moment, mut units) = (moment(), units());
+        let ExpiryPolicy::AfterEarning(life) = units[0].expiry_policy else {
+            panic!("a life")
+        };
+        units[0].expiry_policy = ExpiryPolicy::AfterActivity(life);
+        units[0].debt_max = Points::new(70);
+        let adjust = |value, allow_debt| PointsWork {
+            value: Points::new(value),
+            terms: PointsTerms::Adjust(AdjustTerms {
+                lot_expire_time: None,
+                allow_debt,
+            }),
+            ..credit(None)
+        };
+        let (command, slides) = adjust(5, false).plan(&units, &moment).unwrap();
+        let end = moment.occur_time + TimeDelta::days(11);
+        assert!(
+            matches!(command, Command::Adjust(Adjusted::Up(earned)) if earned.end == LotEnd::Sliding(end))
+        );
+        assert_eq!(slides, []);
+        for (policy, allow_debt, owed) in [
+            (ShortfallPolicy::Waive, true, 0),
+            (ShortfallPolicy::Debt, false, 0),
+            (ShortfallPolicy::Debt, true, 70),
+        ] {
+            units[0].shortfall_policy = policy;
+            let (command, slides) = adjust(-i64::MAX, allow_debt).plan(&units, &moment).unwrap();
+            let Command::Adjust(Adjusted::Down { less, debt_max }) = command else {
+                panic!("less")
+            };
+            assert_eq!(
+                (less.value.get(), debt_max.get(), slides),
+                (i64::MAX, owed, vec![])
+            );
+        }
     }
 
     #[test]

@@ -5,10 +5,11 @@ mod batch_post_points;
 mod list_transactions;
 mod points;
 mod presenter;
+mod transfer_points;
 
 pub(crate) use points::parse_amount;
 pub use presenter::present;
-pub(super) use presenter::{present_activated, present_posted};
+pub(super) use presenter::{present_activated, present_posted, present_transferred};
 
 use fealty_proto::ledger::v1 as pb;
 use fealty_proto::ledger::v1::transaction_service_server::TransactionService;
@@ -64,6 +65,32 @@ impl TransactionService for Transactions {
         .await
     }
 
+    async fn adjust_points(
+        &self,
+        request: Request<pb::AdjustPointsRequest>,
+    ) -> Result<Response<pb::AdjustPointsResponse>, Status> {
+        serve_response(request, async |caller, message| {
+            let mut v = Violations::default();
+            let call = Parsing::try_new(&caller, self.clock.now())?.adjust(&mut v, &message);
+            let call = v.finish_with(|| call)?;
+            respond(&self.post(caller.program_id()?, call).await?)
+        })
+        .await
+    }
+
+    async fn transfer_points(
+        &self,
+        request: Request<pb::TransferPointsRequest>,
+    ) -> Result<Response<pb::TransferPointsResponse>, Status> {
+        serve_response(request, async |caller, message| {
+            let mut v = Violations::default();
+            let call = Parsing::try_new(&caller, self.clock.now())?.transfer(&mut v, &message);
+            let call = v.finish_with(|| call)?;
+            respond(&self.transfer(caller.program_id()?, call).await?)
+        })
+        .await
+    }
+
     async fn batch_post_points(
         &self,
         request: Request<pb::BatchPostPointsRequest>,
@@ -71,6 +98,7 @@ impl TransactionService for Transactions {
         serve(request, async |caller, message| {
             let program = caller.program_id()?;
             let parsing = Parsing::try_new(&caller, self.clock.now())?;
+            batch_post_points::require_scopes(&caller, &message)?;
             let calls = batch_post_points::parse(parsing, &message)?;
             let directions: Vec<Direction> = calls.iter().map(|call| call.work.direction()).collect();
             let outcomes = if message.all_or_nothing {

@@ -1,17 +1,17 @@
-//! Credits and spends as they take part in postings.
+//! Credits, spends and corrections as they take part in postings.
 
 use fealty_postgres::StorageError;
 use fealty_types::{BudgetCode, ProgramId};
 use sqlx::PgConnection;
 
-use super::domain::PointsWork;
+use super::domain::{PointsTerms, PointsWork};
 use super::grpc;
 use crate::posting::{Moment, Plan, Posted, Room};
 use crate::refusal::Refusal;
 use crate::units;
 use crate::units::domain::UnitTerms;
 
-/// The room of credits and spends. They read the units and write nothing of their own: the transaction says it all.
+/// The room of credits, spends and corrections. They read the units and write nothing of their own: the transaction says it all.
 #[derive(Debug)]
 pub struct Points;
 
@@ -30,7 +30,10 @@ impl Room for Points {
     }
 
     fn budget_code<'a>(_units: &'a Vec<UnitTerms>, work: &'a PointsWork) -> Option<&'a BudgetCode> {
-        work.credit.as_ref()?.budget_code.as_ref()
+        match &work.terms {
+            PointsTerms::Credit(credit) => credit.budget_code.as_ref(),
+            PointsTerms::Spend | PointsTerms::Adjust(_) => None,
+        }
     }
 
     fn plan(units: &Vec<UnitTerms>, work: &PointsWork, moment: &Moment) -> Result<Plan<()>, Refusal> {

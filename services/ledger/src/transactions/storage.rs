@@ -1,5 +1,7 @@
 //! Reads transactions. The posting room writes them.
 
+mod sent;
+
 use chrono::{DateTime, Utc};
 use fealty_postgres::StorageError;
 use fealty_types::{
@@ -9,8 +11,9 @@ use sqlx::PgConnection;
 use sqlx::types::Json;
 
 use super::domain::StatementOf;
-use crate::posting::domain::{Entry, LotMovement, Transaction, TransactionKind};
+use crate::posting::domain::{Counterpart, Entry, LotMovement, Transaction, TransactionKind};
 use crate::posting::{EntryRow, MovementRow};
+pub(super) use sent::{find_accounts_in_tx, find_sent_in_tx, upsert_sent_in_tx};
 
 /// One that was accepted: a remembered refusal is no transaction.
 pub(super) async fn find_in_tx(
@@ -24,7 +27,9 @@ pub(super) async fn find_in_tx(
                   version AS "version!: Version", kind, request_id AS "request_id: RequestId", source, receipt_id,
                   purchase_id AS "purchase_id: PurchaseId", money_minor, currency_code AS "currency_code: CurrencyCode",
                   entries AS "entries: Json<Vec<EntryRow>>", lot_movements AS "lot_movements: Json<Vec<MovementRow>>",
-                  actor, reason, occur_time, record_time, on_behalf_of AS "on_behalf_of: OwnerId"
+                  actor, reason, occur_time, record_time, on_behalf_of AS "on_behalf_of: OwnerId",
+                  counterpart_transaction_id AS "counterpart_transaction_id: TransactionId",
+                  counterpart_owner_id AS "counterpart_owner_id: OwnerId"
            FROM transaction WHERE program = $1 AND transaction_id = $2 AND version IS NOT NULL"#,
         program.as_uuid(),
         id.as_uuid(),
@@ -73,7 +78,9 @@ pub(super) async fn list_in_tx(
                   version AS "version!: Version", kind, request_id AS "request_id: RequestId", source, receipt_id,
                   purchase_id AS "purchase_id: PurchaseId", money_minor, currency_code AS "currency_code: CurrencyCode",
                   entries AS "entries: Json<Vec<EntryRow>>", lot_movements AS "lot_movements: Json<Vec<MovementRow>>",
-                  actor, reason, occur_time, record_time, on_behalf_of AS "on_behalf_of: OwnerId"
+                  actor, reason, occur_time, record_time, on_behalf_of AS "on_behalf_of: OwnerId",
+                  counterpart_transaction_id AS "counterpart_transaction_id: TransactionId",
+                  counterpart_owner_id AS "counterpart_owner_id: OwnerId"
            FROM transaction
            WHERE program = $1 AND version IS NOT NULL
                  AND owner_id = coalesce($9::uuid, (SELECT coalesce(o.account_owner_id, o.owner_id) FROM owner o
@@ -119,6 +126,8 @@ struct TransactionRow {
     occur_time: DateTime<Utc>,
     record_time: DateTime<Utc>,
     on_behalf_of: Option<OwnerId>,
+    counterpart_transaction_id: Option<TransactionId>,
+    counterpart_owner_id: Option<OwnerId>,
 }
 
 impl TryFrom<TransactionRow> for Transaction {
@@ -126,6 +135,7 @@ impl TryFrom<TransactionRow> for Transaction {
 
     fn try_from(row: TransactionRow) -> Result<Self, StorageError> {
         let kind = row.kind.parse::<TransactionKind>();
+        let counterpart = row.counterpart_transaction_id.zip(row.counterpart_owner_id);
         Ok(Self {
             transaction_id: row.transaction_id,
             owner_id: row.owner_id,
@@ -146,6 +156,10 @@ impl TryFrom<TransactionRow> for Transaction {
             request_id: row.request_id,
             occur_time: row.occur_time,
             record_time: row.record_time,
+            counterpart: counterpart.map(|(transaction_id, owner_id)| Counterpart {
+                transaction_id,
+                owner_id,
+            }),
         })
     }
 }

@@ -1,6 +1,7 @@
 //! What a unit is, and what its terms mean for a lot and for a shortfall. Pure.
 
 mod expiry;
+mod transfers;
 
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
@@ -11,6 +12,7 @@ pub use expiry::{
     CalendarPeriod, ExpiryPolicy, LIFE_DAYS_MAX, LIFE_MONTHS_MAX, LifeLength, LotLife, YEARS_LATER_MAX,
     YearlyDay,
 };
+pub use transfers::{SentOnDay, TransferRules};
 
 /// What happens to the part of a refund that cannot be taken back because it is spent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -34,6 +36,8 @@ pub struct UnitTerms {
     pub shortfall_policy: ShortfallPolicy,
     /// The most that one owner may owe; what is beyond is waived. Never negative.
     pub debt_max: Points,
+    /// How owners may transfer it to each other; `None` for not at all.
+    pub transfer_rules: Option<TransferRules>,
 }
 
 /// A program defines a handful of units. The bound keeps an owner's balances, which are answered all at once, small.
@@ -83,6 +87,8 @@ pub struct UnitChange {
     pub shortfall_policy: Option<ShortfallPolicy>,
     /// The most that one owner may owe.
     pub debt_max: Option<Points>,
+    /// How owners may transfer it to each other; `Some(None)` for not at all.
+    pub transfer_rules: Option<Option<TransferRules>>,
 }
 
 impl Unit {
@@ -117,6 +123,9 @@ impl Unit {
         if let Some(debt_max) = change.debt_max {
             self.terms.debt_max = debt_max;
         }
+        if let Some(transfer_rules) = change.transfer_rules {
+            self.terms.transfer_rules = transfer_rules;
+        }
         self.revision += 1;
         self.update_time = self.update_time.max(now);
         self
@@ -130,6 +139,15 @@ impl UnitTerms {
         match self.expiry_policy.end(earn_time, zone) {
             Some(end) if self.expiry_policy.slides() => LotEnd::Sliding(end),
             end => LotEnd::Fixed(end),
+        }
+    }
+
+    /// The most that an owner may owe of what is taken and not there: nothing, where shortfalls are waived.
+    #[must_use]
+    pub const fn owed_max(&self) -> Points {
+        match self.shortfall_policy {
+            ShortfallPolicy::Debt => self.debt_max,
+            ShortfallPolicy::Waive => Points::ZERO,
         }
     }
 

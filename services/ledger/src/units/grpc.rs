@@ -1,6 +1,7 @@
 //! `UnitService`: parse, call, present.
 
 mod expiry;
+mod transfers;
 
 use fealty_postgres::requests::Request as Attempt;
 use fealty_proto::ledger::v1 as pb;
@@ -24,12 +25,13 @@ const CREATE_UNIT: &str = "/fealty.ledger.v1.UnitService/CreateUnit";
 const LIST_UNITS: &str = "/fealty.ledger.v1.UnitService/ListUnits";
 
 /// The fields that may change.
-const UPDATABLE: [&str; 5] = [
+const UPDATABLE: [&str; 6] = [
     "display_name",
     "expiry_policy",
     "expire_notice_days",
     "shortfall_policy",
     "debt_max",
+    "transfer_rules",
 ];
 
 #[tonic::async_trait]
@@ -125,6 +127,7 @@ fn parse_new(v: &mut Violations, unit: &pb::Unit) -> Option<NewUnit> {
     let expire_notice_days = v.check("expire_notice_days", expire_notice_days(unit));
     let shortfall_policy = v.check("shortfall_policy", shortfall_policy(unit));
     let debt_max = v.check("debt_max", debt_max(unit));
+    let transfer_rules = v.check("transfer_rules", transfers::parse(unit.transfer_rules.as_ref()));
     Some(NewUnit {
         terms: UnitTerms {
             code: code?,
@@ -132,6 +135,7 @@ fn parse_new(v: &mut Violations, unit: &pb::Unit) -> Option<NewUnit> {
             expiry_policy: expiry_policy?,
             shortfall_policy: shortfall_policy?,
             debt_max: debt_max?,
+            transfer_rules: transfer_rules?,
         },
         display_name: display_name?,
         expire_notice_days: expire_notice_days?,
@@ -166,6 +170,9 @@ fn parse_update(message: &pb::UpdateUnitRequest) -> Result<Update, ApiError> {
                 shortfall_policy(unit)
             }),
             debt_max: v.check_if(names("debt_max"), "debt_max", || debt_max(unit)),
+            transfer_rules: v.check_if(names("transfer_rules"), "transfer_rules", || {
+                transfers::parse(unit.transfer_rules.as_ref())
+            }),
         };
         Some((code?, etag?, change))
     });
@@ -215,5 +222,6 @@ fn present(unit: &Unit) -> pb::Unit {
         etag: Etag::new(unit.revision).to_string(),
         expiry_policy: expiry::present(&unit.terms.expiry_policy),
         expire_notice_days: unit.expire_notice_days,
+        transfer_rules: unit.terms.transfer_rules.as_ref().map(transfers::present),
     }
 }

@@ -1,6 +1,7 @@
 //! Units in the database.
 
 mod expiry;
+mod transfers;
 
 use chrono::{DateTime, Utc};
 use fealty_postgres::StorageError;
@@ -11,6 +12,7 @@ use uuid::Uuid;
 
 use super::domain::{ExpiryPolicy, ShortfallPolicy, Unit, UnitTerms};
 use expiry::ExpiryRow;
+use transfers::TransferRow;
 
 /// Written down and read back by the same two functions.
 const DEBT: &str = "DEBT";
@@ -37,6 +39,7 @@ struct TermsRow {
     expiry_policy: Option<Json<ExpiryRow>>,
     shortfall_policy: String,
     debt_max: i64,
+    transfer_rules: Option<Json<TransferRow>>,
 }
 
 impl TryFrom<TermsRow> for UnitTerms {
@@ -52,6 +55,7 @@ impl TryFrom<TermsRow> for UnitTerms {
                 .map_or(Ok(ExpiryPolicy::Never), |Json(row)| row.into_policy())?,
             shortfall_policy: policy_of(&row.shortfall_policy)?,
             debt_max: Points::new(row.debt_max),
+            transfer_rules: row.transfer_rules.map(|Json(row)| row.into()),
         })
     }
 }
@@ -63,6 +67,7 @@ struct UnitRow {
     expiry_policy: Option<Json<ExpiryRow>>,
     shortfall_policy: String,
     debt_max: i64,
+    transfer_rules: Option<Json<TransferRow>>,
     expire_notice_days: i32,
     revision: i64,
     create_time: DateTime<Utc>,
@@ -80,6 +85,7 @@ impl TryFrom<UnitRow> for Unit {
                 expiry_policy: row.expiry_policy,
                 shortfall_policy: row.shortfall_policy,
                 debt_max: row.debt_max,
+                transfer_rules: row.transfer_rules,
             }
             .try_into()?,
             display_name: row.display_name,
@@ -95,6 +101,10 @@ fn expiry_row(terms: &UnitTerms) -> Option<Json<ExpiryRow>> {
     ExpiryRow::of(&terms.expiry_policy).map(Json)
 }
 
+fn transfer_row(terms: &UnitTerms) -> Option<Json<TransferRow>> {
+    terms.transfer_rules.as_ref().map(|rules| Json(rules.into()))
+}
+
 /// Writes a new unit. False when the program has one of that code.
 pub(super) async fn insert_in_tx(
     tx: &mut PgConnection,
@@ -104,8 +114,9 @@ pub(super) async fn insert_in_tx(
 ) -> Result<bool, StorageError> {
     let inserted = sqlx::query!(
         "INSERT INTO unit (program, unit_code, unit_id, display_name, scale, expiry_policy, shortfall_policy, \
-         debt_max, revision, create_time, update_time, expire_notice_days) \
-         SELECT p.program, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12 FROM program AS p WHERE p.program = $1 \
+         debt_max, revision, create_time, update_time, expire_notice_days, \
+         transfer_rules) \
+         SELECT p.program, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13 FROM program AS p WHERE p.program = $1 \
          ON CONFLICT (program, unit_code) DO NOTHING",
         program.as_uuid(),
         unit.terms.code.as_str(),
@@ -119,6 +130,7 @@ pub(super) async fn insert_in_tx(
         unit.create_time,
         unit.update_time,
         unit.expire_notice_days,
+        transfer_row(&unit.terms) as Option<Json<TransferRow>>,
     )
     .execute(tx)
     .await?;
@@ -133,7 +145,7 @@ pub(super) async fn update_in_tx(
 ) -> Result<(), StorageError> {
     sqlx::query!(
         "UPDATE unit SET display_name = $3, expiry_policy = $4, shortfall_policy = $5, debt_max = $6, \
-         revision = $7, update_time = $8, expire_notice_days = $9 WHERE program = $1 AND unit_code = $2",
+         revision = $7, update_time = $8, expire_notice_days = $9, transfer_rules = $10 WHERE program = $1 AND unit_code = $2",
         program.as_uuid(),
         unit.terms.code.as_str(),
         unit.display_name,
@@ -143,6 +155,7 @@ pub(super) async fn update_in_tx(
         unit.revision,
         unit.update_time,
         unit.expire_notice_days,
+        transfer_row(&unit.terms) as Option<Json<TransferRow>>,
     )
     .execute(tx)
     .await?;
@@ -157,7 +170,8 @@ pub(super) async fn find_in_tx(
     sqlx::query_as!(
         UnitRow,
         r#"SELECT unit_code AS "unit_code: UnitCode", display_name, scale, expiry_policy AS "expiry_policy: Json<ExpiryRow>",
-                  shortfall_policy, debt_max, expire_notice_days, revision, create_time, update_time
+                  shortfall_policy, debt_max, transfer_rules AS "transfer_rules: Json<TransferRow>",
+                  expire_notice_days, revision, create_time, update_time
            FROM unit WHERE program = $1 AND unit_code = $2"#,
         program.as_uuid(),
         code.as_str(),
@@ -177,7 +191,8 @@ pub(super) async fn find_made_in_tx(
     sqlx::query_as!(
         UnitRow,
         r#"SELECT unit_code AS "unit_code: UnitCode", display_name, scale, expiry_policy AS "expiry_policy: Json<ExpiryRow>",
-                  shortfall_policy, debt_max, expire_notice_days, revision, create_time, update_time
+                  shortfall_policy, debt_max, transfer_rules AS "transfer_rules: Json<TransferRow>",
+                  expire_notice_days, revision, create_time, update_time
            FROM unit WHERE program = $1 AND unit_id = $2"#,
         program.as_uuid(),
         unit_id,
@@ -198,7 +213,8 @@ pub(super) async fn list_in_tx(
     sqlx::query_as!(
         UnitRow,
         r#"SELECT unit_code AS "unit_code: UnitCode", display_name, scale, expiry_policy AS "expiry_policy: Json<ExpiryRow>",
-                  shortfall_policy, debt_max, expire_notice_days, revision, create_time, update_time
+                  shortfall_policy, debt_max, transfer_rules AS "transfer_rules: Json<TransferRow>",
+                  expire_notice_days, revision, create_time, update_time
            FROM unit WHERE program = $1 AND ($2::text IS NULL OR unit_code > $2)
            ORDER BY unit_code LIMIT $3"#,
         program.as_uuid(),
@@ -228,7 +244,7 @@ pub(super) async fn list_terms_in_tx(
     sqlx::query_as!(
         TermsRow,
         r#"SELECT unit_code AS "unit_code: UnitCode", scale, expiry_policy AS "expiry_policy: Json<ExpiryRow>",
-                  shortfall_policy, debt_max
+                  shortfall_policy, debt_max, transfer_rules AS "transfer_rules: Json<TransferRow>"
            FROM unit WHERE program = $1"#,
         program.as_uuid(),
     )

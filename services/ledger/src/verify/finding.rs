@@ -39,6 +39,8 @@ pub enum Check {
     Moved,
     /// What a budget gave is what it says.
     Budget,
+    /// The two sides of a transfer agree.
+    Transfer,
     /// What belongs to an owner has one.
     Owner,
 }
@@ -61,6 +63,7 @@ impl Display for Check {
             Self::Time => "time",
             Self::Moved => "moved",
             Self::Budget => "budget",
+            Self::Transfer => "transfer",
             Self::Owner => "owner",
         };
         f.write_str(name)

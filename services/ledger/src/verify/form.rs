@@ -35,6 +35,13 @@ pub(super) fn next(
         .iter()
         .flat_map(|it| value(&movement_form(it)))
         .collect();
+    let named = [
+        ("counterpart_transaction_id", row.counterpart_transaction_id),
+        ("counterpart_owner_id", row.counterpart_owner_id),
+    ];
+    let named = named
+        .iter()
+        .filter_map(|(name, id)| Some([value(name.as_bytes()), value(id.as_ref()?.as_bytes())].concat()));
     let values = [
         value(TRANSACTION_TAG),
         value(program.as_bytes()),
@@ -59,7 +66,7 @@ pub(super) fn next(
         value(&movements),
     ];
     let mut hasher = Sha256::new_with_prefix(before);
-    for value in values {
+    for value in values.into_iter().chain(named) {
         hasher.update(value);
     }
     hasher.finalize().into()

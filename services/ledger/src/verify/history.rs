@@ -25,9 +25,10 @@ pub(super) const REDEEMED: &str = "program_redeemed";
 pub(super) const EXPIRED: &str = "program_expired";
 pub(super) const WAIVED: &str = "program_waived";
 pub(super) const MOVED: &str = "program_moved";
+pub(super) const ADJUSTED: &str = "program_adjusted";
 
 const OWNERS: [&str; 4] = [AVAILABLE, DEBT, HELD, PENDING];
-const PROGRAMS: [&str; 5] = [ISSUED, REDEEMED, EXPIRED, WAIVED, MOVED];
+const PROGRAMS: [&str; 6] = [ISSUED, REDEEMED, EXPIRED, WAIVED, MOVED, ADJUSTED];
 
 /// What an owner's transactions came to.
 #[derive(Debug)]
@@ -125,6 +126,7 @@ impl History {
         let place = self.place(row);
         self.holds.add(read, &place, findings);
         super::sides::check(read, &place, findings);
+        super::counterparts::check(read, &place, findings);
         if is_before_mark {
             for entry in &entries {
                 let value = i128::from(entry.value);

@@ -38,8 +38,10 @@ struct LotSum {
     left: i128,
     /// What was given: what came back from a hold was credited before.
     credited: i128,
-    /// When the first of it came; none if it came along from another owner, where it may be older.
-    create_time: Option<DateTime<Utc>>,
+    /// When the first of it came.
+    first_time: DateTime<Utc>,
+    /// Whether that came along from another owner, where it may be older.
+    came_along: bool,
     /// Not all movements say the same of it.
     contradicted: bool,
 }
@@ -75,17 +77,18 @@ impl Part {
 impl LotSum {
     /// As its first movement tells.
     fn open(moved: &Movement, row: &Transaction) -> Self {
-        let is_given = row.kind != "move";
+        let came_along = matches!(row.kind.as_str(), "move" | "transfer");
         Self {
             unit: moved.unit.clone(),
             end: moved.end,
             slides: moved.slides,
             budget: moved.budget.clone(),
             begin: moved.begin.clone(),
-            credited_by: (is_given && moved.begin.is_some()).then_some(row.transaction_id),
+            credited_by: (!came_along && moved.begin.is_some()).then_some(row.transaction_id),
             left: 0,
             credited: 0,
-            create_time: is_given.then_some(row.record_time),
+            first_time: row.record_time,
+            came_along,
             contradicted: false,
         }
     }
@@ -199,12 +202,11 @@ impl LotSums {
         if credited < sum.credited || (credited > sum.credited && !claims.repinned.contains(&row.unit_code)) {
             differs("value_credited", sum.credited.to_string(), credited.to_string());
         }
-        if sum.create_time.is_some_and(|time| time != row.create_time) {
-            differs(
-                "create_time",
-                shown(sum.create_time),
-                shown(Some(row.create_time)),
-            );
+        let found = shown(Some(row.create_time));
+        if sum.came_along && row.create_time > sum.first_time {
+            differs("create_time", format!("{} or earlier", sum.first_time), found);
+        } else if !sum.came_along && row.create_time != sum.first_time {
+            differs("create_time", shown(Some(sum.first_time)), found);
         }
     }
 

@@ -32,7 +32,9 @@ pub(super) struct Transaction {
     pub(super) record_time: DateTime<Utc>,
     pub(super) chain_hash: Option<Vec<u8>>,
     pub(super) feed_xid: i64,
-    /// Of a hold, a purchase or a refund: its row.
+    pub(super) counterpart_transaction_id: Option<Uuid>,
+    pub(super) counterpart_owner_id: Option<Uuid>,
+    /// Of a hold, a purchase or a refund: its row. Of a transfer: the other side's.
     pub(super) side: Option<Value>,
 }
 
@@ -144,6 +146,19 @@ pub(super) struct Refund {
     pub(super) from_available_values: Vec<i64>,
     pub(super) as_debt_values: Vec<i64>,
     pub(super) waived_values: Vec<i64>,
+}
+
+/// What the other side of a transfer says, as JSON.
+#[derive(Debug, Deserialize)]
+#[expect(clippy::struct_field_names, reason = "columns are named as in the table")]
+pub(super) struct Counterpart {
+    pub(super) owner_id: Uuid,
+    pub(super) kind: String,
+    pub(super) request_id: Option<Uuid>,
+    pub(super) counterpart_transaction_id: Option<Uuid>,
+    pub(super) counterpart_owner_id: Option<Uuid>,
+    pub(super) record_time: DateTime<Utc>,
+    pub(super) entries: Value,
 }
 
 /// A row of `owner`.

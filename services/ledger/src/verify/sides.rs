@@ -274,8 +274,8 @@ fn by_unit<'a>(units: &'a [String], values: &[i64]) -> BTreeMap<&'a str, i128> {
     sums
 }
 
-/// The row beside a transaction.
-fn side<T: DeserializeOwned>(of: Read<'_>, place: &Finding, findings: &mut Findings) -> Option<T> {
+/// The row beside a transaction, or on the other side of it.
+pub(super) fn side<T: DeserializeOwned>(of: Read<'_>, place: &Finding, findings: &mut Findings) -> Option<T> {
     let what = format!("row of the {}", of.row.kind);
     let finding = Finding {
         what,
@@ -295,9 +295,9 @@ fn side<T: DeserializeOwned>(of: Read<'_>, place: &Finding, findings: &mut Findi
 }
 
 /// Holds values to what they must be.
-struct Must<'a> {
-    place: &'a Finding,
-    findings: &'a mut Findings,
+pub(super) struct Must<'a> {
+    pub(super) place: &'a Finding,
+    pub(super) findings: &'a mut Findings,
 }
 
 impl Must<'_> {
@@ -305,7 +305,7 @@ impl Must<'_> {
         clippy::needless_pass_by_value,
         reason = "a line for each value reads best without references"
     )]
-    fn be<T: PartialEq + Debug>(&mut self, what: &str, expected: T, found: T) {
+    pub(super) fn be<T: PartialEq + Debug>(&mut self, what: &str, expected: T, found: T) {
         if expected != found {
             let finding = Finding {
                 what: what.to_string(),

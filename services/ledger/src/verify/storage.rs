@@ -130,6 +130,7 @@ pub(super) fn stream_transactions_in_tx<'a>(
                   t.source, t.receipt_id, t.purchase_id, t.money_minor, t.currency_code, t.entries, t.lot_movements,
                   t.unit_codes, t.actor, t.reason, t.on_behalf_of, t.occur_time, t.record_time, t.chain_hash,
                   coalesce(t.feed_xid::text::bigint, 0) AS "feed_xid!",
+                  t.counterpart_transaction_id, t.counterpart_owner_id,
                   CASE t.kind
                       WHEN 'hold' THEN (SELECT to_jsonb(h) FROM hold h
                                         WHERE h.program = t.program AND h.hold_id = t.transaction_id)
@@ -137,6 +138,15 @@ pub(super) fn stream_transactions_in_tx<'a>(
                                             WHERE p.program = t.program AND p.purchase_id = t.transaction_id)
                       WHEN 'refund' THEN (SELECT to_jsonb(r) FROM refund r
                                           WHERE r.program = t.program AND r.refund_id = t.transaction_id)
+                      WHEN 'transfer' THEN (
+                          SELECT jsonb_build_object(
+                              'owner_id', o.owner_id, 'kind', o.kind, 'request_id', o.request_id,
+                              'counterpart_transaction_id', o.counterpart_transaction_id,
+                              'counterpart_owner_id', o.counterpart_owner_id, 'record_time', o.record_time,
+                              'entries', o.entries)
+                          FROM transaction o
+                          WHERE o.program = t.program AND o.transaction_id = t.counterpart_transaction_id
+                            AND o.version IS NOT NULL)
                   END AS side
            FROM transaction t
            WHERE t.program = $1 AND t.owner_id > $2 AND t.owner_id <= $3 AND t.version IS NOT NULL
@@ -170,7 +180,8 @@ pub(super) fn stream_lots_in_tx<'a>(
     .boxed()
 }
 
-/// The entries of moves, and of what budgets paid for or got back, that stand in the feed at the mark or after it.
+/// The entries of moves and transfers, and of what budgets paid for or got back, that stand in the feed at the mark or
+/// after it.
 pub(super) async fn find_sides_since_in_tx(
     tx: &mut PgConnection,
     program: Uuid,
@@ -179,7 +190,7 @@ pub(super) async fn find_sides_since_in_tx(
     let entries = sqlx::query_scalar!(
         r#"SELECT entries FROM transaction
            WHERE program = $1 AND feed_xid >= $2::bigint::text::xid8 AND version IS NOT NULL
-             AND (kind = 'move' OR jsonb_path_exists(entries, '$[*].budget'))"#,
+             AND (kind IN ('move', 'transfer') OR jsonb_path_exists(entries, '$[*].budget'))"#,
         program,
         mark.0,
     )

@@ -46,6 +46,7 @@ fn told(outcome: &pb::PointsOutcome) -> Result<i64, ErrorReason> {
     let balance = match outcome.outcome.as_ref().expect("an outcome") {
         Outcome::Credit(credit) => credit.balance.as_ref(),
         Outcome::Spend(spend) => spend.balance.as_ref(),
+        Outcome::Adjust(adjust) => adjust.balance.as_ref(),
         Outcome::Error(error) => return Err(error.reason()),
     };
     Ok(of_unit(balance.expect("a balance"), "points").available)

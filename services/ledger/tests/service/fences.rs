@@ -6,7 +6,8 @@ use fealty_proto::types::v1::Amount;
 use fealty_types::{ProgramId, SystemClock};
 
 use super::harness::{Ledger, new_id};
-use super::messages::{purchase_of, unreferenced_refund};
+use super::messages::{points, purchase_of, unreferenced_refund};
+use super::support::transfer;
 
 #[tokio::test]
 async fn every_table_that_carries_a_program_is_fenced_and_shows_a_stranger_nothing() {
@@ -17,7 +18,11 @@ async fn every_table_that_carries_a_program_is_fenced_and_shows_a_stranger_nothi
         .unwrap();
     assert_eq!(violations, Vec::<String>::new());
 
-    ledger.define_points().await;
+    let unit = pb::Unit {
+        transfer_rules: Some(pb::TransferRules::default()),
+        ..points()
+    };
+    ledger.define(unit).await;
     ledger.define_cashback("points", "0.01").await;
     let owner_id = ledger.open_owner().await;
     ledger.buy(purchase_of(&owner_id, 500_000)).await.unwrap();
@@ -33,6 +38,12 @@ async fn every_table_that_carries_a_program_is_fenced_and_shows_a_stranger_nothi
         }),
     };
     ledger.budgets().create_budget(ledger.call(budget)).await.unwrap();
+    let sent = transfer(&owner_id, &ledger.open_owner().await, 1);
+    ledger
+        .transactions()
+        .transfer_points(ledger.call(sent))
+        .await
+        .unwrap();
     let hold = pb::HoldPointsRequest {
         request_id: new_id(),
         owner_id,

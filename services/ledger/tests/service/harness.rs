@@ -32,12 +32,13 @@ use uuid::Uuid;
 use super::messages::{cashback, points};
 
 /// All that a program's own key can hold.
-const ALL_SCOPES: [Scope; 11] = [
+const ALL_SCOPES: [Scope; 12] = [
     Scope::UnitsWrite,
     Scope::UnitsRead,
     Scope::OwnersWrite,
     Scope::LedgerRead,
     Scope::LedgerWrite,
+    Scope::LedgerAdjust,
     Scope::RulesWrite,
     Scope::RulesRead,
     Scope::BudgetsWrite,

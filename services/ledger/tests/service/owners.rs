@@ -117,7 +117,12 @@ fn status_of(owner_id: &str, status: pb::OwnerStatus, status_revision: i64) -> p
     }
 }
 
-async fn set_status(ledger: &Ledger, owner_id: &str, status: pb::OwnerStatus, revision: i64) -> pb::Owner {
+pub async fn set_status(
+    ledger: &Ledger,
+    owner_id: &str,
+    status: pb::OwnerStatus,
+    revision: i64,
+) -> pb::Owner {
     let request = status_of(owner_id, status, revision);
     let set = ledger.owners().set_owner_status(ledger.call(request)).await;
     set.expect("set").into_inner().owner.expect("an owner")

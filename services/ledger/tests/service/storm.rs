@@ -17,7 +17,7 @@ use tonic::Status;
 use uuid::Uuid;
 
 use super::harness::new_id;
-use super::support::{Ledger, credit, spend};
+use super::support::{Ledger, adjust, credit, spend, transfer};
 use super::verify::assert_verified;
 
 const OWNERS_COUNT: usize = 8;
@@ -106,10 +106,13 @@ async fn call(replicas: &[Arc<Ledger>; 2], owners: &[String], seed: u64) -> BTre
     for _ in 0..STEPS_COUNT {
         let owner = &owners[random.random_range(0..owners.len())];
         let value = random.random_range(1..30);
-        let step = match random.random_range(0..4) {
+        let other = &owners[random.random_range(0..owners.len())];
+        let step = match random.random_range(0..6) {
             0 => Step::Credit(credit(owner, "points", value)),
             1 => Step::Spend(spend(owner, "points", value)),
             2 => Step::Hold(hold(owner, value)),
+            3 => Step::Transfer(transfer(owner, other, value)),
+            4 => Step::Adjust(adjust(owner, "points", 10 - value)),
             _ => Step::Spend(spend(owner, "points", value * 100)),
         };
         let request_id = step.request_id().to_owned();
@@ -170,6 +173,8 @@ enum Step {
     Spend(pb::SpendPointsRequest),
     Hold(pb::HoldPointsRequest),
     Capture(pb::CaptureHoldRequest),
+    Transfer(pb::TransferPointsRequest),
+    Adjust(pb::AdjustPointsRequest),
 }
 
 impl Step {
@@ -179,6 +184,8 @@ impl Step {
             Self::Spend(request) => &request.request_id,
             Self::Hold(request) => &request.request_id,
             Self::Capture(request) => &request.request_id,
+            Self::Transfer(request) => &request.request_id,
+            Self::Adjust(request) => &request.request_id,
         }
     }
 
@@ -215,6 +222,17 @@ impl Step {
             Self::Capture(request) => {
                 let captured = ledger.holds().capture_hold(ledger.call(request)).await?;
                 (captured.into_inner().transaction, None)
+            }
+            Self::Transfer(request) => {
+                let sent = ledger
+                    .transactions()
+                    .transfer_points(ledger.call(request))
+                    .await?;
+                (sent.into_inner().transaction, None)
+            }
+            Self::Adjust(request) => {
+                let adjusted = ledger.transactions().adjust_points(ledger.call(request)).await?;
+                (adjusted.into_inner().transaction, None)
             }
         };
         let transaction = transaction.expect("a transaction");

@@ -73,7 +73,7 @@ pub struct Ledger {
 }
 
 impl Ledger {
-    /// A ledger with one program, whose units are `points` (which never end and may be owed) and `stamps` (which end
+    /// A ledger with one program, whose units are `points` (which never end, and may be owed and sent to others) and `stamps` (which end
     /// after ten days, and of which a shortfall is waived).
     pub async fn start() -> Self {
         Self::start_in(Setting::default()).await
@@ -205,6 +205,7 @@ impl Ledger {
                 expiry_policy,
                 shortfall_policy: policy.into(),
                 debt_max,
+                transfer_rules: (unit_code == "points").then(pb::TransferRules::default),
                 ..pb::Unit::default()
             };
             let request = pb::CreateUnitRequest {
@@ -361,6 +362,37 @@ pub fn spend(owner_id: &str, unit_code: &str, value: i64) -> pb::SpendPointsRequ
         source: "test".to_owned(),
         reason: "a test".to_owned(),
         ..pb::SpendPointsRequest::default()
+    }
+}
+
+/// Corrects a balance.
+pub fn adjust(owner_id: &str, unit_code: &str, value: i64) -> pb::AdjustPointsRequest {
+    pb::AdjustPointsRequest {
+        request_id: new_id(),
+        owner_id: owner_id.to_owned(),
+        amount: Some(Amount {
+            unit_code: unit_code.to_owned(),
+            value,
+        }),
+        source: "test".to_owned(),
+        reason: "a test".to_owned(),
+        ..pb::AdjustPointsRequest::default()
+    }
+}
+
+/// Sends points.
+pub fn transfer(owner_id: &str, to_owner_id: &str, value: i64) -> pb::TransferPointsRequest {
+    pb::TransferPointsRequest {
+        request_id: new_id(),
+        owner_id: owner_id.to_owned(),
+        to_owner_id: to_owner_id.to_owned(),
+        amount: Some(Amount {
+            unit_code: "points".to_owned(),
+            value,
+        }),
+        source: "test".to_owned(),
+        reason: "a test".to_owned(),
+        ..pb::TransferPointsRequest::default()
     }
 }
 

@@ -181,6 +181,12 @@ fn bad_unit() -> pb::Unit {
         expire_notice_days: 366,
         shortfall_policy: 9,
         debt_max: -1,
+        transfer_rules: Some(pb::TransferRules {
+            value_min: -1,
+            value_max: -1,
+            day_value_max: -1,
+            day_count_max: -1,
+        }),
         ..pb::Unit::default()
     }
 }
@@ -197,6 +203,10 @@ async fn what_is_wrong_with_a_new_unit_is_named_and_changes_nothing() {
         "unit.expire_notice_days",
         "unit.shortfall_policy",
         "unit.debt_max",
+        "unit.transfer_rules.value_min",
+        "unit.transfer_rules.value_max",
+        "unit.transfer_rules.day_value_max",
+        "unit.transfer_rules.day_count_max",
     ];
     let no_policy = pb::Unit {
         unit_code: "x".to_owned(),
@@ -216,6 +226,23 @@ async fn what_is_wrong_with_a_new_unit_is_named_and_changes_nothing() {
         ("all wrong", create(bad_unit()), bad(&all)),
         ("an id that is none", no_id, bad(&["request_id"])),
         ("no policy", create(no_policy), bad(&["unit.shortfall_policy"])),
+        (
+            "bounds that no transfer keeps",
+            create(pb::Unit {
+                unit_code: "x".to_owned(),
+                transfer_rules: Some(pb::TransferRules {
+                    value_min: 10,
+                    value_max: 9,
+                    day_value_max: 9,
+                    day_count_max: 1,
+                }),
+                ..points()
+            }),
+            bad(&[
+                "unit.transfer_rules.value_max",
+                "unit.transfer_rules.day_value_max",
+            ]),
+        ),
     ];
     assert_refused!(ledger, units.create_unit, table);
 }
@@ -302,7 +329,10 @@ async fn what_is_wrong_with_a_change_of_a_unit_is_named_and_changes_nothing() {
         unit_code: unit_code.to_owned(),
         ..unit
     };
-    let values = update(of_code("points", bad_unit()), &["debt_max", "expiry_policy"]);
+    let values = update(
+        of_code("points", bad_unit()),
+        &["debt_max", "expiry_policy", "transfer_rules"],
+    );
     let no_etag = pb::Unit {
         etag: "?".to_owned(),
         ..points()
@@ -323,7 +353,14 @@ async fn what_is_wrong_with_a_change_of_a_unit_is_named_and_changes_nothing() {
         (
             "named values",
             values,
-            bad(&["unit.expiry_policy.after_earning.life_days", "unit.debt_max"]),
+            bad(&[
+                "unit.expiry_policy.after_earning.life_days",
+                "unit.debt_max",
+                "unit.transfer_rules.value_min",
+                "unit.transfer_rules.value_max",
+                "unit.transfer_rules.day_value_max",
+                "unit.transfer_rules.day_count_max",
+            ]),
         ),
         (
             "an etag that is none",

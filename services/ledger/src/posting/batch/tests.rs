@@ -13,7 +13,9 @@ use sqlx::PgConnection;
 use super::*;
 use crate::budgets::Funds;
 use crate::posting::domain::{Account, ChainHash, Command, Hold, HoldStatus, Link, Lot, TransactionKind};
-use calls::{any_batches, call, credit, hold, hold_id, owner_id, program, slides, spend, start};
+use calls::{
+    any_batches, call, credit, hold, hold_id, owner_id, points, program, slides, spend, start, transfer,
+};
 
 /// A room whose works are commands.
 struct Plain;
@@ -396,4 +398,97 @@ fn a_hold_that_has_ended_is_written_off_before_a_call_is_decided() {
     assert_eq!(kinds, expected);
     let (_, hold) = &tables.holds[&hold_id(2)];
     assert_eq!(hold.status, HoldStatus::Expired);
+}
+
+#[test]
+fn a_transfer_is_two_transactions_that_name_each_other_and_what_it_brought_is_there_for_the_next_call() {
+    let mut tables = Tables::with_owners(2);
+    let answers = tables.post(
+        start(),
+        &[
+            call(1, 1, None, credit(50, None)),
+            transfer(2, (1, 2), Some(1), 30),
+            call(3, 2, None, spend(30)),
+            transfer(2, (1, 2), Some(1), 30),
+            transfer(4, (1, 2), Some(2), 21),
+        ],
+    );
+    let told: Vec<_> = answers
+        .iter()
+        .map(|answer| answer.as_ref().map(|it| (it.accepted, it.replayed)).unwrap())
+        .collect();
+    let done = (true, false);
+    assert_eq!(told, [done, done, done, (true, true), (false, false)]);
+    let kinds: Vec<_> = tables
+        .versions
+        .iter()
+        .map(|((owner, _), kind)| (*owner, *kind))
+        .collect();
+    let (one, other) = (owner_id(1), owner_id(2));
+    assert_eq!(
+        kinds,
+        [
+            (one, TransactionKind::Credit),
+            (one, TransactionKind::Transfer),
+            (other, TransactionKind::Transfer),
+            (other, TransactionKind::Spend)
+        ]
+    );
+    let left = |owner| tables.accounts[&(owner, points())].available.get();
+    assert_eq!((left(one), left(other)), (20, 0));
+}
+
+#[test]
+fn a_transfer_to_oneself_or_to_nobody_moves_nothing() {
+    let mut tables = Tables::with_owners(2);
+    tables
+        .post(start(), &[call(1, 1, None, credit(50, None))])
+        .remove(0)
+        .unwrap();
+    let answers = tables.post(
+        start(),
+        &[
+            transfer(2, (1, 1), None, 5),
+            transfer(3, (1, 4), None, 5),
+            transfer(4, (4, 1), None, 5),
+        ],
+    );
+    let refused = told(&Refusal::TransferToSelf(owner_id(1)));
+    assert_eq!(answers[0].as_ref().unwrap().message, refused, "it is remembered");
+    for answer in &answers[1..] {
+        let nobody = Refusal::not_found(Resource::Owner, owner_id(4));
+        assert_eq!(answer, &Err(nobody), "who is nobody now may be somebody later");
+    }
+    assert_eq!(tables.versions.len(), 1);
+}
+
+#[test]
+fn what_has_ended_of_either_is_written_off_before_a_transfer() {
+    use TransactionKind as Kind;
+
+    let mut tables = Tables::with_owners(2);
+    let end = start() + TimeDelta::hours(1);
+    let given = [
+        call(1, 1, None, credit(50, None)),
+        call(2, 1, None, credit(5, Some(end))),
+        call(3, 2, None, credit(7, Some(end))),
+    ];
+    tables.post(start(), &given);
+    tables
+        .post(end, &[transfer(4, (1, 2), None, 50)])
+        .remove(0)
+        .unwrap();
+    let kinds: Vec<_> = tables.versions.values().copied().collect();
+    assert_eq!(
+        kinds,
+        [
+            Kind::Credit,
+            Kind::Credit,
+            Kind::Expire,
+            Kind::Transfer,
+            Kind::Credit,
+            Kind::Expire,
+            Kind::Transfer
+        ]
+    );
 }

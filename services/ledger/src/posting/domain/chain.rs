@@ -109,6 +109,22 @@ impl Link<'_> {
         form.time(it.record_time);
         form.list(&it.entries, add_entry);
         form.list(&it.lot_movements, add_movement);
+        // Each with its name, so that none can be taken for another.
+        let counterpart = it.counterpart.as_ref();
+        let named = [
+            (
+                "counterpart_transaction_id",
+                counterpart.map(|it| it.transaction_id.as_uuid()),
+            ),
+            (
+                "counterpart_owner_id",
+                counterpart.map(|it| it.owner_id.as_uuid()),
+            ),
+        ];
+        for (name, id) in named.into_iter().filter_map(|(name, id)| Some((name, id?))) {
+            form.text(name);
+            form.id(id);
+        }
         form
     }
 }

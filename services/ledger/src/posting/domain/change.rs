@@ -49,6 +49,10 @@ pub enum TransactionKind {
     Notice,
     /// Points that were pending can be spent now.
     Activate,
+    /// A balance was corrected.
+    Adjust,
+    /// An owner sent points to another. Each of the two has a transaction of its own.
+    Transfer,
 }
 
 /// The text is no kind of transaction.
@@ -58,7 +62,7 @@ pub struct TransactionKindError;
 
 impl TransactionKind {
     /// All of them.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 13] = [
         Self::Credit,
         Self::Spend,
         Self::Expire,
@@ -70,6 +74,8 @@ impl TransactionKind {
         Self::Move,
         Self::Notice,
         Self::Activate,
+        Self::Adjust,
+        Self::Transfer,
     ];
 
     /// Its name in the database.
@@ -87,6 +93,8 @@ impl TransactionKind {
             Self::Move => "move",
             Self::Notice => "notice",
             Self::Activate => "activate",
+            Self::Adjust => "adjust",
+            Self::Transfer => "transfer",
         }
     }
 }
@@ -131,6 +139,8 @@ pub enum EntryAccount {
     ProgramWaived,
     /// Points on their way between two owners: zero in sum, because both transactions are one commit.
     ProgramMoved,
+    /// Points that corrections have given, less those they took.
+    ProgramAdjusted,
 }
 
 impl EntryAccount {
@@ -147,6 +157,7 @@ impl EntryAccount {
             Self::ProgramExpired => "program_expired",
             Self::ProgramWaived => "program_waived",
             Self::ProgramMoved => "program_moved",
+            Self::ProgramAdjusted => "program_adjusted",
         }
     }
 

@@ -25,6 +25,12 @@ pub enum Command {
     Release(HoldId),
     /// Let begin what waits of a credit.
     Activate(Activated),
+    /// Correct the balance.
+    Adjust(Adjusted),
+    /// Send points to another owner, all or none: the one half of a transfer ([`super::transfer`]).
+    Send(Spent),
+    /// Take what another sends: the other half.
+    Receive(Received),
 }
 
 impl Command {
@@ -52,6 +58,8 @@ impl Command {
             Self::Capture(_) => TransactionKind::Capture,
             Self::Release(_) => TransactionKind::Release,
             Self::Activate(_) => TransactionKind::Activate,
+            Self::Adjust(_) => TransactionKind::Adjust,
+            Self::Send(_) | Self::Receive(_) => TransactionKind::Transfer,
         }
     }
 }
@@ -156,4 +164,27 @@ pub struct Captured {
     pub hold_id: HoldId,
     /// How many.
     pub value: Points,
+}
+
+/// How a balance of one unit is corrected.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Adjusted {
+    /// There should be more.
+    Up(Earned),
+    /// There should be less.
+    Down {
+        /// How many.
+        less: Spent,
+        /// The most that the owner may owe afterwards, for what is not there; zero for nothing.
+        debt_max: Points,
+    },
+}
+
+/// Points of one unit that come from another owner.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Received {
+    /// What is counted.
+    pub unit_code: UnitCode,
+    /// As they left the other, in that order: what of each lot is on its way, with its end and its age.
+    pub lots: Vec<Lot>,
 }

@@ -64,6 +64,22 @@ pub enum Step {
     Release {
         hold: Index,
     },
+    Adjust {
+        unit: usize,
+        /// What there should be more, or less.
+        value: i64,
+        life_hours: Option<i64>,
+        debt_max: i64,
+    },
+    Send {
+        unit: usize,
+        value: i64,
+    },
+    /// Parts with the hours that they still live.
+    Receive {
+        unit: usize,
+        parts: Vec<(i64, Option<i64>)>,
+    },
 }
 
 pub fn step() -> impl Strategy<Value = Step> {
@@ -89,6 +105,11 @@ pub fn step() -> impl Strategy<Value = Step> {
             .prop_map(|(unit, value, life_hours)| Step::Hold { unit, value, life_hours }),
         2 => (any::<Index>(), 0_i64..100).prop_map(|(hold, value)| Step::Capture { hold, value }),
         1 => any::<Index>().prop_map(|hold| Step::Release { hold }),
+        2 => (unit(), -300_i64..300, life(), 0_i64..250)
+            .prop_map(|(unit, value, life_hours, debt_max)| Step::Adjust { unit, value, life_hours, debt_max }),
+        1 => (unit(), 1_i64..300).prop_map(|(unit, value)| Step::Send { unit, value }),
+        1 => (unit(), proptest::collection::vec((1_i64..100, life()), 1..4))
+            .prop_map(|(unit, parts)| Step::Receive { unit, parts }),
     ]
 }
 
@@ -104,6 +125,13 @@ fn transaction_id(place: usize) -> TransactionId {
 /// Which budget pays for a credit follows from its value.
 fn budget_of(value: i64) -> Option<BudgetCode> {
     (value % 3 == 0).then(|| "summer".parse().unwrap())
+}
+
+fn spent(place: usize, value: i64) -> Spent {
+    Spent {
+        unit_code: unit(place),
+        value: Points::new(value),
+    }
 }
 
 fn hold_id(number: usize) -> HoldId {
@@ -150,7 +178,7 @@ impl History {
         Ok(())
     }
 
-    fn keep(&mut self, decision: Decision) {
+    pub fn keep(&mut self, decision: Decision) {
         self.state = decision.state;
         self.changes.push(decision.change);
         for hold in decision.holds {
@@ -197,8 +225,13 @@ impl History {
         hold.get(&self.holds).hold_id
     }
 
-    pub fn command(&self, step: &Step) -> Option<Command> {
-        let earned = |place, value: i64, hours: Option<i64>| Earned {
+    /// As another owner had it.
+    fn lot(&self, earned: &Earned) -> Lot {
+        earned.lot(LotId::try_from(Uuid::max()).unwrap(), self.at - TimeDelta::hours(1))
+    }
+
+    fn earned(&self, place: usize, value: i64, hours: Option<i64>) -> Earned {
+        Earned {
             unit_code: unit(place),
             value: Points::new(value),
             end: match hours {
@@ -207,7 +240,22 @@ impl History {
             },
             budget_code: budget_of(value),
             wait: None,
-        };
+        }
+    }
+
+    fn adjust(&self, place: usize, value: i64, life_hours: Option<i64>, debt_max: i64) -> Command {
+        Command::Adjust(if value < 0 {
+            Adjusted::Down {
+                less: spent(place, -value),
+                debt_max: Points::new(debt_max),
+            }
+        } else {
+            Adjusted::Up(self.earned(place, value, life_hours))
+        })
+    }
+
+    pub fn command(&self, step: &Step) -> Option<Command> {
+        let earned = |place, value, hours| self.earned(place, value, hours);
         Some(match step {
             Step::Wait(_) => return None,
             Step::Credit {
@@ -236,10 +284,7 @@ impl History {
                     (unit(SLIDING), LotEnd::Sliding(self.activity_end(3))),
                 ],
             }),
-            Step::Spend { unit: place, value } => Command::Spend(Spent {
-                unit_code: unit(*place),
-                value: Points::new(*value),
-            }),
+            Step::Spend { unit: place, value } => Command::Spend(spent(*place, *value)),
             Step::Purchase { values, life_hours } => Command::Purchase(
                 values
                     .iter()
@@ -287,6 +332,20 @@ impl History {
                 value: Points::new(*value),
             }),
             Step::Release { hold } => Command::Release(self.hold(*hold)),
+            Step::Adjust {
+                unit,
+                value,
+                life_hours,
+                debt_max,
+            } => self.adjust(*unit, *value, *life_hours, *debt_max),
+            Step::Send { unit: place, value } => Command::Send(spent(*place, *value)),
+            Step::Receive { unit: place, parts } => Command::Receive(Received {
+                unit_code: unit(*place),
+                lots: parts
+                    .iter()
+                    .map(|(value, life_hours)| self.lot(&self.earned(*place, *value, *life_hours)))
+                    .collect(),
+            }),
         })
     }
 }

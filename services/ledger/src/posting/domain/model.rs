@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use fealty_types::{HoldId, UnitCode};
 
-use super::{Activated, Begin, Command, LotEnd, Slide, TransactionKind, Wait};
+use super::{Activated, Adjusted, Begin, Command, LotEnd, Slide, TransactionKind, Wait};
 
 /// Whether it is never, when, and whether it moves with activity.
 pub type End = (bool, Option<DateTime<Utc>>, bool);
@@ -204,7 +204,7 @@ impl Model {
 
     fn accept(&mut self, command: &Command, at: DateTime<Utc>) -> bool {
         match command {
-            Command::Credit(earned) => self.credit(earned, at),
+            Command::Credit(earned) | Command::Adjust(Adjusted::Up(earned)) => self.credit(earned, at),
             Command::Activate(activated) => {
                 if !self.activate(activated, at) {
                     return false;
@@ -256,10 +256,60 @@ impl Model {
                 };
                 self.give_back(drawer, at);
             }
+            Command::Adjust(Adjusted::Down { less, debt_max }) => {
+                let value = less.value.get().into();
+                if !self.take_or_owe(&less.unit_code, value, debt_max.get().into()) {
+                    return false;
+                }
+            }
+            Command::Send(spent) => {
+                if self.send(&spent.unit_code, spent.value.get().into()).is_none() {
+                    return false;
+                }
+            }
+            Command::Receive(received) => {
+                for lot in &received.lots {
+                    let end = (lot.expire_time.is_none(), lot.expire_time, lot.slides);
+                    self.receive(&received.unit_code, (end, lot.value_left.get().into()), at);
+                }
+            }
         }
         assert_ne!(command.kind(), TransactionKind::Expire);
         self.version += 1;
         true
+    }
+
+    /// What is not there is owed, if all of it may be.
+    fn take_or_owe(&mut self, unit: &UnitCode, value: i128, debt_max: i128) -> bool {
+        let there = value.min(self.available(unit));
+        let owed = self.debt(unit) + value - there;
+        if value > there && owed > debt_max {
+            return false;
+        }
+        self.take_soonest(unit, there);
+        self.debt.insert(unit.clone(), owed);
+        true
+    }
+
+    /// Takes out what is to go to another, if there is so much.
+    pub fn send(&mut self, unit: &UnitCode, value: i128) -> Option<Grains> {
+        (self.available(unit) >= value).then(|| self.take_soonest(unit, value))
+    }
+
+    /// What comes from another keeps its end; what slides goes on with the rest.
+    pub fn receive(
+        &mut self,
+        unit: &UnitCode,
+        ((never, end, slides), value): (End, i128),
+        at: DateTime<Utc>,
+    ) {
+        let mut own = end;
+        if let Some(end) = end.filter(|_| slides) {
+            let unit_code = unit.clone();
+            self.slide(&Slide { unit_code, end }, at);
+            own = self.ends.get(unit).copied();
+        }
+        self.add(unit, (never, own, slides), value);
     }
 
     fn credit(&mut self, earned: &super::Earned, at: DateTime<Utc>) {

@@ -170,7 +170,7 @@ fn check_books(history: &History) -> Result<(), TestCaseError> {
     Ok(())
 }
 
-fn agrees(history: &History, model: &Model) -> Result<(), TestCaseError> {
+pub fn agrees(history: &History, model: &Model) -> Result<(), TestCaseError> {
     prop_assert_eq!(history.state.version.get(), model.version);
     for place in 0..UNITS.len() {
         let unit = unit(place);
@@ -201,7 +201,7 @@ fn agrees(history: &History, model: &Model) -> Result<(), TestCaseError> {
 }
 
 /// Lots by end, as the model tells them.
-fn grains(history: &History, place: usize) -> Grains {
+pub fn grains(history: &History, place: usize) -> Grains {
     let mut grains = Grains::new();
     for lot in history
         .state

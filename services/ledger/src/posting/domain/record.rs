@@ -40,6 +40,17 @@ pub struct Transaction {
     pub occur_time: DateTime<Utc>,
     /// When the ledger learned of it.
     pub record_time: DateTime<Utc>,
+    /// Of a transfer: the other side.
+    pub counterpart: Option<Counterpart>,
+}
+
+/// The other side of a transfer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Counterpart {
+    /// The other owner's transaction.
+    pub transaction_id: TransactionId,
+    /// Whose account.
+    pub owner_id: OwnerId,
 }
 
 impl Transaction {

@@ -43,6 +43,11 @@ pub enum Barred {
 
 /// Whether an owner of that status takes part in transactions of that kind. What was promised before is kept: points that
 /// were set aside are spent or given back also of one who is suspended now, and given back of one who is closed.
+///
+/// A correction is the program's own doing, and whoever looks into a suspended account has most reason to make one. The
+/// books of one who is closed only shrink by what was promised; to correct them, the owner is opened again, which leaves
+/// its trace. A transfer is for neither, on either side: what is stolen goes no further, and nothing is sent to where
+/// nobody can spend it.
 #[must_use]
 pub const fn barred(status: OwnerStatus, kind: TransactionKind) -> Option<Barred> {
     match (status, kind) {
@@ -57,7 +62,8 @@ pub const fn barred(status: OwnerStatus, kind: TransactionKind) -> Option<Barred
             | TransactionKind::Release
             | TransactionKind::Expire
             | TransactionKind::Notice
-            | TransactionKind::Activate,
+            | TransactionKind::Activate
+            | TransactionKind::Adjust,
         )
         | (
             OwnerStatus::Closed,
@@ -66,9 +72,13 @@ pub const fn barred(status: OwnerStatus, kind: TransactionKind) -> Option<Barred
             | TransactionKind::Expire
             | TransactionKind::Notice,
         ) => None,
-        (OwnerStatus::Suspended, TransactionKind::Spend | TransactionKind::Hold | TransactionKind::Move) => {
-            Some(Barred::Suspended)
-        }
+        (
+            OwnerStatus::Suspended,
+            TransactionKind::Spend
+            | TransactionKind::Hold
+            | TransactionKind::Move
+            | TransactionKind::Transfer,
+        ) => Some(Barred::Suspended),
         (
             OwnerStatus::Closed,
             TransactionKind::Credit
@@ -77,7 +87,9 @@ pub const fn barred(status: OwnerStatus, kind: TransactionKind) -> Option<Barred
             | TransactionKind::Hold
             | TransactionKind::Capture
             | TransactionKind::Move
-            | TransactionKind::Activate,
+            | TransactionKind::Activate
+            | TransactionKind::Adjust
+            | TransactionKind::Transfer,
         ) => Some(Barred::Closed),
     }
 }
@@ -99,7 +111,7 @@ mod tests {
         assert_eq!(refused(OwnerStatus::Merged), []);
         assert_eq!(
             refused(OwnerStatus::Suspended),
-            [Kind::Spend, Kind::Hold, Kind::Move]
+            [Kind::Spend, Kind::Hold, Kind::Move, Kind::Transfer]
         );
         let only: Vec<Kind> = Kind::ALL
             .into_iter()

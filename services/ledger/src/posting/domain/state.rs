@@ -57,7 +57,8 @@ impl OwnerState {
             | EntryAccount::ProgramRedeemed
             | EntryAccount::ProgramExpired
             | EntryAccount::ProgramWaived
-            | EntryAccount::ProgramMoved => None,
+            | EntryAccount::ProgramMoved
+            | EntryAccount::ProgramAdjusted => None,
         }
     }
 

@@ -14,7 +14,7 @@ use crate::posting::call::Call;
 use crate::posting::domain::TransactionKind;
 use crate::posting::rooms::Work;
 use crate::purchases::{NewPurchase, NewRefund};
-use crate::transactions::domain::{CreditTerms, PointsWork};
+use crate::transactions::domain::{CreditTerms, PointsTerms, PointsWork};
 
 /// Few, so that they meet; of those who are called upon, one more does not exist.
 pub(super) const OWNERS: u128 = 4;
@@ -132,6 +132,7 @@ impl Spec {
             request_id: RequestId::try_from(Uuid::from_u128(self.request)).expect("not nil"),
             command_hash: Sha256::digest(format!("{command:?}")).into(),
             owner_id: owner_id(self.owner),
+            counterpart_id: None,
             kind,
             source: "till".to_owned(),
             receipt_id: self.receipt.map(|receipt| receipt.to_string()),
@@ -147,28 +148,32 @@ impl Spec {
 
 impl What {
     fn work(&self) -> (TransactionKind, Option<Money>, Work) {
-        let points = |unit_code, value, credit| {
+        let points = |unit_code, value, terms| {
             Work::Points(PointsWork {
                 unit_code,
                 value: Points::new(value),
-                credit,
+                terms,
                 zone: Tz::UTC,
             })
         };
         match *self {
             Self::Credit(code, value, days) => {
                 let lot_expire_time = days.map(|days| start() + TimeDelta::days(days));
-                let credit = CreditTerms {
+                let terms = PointsTerms::Credit(CreditTerms {
                     lot_expire_time,
                     ..CreditTerms::default()
-                };
+                });
                 (
                     TransactionKind::Credit,
                     None,
-                    points(unit(code), value, Some(credit)),
+                    points(unit(code), value, terms),
                 )
             }
-            Self::Spend(code, value) => (TransactionKind::Spend, None, points(unit(code), value, None)),
+            Self::Spend(code, value) => (
+                TransactionKind::Spend,
+                None,
+                points(unit(code), value, PointsTerms::Spend),
+            ),
             Self::Hold(code, value, days) => {
                 let hold = HoldWork::Hold {
                     unit_code: unit(code),

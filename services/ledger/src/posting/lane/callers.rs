@@ -17,7 +17,8 @@ pub(in crate::posting) type Outcome = Result<Result<Answer, Refusal>, Arc<Storag
 /// Where the answer goes.
 #[derive(Debug)]
 pub(super) struct CallersEnd {
-    pub(super) owner_id: OwnerId,
+    /// Whom the call names.
+    pub(super) owner_ids: Vec<OwnerId>,
     pub(super) answer: oneshot::Sender<Outcome>,
     pub(super) companions: Option<Arc<Companions>>,
 }
@@ -45,7 +46,10 @@ impl CallersEnd {
     /// Whether a call before it failed, which it was to come after.
     pub(super) fn is_left_behind(&self) -> bool {
         let companions = self.companions.as_ref();
-        companions.is_some_and(|companions| companions.failed().contains(&self.owner_id))
+        companions.is_some_and(|companions| {
+            let failed = companions.failed();
+            self.owner_ids.iter().any(|owner_id| failed.contains(owner_id))
+        })
     }
 
     /// Whoever has gone away asks again by the same id.
@@ -55,7 +59,7 @@ impl CallersEnd {
 
     pub(super) fn fail(self, error: &Arc<StorageError>) {
         if let Some(companions) = &self.companions {
-            companions.failed().insert(self.owner_id);
+            companions.failed().extend(self.owner_ids.iter().copied());
         }
         let _ = self.answer.send(Err(Arc::clone(error)));
     }

@@ -177,20 +177,23 @@ async fn insert_transactions_in_tx(
         r#"INSERT INTO transaction AS t
                   (program, transaction_id, owner_id, version, kind, request_id, command_hash, source, receipt_id,
                    purchase_id, money_minor, currency_code, entries, lot_movements, unit_codes, actor, reason,
-                   occur_time, record_time, answer, unchanged, on_behalf_of, feed_xid, trace_parent, chain_hash)
+                   occur_time, record_time, answer, unchanged, on_behalf_of, feed_xid, trace_parent, chain_hash,
+                   counterpart_transaction_id, counterpart_owner_id)
            SELECT p.program, u.transaction_id, u.owner_id, u.version, u.kind, u.request_id, u.command_hash, u.source,
                   u.receipt_id, u.purchase_id, u.money_minor, u.currency_code, u.entries, u.lot_movements,
                   string_to_array(u.unit_codes, ' '), u.actor, u.reason, u.occur_time, u.record_time, u.answer,
                   u.unchanged, u.on_behalf_of, u.feed_xid::text::xid8,
-                  CASE WHEN u.feed_xid IS NOT NULL THEN u.trace_parent END, u.chain_hash
+                  CASE WHEN u.feed_xid IS NOT NULL THEN u.trace_parent END, u.chain_hash,
+                  u.counterpart_transaction_id, u.counterpart_owner_id
            FROM program p, unnest($2::uuid[], $3::uuid[], $4::bigint[], $5::text[], $6::uuid[], $7::bytea[],
                                   $8::text[], $9::text[], $10::uuid[], $11::bigint[], $12::text[], $13::jsonb[],
                                   $14::jsonb[], $15::text[], $16::text[], $17::text[], $18::timestamptz[],
                                   $19::timestamptz[], $20::bytea[], $21::boolean[], $22::uuid[], $23::bigint[], $24::text[],
-                                  $25::bytea[])
+                                  $25::bytea[], $26::uuid[], $27::uuid[])
                 AS u (transaction_id, owner_id, version, kind, request_id, command_hash, source, receipt_id,
                       purchase_id, money_minor, currency_code, entries, lot_movements, unit_codes, actor, reason,
-                      occur_time, record_time, answer, unchanged, on_behalf_of, feed_xid, trace_parent, chain_hash)
+                      occur_time, record_time, answer, unchanged, on_behalf_of, feed_xid, trace_parent, chain_hash,
+                      counterpart_transaction_id, counterpart_owner_id)
            WHERE p.program = $1 ORDER BY u.transaction_id"#,
         program.as_uuid(),
         &columns.transaction_ids,
@@ -217,6 +220,8 @@ async fn insert_transactions_in_tx(
         &columns.feed_xids as &[Option<i64>],
         &columns.trace_parents as &[Option<String>],
         &columns.chain_hashes as &[Option<Vec<u8>>],
+        &columns.counterpart_transaction_ids as &[Option<Uuid>],
+        &columns.counterpart_owner_ids as &[Option<Uuid>],
     )
     .execute(tx)
     .await?;
@@ -251,6 +256,8 @@ struct Columns {
     feed_xids: Vec<Option<i64>>,
     trace_parents: Vec<Option<String>>,
     chain_hashes: Vec<Option<Vec<u8>>>,
+    counterpart_transaction_ids: Vec<Option<Uuid>>,
+    counterpart_owner_ids: Vec<Option<Uuid>>,
 }
 
 impl Columns {
@@ -299,6 +306,11 @@ impl Columns {
         self.answers.push(new.answer.clone());
         self.trace_parents.push(new.trace_parent.clone());
         self.chain_hashes.push(hash_column(new.chain_hash));
+        let counterpart = it.counterpart.as_ref();
+        self.counterpart_transaction_ids
+            .push(counterpart.map(|it| it.transaction_id.as_uuid()));
+        self.counterpart_owner_ids
+            .push(counterpart.map(|it| it.owner_id.as_uuid()));
     }
 }
 

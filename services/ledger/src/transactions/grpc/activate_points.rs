@@ -63,6 +63,7 @@ impl Activation {
             request_id: self.request_id,
             command_hash: self.command_hash,
             owner_id,
+            counterpart_id: None,
             kind: TransactionKind::Activate,
             source: self.source,
             receipt_id: None,

@@ -2,10 +2,12 @@
 
 use std::collections::HashSet;
 
+use fealty_proto::access::v1::Scope;
 use fealty_proto::ledger::v1 as pb;
 use fealty_proto::ledger::v1::points_outcome::Outcome;
 use fealty_proto::ledger::v1::points_posting::Posting;
 use fealty_proto::types::v1 as pb_type;
+use fealty_rpc::access::Caller;
 use fealty_rpc::errors::{ApiError, reason_of};
 use fealty_rpc::violations::Violations;
 use tonic::Status;
@@ -19,6 +21,16 @@ use crate::transactions::domain::{Direction, PointsWork};
 
 /// Postings of one call at the most: some 40 ms of work. Whoever has more sends several calls side by side.
 const POSTINGS_MAX: usize = 1_000;
+
+/// The method's own scope is for what a till may do.
+pub(super) fn require_scopes(caller: &Caller, message: &pb::BatchPostPointsRequest) -> Result<(), ApiError> {
+    let mut postings = message.postings.iter().map(|posting| posting.posting.as_ref());
+    let adjusts = postings.any(|posting| matches!(posting, Some(Posting::Adjust(_))));
+    if adjusts && !caller.has_scope(Scope::LedgerAdjust) {
+        return Err(ApiError::scope_missing(Scope::LedgerAdjust));
+    }
+    Ok(())
+}
 
 pub(super) fn parse(
     parsing: Parsing<'_>,
@@ -56,8 +68,9 @@ fn parse_one(
     match posting {
         Some(Posting::Credit(message)) => v.within("credit", |v| parsing.credit(v, message)),
         Some(Posting::Spend(message)) => v.within("spend", |v| parsing.spend(v, message)),
+        Some(Posting::Adjust(message)) => v.within("adjust", |v| parsing.adjust(v, message)),
         None => {
-            v.add("posting", "must be a credit or a spend");
+            v.add("posting", "must be a credit, a spend or an adjustment");
             None
         }
     }
@@ -67,6 +80,7 @@ const fn path_of(call: &Call<PointsWork>) -> &'static str {
     match call.work.direction() {
         Direction::Credit => "credit.request_id",
         Direction::Spend => "spend.request_id",
+        Direction::Adjust => "adjust.request_id",
     }
 }
 
@@ -103,6 +117,7 @@ fn present_answer(direction: Direction, answer: &Answer) -> pb::PointsOutcome {
     let outcome = match direction {
         Direction::Credit => read(answer).map(Outcome::Credit),
         Direction::Spend => read(answer).map(Outcome::Spend),
+        Direction::Adjust => read(answer).map(Outcome::Adjust),
     };
     match outcome {
         Ok(outcome) => pb::PointsOutcome {

@@ -106,6 +106,8 @@ fn parse_kind(kind: i32) -> Result<TransactionKind, Problem> {
         pb::TransactionKind::Move => Ok(TransactionKind::Move),
         pb::TransactionKind::Notice => Ok(TransactionKind::Notice),
         pb::TransactionKind::Activate => Ok(TransactionKind::Activate),
+        pb::TransactionKind::Adjust => Ok(TransactionKind::Adjust),
+        pb::TransactionKind::Transfer => Ok(TransactionKind::Transfer),
         pb::TransactionKind::Unspecified => Err(Problem::required()),
     }
 }

@@ -1,4 +1,4 @@
-//! `CreditPoints` and `SpendPoints`.
+//! `CreditPoints`, `SpendPoints` and `AdjustPoints`.
 
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
@@ -13,10 +13,11 @@ use fealty_types::{BudgetCode, OwnerId, Points, RequestId, UnitCode};
 
 use crate::posting::Call;
 use crate::posting::domain::{Begin, TransactionKind};
-use crate::transactions::domain::{CreditTerms, PointsWork};
+use crate::transactions::domain::{AdjustTerms, CreditTerms, PointsTerms, PointsWork};
 
 const CREDIT_POINTS: &str = "/fealty.ledger.v1.TransactionService/CreditPoints";
 const SPEND_POINTS: &str = "/fealty.ledger.v1.TransactionService/SpendPoints";
+const ADJUST_POINTS: &str = "/fealty.ledger.v1.TransactionService/AdjustPoints";
 
 /// Longest name of a till, shop system or survey, in characters.
 pub const SOURCE_LENGTH_MAX: usize = 64;
@@ -78,7 +79,7 @@ impl<'a> Parsing<'a> {
             begin,
             budget_code: budget_code?,
         };
-        Some(call?.finish(hash, self.caller.actor(), Some(credit), self.zone))
+        Some(self.finish(call?, hash, PointsTerms::Credit(credit)))
     }
 
     pub(super) fn spend(
@@ -103,26 +104,82 @@ impl<'a> Parsing<'a> {
             occur_time: message.occur_time.as_ref(),
         };
         let call = fields.parse(v, self.now)?;
-        Some(call.finish(hash, self.caller.actor(), None, self.zone))
+        Some(self.finish(call, hash, PointsTerms::Spend))
+    }
+
+    pub(super) fn adjust(
+        &self,
+        v: &mut Violations,
+        message: &pb::AdjustPointsRequest,
+    ) -> Option<Call<PointsWork>> {
+        let hash = command_hash(
+            ADJUST_POINTS,
+            &pb::AdjustPointsRequest {
+                request_id: String::new(),
+                ..message.clone()
+            },
+        );
+        let fields = Fields {
+            request_id: &message.request_id,
+            owner_id: &message.owner_id,
+            amount: message.amount.as_ref(),
+            source: &message.source,
+            receipt_id: &message.receipt_id,
+            reason: &message.reason,
+            occur_time: message.occur_time.as_ref(),
+        };
+        let call = fields.parse_with(v, self.now, parse_correction);
+        let end = fields::optional_timestamp(message.lot_expire_time.as_ref(), TimeRange::any());
+        let end = v.check("lot_expire_time", end);
+        let value = message.amount.as_ref().map_or(0, |amount| amount.value);
+        v.require(
+            value >= 0 || message.lot_expire_time.is_none(),
+            "lot_expire_time",
+            "is only for what is given",
+        );
+        v.require(
+            value <= 0 || !message.allow_debt,
+            "allow_debt",
+            "is only for what is taken",
+        );
+        let adjust = AdjustTerms {
+            lot_expire_time: end?,
+            allow_debt: message.allow_debt,
+        };
+        Some(self.finish(call?, hash, PointsTerms::Adjust(adjust)))
+    }
+
+    fn finish(&self, call: Parsed, command_hash: [u8; 32], terms: PointsTerms) -> Call<PointsWork> {
+        let (unit_code, value) = call.amount.clone();
+        let work = PointsWork {
+            unit_code,
+            value,
+            terms,
+            zone: self.zone,
+        };
+        call.finish(command_hash, self.caller.actor(), work.direction().kind(), work)
     }
 }
 
-/// What the two requests have in common.
-struct Fields<'a> {
-    request_id: &'a str,
-    owner_id: &'a str,
-    amount: Option<&'a pb_type::Amount>,
-    source: &'a str,
-    receipt_id: &'a str,
-    reason: &'a str,
-    occur_time: Option<&'a prost_types::Timestamp>,
+/// What the requests have in common.
+pub(super) struct Fields<'a> {
+    pub(super) request_id: &'a str,
+    pub(super) owner_id: &'a str,
+    pub(super) amount: Option<&'a pb_type::Amount>,
+    pub(super) source: &'a str,
+    pub(super) receipt_id: &'a str,
+    pub(super) reason: &'a str,
+    pub(super) occur_time: Option<&'a prost_types::Timestamp>,
 }
 
+/// How an amount is read.
+type ParseAmount = fn(&mut Violations, &pb_type::Amount) -> Option<(UnitCode, Points)>;
+
 /// The same, parsed.
-struct Parsed {
+pub(super) struct Parsed {
     request_id: RequestId,
-    owner_id: OwnerId,
-    amount: (UnitCode, Points),
+    pub(super) owner_id: OwnerId,
+    pub(super) amount: (UnitCode, Points),
     source: String,
     receipt_id: Option<String>,
     reason: String,
@@ -130,7 +187,16 @@ struct Parsed {
 }
 
 impl Fields<'_> {
-    fn parse(&self, v: &mut Violations, now: DateTime<Utc>) -> Option<Parsed> {
+    pub(super) fn parse(&self, v: &mut Violations, now: DateTime<Utc>) -> Option<Parsed> {
+        self.parse_with(v, now, parse_amount)
+    }
+
+    fn parse_with(
+        &self,
+        v: &mut Violations,
+        now: DateTime<Utc>,
+        parse_amount: ParseAmount,
+    ) -> Option<Parsed> {
         let request_id = v.check("request_id", fields::parse::<RequestId>(self.request_id));
         let owner_id = v.check("owner_id", fields::parse::<OwnerId>(self.owner_id));
         let amount = v.message("amount", self.amount, parse_amount);
@@ -182,23 +248,27 @@ pub fn parse_amount(v: &mut Violations, amount: &pb_type::Amount) -> Option<(Uni
     Some((unit_code?, Points::new(value?)))
 }
 
+/// How many more or fewer. The least number has no opposite.
+fn parse_correction(v: &mut Violations, amount: &pb_type::Amount) -> Option<(UnitCode, Points)> {
+    let unit_code = v.check("unit_code", fields::parse::<UnitCode>(&amount.unit_code));
+    let value = v.check("value", fields::number(amount.value, -i64::MAX..=i64::MAX));
+    v.require(amount.value != 0, "value", "must not be 0");
+    Some((unit_code?, Points::new(value?)))
+}
+
 impl Parsed {
-    fn finish(
+    pub(super) fn finish<W>(
         self,
         command_hash: [u8; 32],
         actor: String,
-        credit: Option<CreditTerms>,
-        zone: Tz,
-    ) -> Call<PointsWork> {
-        let (unit_code, value) = self.amount;
-        let kind = match credit {
-            Some(_) => TransactionKind::Credit,
-            None => TransactionKind::Spend,
-        };
+        kind: TransactionKind,
+        work: W,
+    ) -> Call<W> {
         Call {
             request_id: self.request_id,
             command_hash,
             owner_id: self.owner_id,
+            counterpart_id: None,
             kind,
             source: self.source,
             receipt_id: self.receipt_id,
@@ -207,12 +277,7 @@ impl Parsed {
             reason: self.reason,
             occur_time: self.occur_time,
             trace_parent: None,
-            work: PointsWork {
-                unit_code,
-                value,
-                credit,
-                zone,
-            },
+            work,
         }
     }
 }

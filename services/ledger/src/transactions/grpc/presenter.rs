@@ -10,13 +10,14 @@ use crate::posting::Posted;
 use crate::posting::domain::{Begin, Entry, EntryAccount, LotMovement, Transaction, TransactionKind};
 use crate::transactions::domain::Direction;
 
-/// The response to a credit or a spend, encoded.
+/// The response to a credit, a spend or a correction, encoded.
 pub(in crate::transactions) fn present_posted(direction: Direction, posted: &Posted) -> Vec<u8> {
     let transaction = Some(present(&posted.transaction));
     let balance = Some(balances::grpc::present(&posted.balance));
     match direction {
         Direction::Credit => pb::CreditPointsResponse { transaction, balance }.encode_to_vec(),
         Direction::Spend => pb::SpendPointsResponse { transaction, balance }.encode_to_vec(),
+        Direction::Adjust => pb::AdjustPointsResponse { transaction, balance }.encode_to_vec(),
     }
 }
 
@@ -27,6 +28,16 @@ pub(in crate::transactions) fn present_activated(posted: &Posted) -> Vec<u8> {
         balance: Some(balances::grpc::present(&posted.balance)),
     };
     response.encode_to_vec()
+}
+
+/// The response to a transfer, encoded.
+pub(in crate::transactions) fn present_transferred(posted: &Posted) -> Vec<u8> {
+    pb::TransferPointsResponse {
+        transaction: Some(present(&posted.transaction)),
+        received_transaction: posted.received.as_ref().map(present),
+        balance: Some(balances::grpc::present(&posted.balance)),
+    }
+    .encode_to_vec()
 }
 
 /// A transaction as messages carry it.
@@ -61,6 +72,14 @@ pub fn present(transaction: &Transaction) -> pb::Transaction {
             .as_ref()
             .map(OwnerId::to_string)
             .unwrap_or_default(),
+        counterpart_transaction_id: transaction
+            .counterpart
+            .map(|it| it.transaction_id.to_string())
+            .unwrap_or_default(),
+        counterpart_owner_id: transaction
+            .counterpart
+            .map(|it| it.owner_id.to_string())
+            .unwrap_or_default(),
     }
 }
 
@@ -77,6 +96,8 @@ const fn present_kind(kind: TransactionKind) -> pb::TransactionKind {
         TransactionKind::Move => pb::TransactionKind::Move,
         TransactionKind::Notice => pb::TransactionKind::Notice,
         TransactionKind::Activate => pb::TransactionKind::Activate,
+        TransactionKind::Adjust => pb::TransactionKind::Adjust,
+        TransactionKind::Transfer => pb::TransactionKind::Transfer,
     }
 }
 
@@ -101,6 +122,7 @@ const fn present_account(account: EntryAccount) -> pb::EntryAccount {
         EntryAccount::ProgramExpired => pb::EntryAccount::ProgramExpired,
         EntryAccount::ProgramWaived => pb::EntryAccount::ProgramWaived,
         EntryAccount::ProgramMoved => pb::EntryAccount::ProgramMoved,
+        EntryAccount::ProgramAdjusted => pb::EntryAccount::ProgramAdjusted,
     }
 }
 

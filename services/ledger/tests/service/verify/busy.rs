@@ -8,7 +8,7 @@ use fealty_types::ManualClock;
 use super::super::harness::new_id;
 use super::super::messages::{cashback, purchase_of, refund_of, unreferenced_refund};
 use super::super::sharing::{hold, join, leave, merge, open_household, release};
-use super::super::support::{Ledger, credit, days, spend, timestamp};
+use super::super::support::{Ledger, adjust, credit, days, spend, timestamp, transfer};
 
 /// What tampering begins with.
 pub struct Shop {
@@ -16,6 +16,8 @@ pub struct Shop {
     pub member: String,
     /// Somebody who joined a household, and took points along.
     pub joined: String,
+    /// Somebody whom the member sent points.
+    pub friend: String,
     /// All owners.
     pub owners: u64,
 }
@@ -60,10 +62,26 @@ impl Shop {
             .spend(spend(&twin, "points", 3))
             .await
             .expect("of whom they are now");
+        let friend = ledger.open_owner().await;
+        correct(ledger, adjust(&friend, "points", 9)).await;
+        send(ledger, &member, &friend, 700).await;
+        send(ledger, &friend, &twin, 300).await;
+        send(ledger, &joined, &friend, 1).await;
+        correct(ledger, adjust(&friend, "points", -4)).await;
+        let owes = pb::AdjustPointsRequest {
+            allow_debt: true,
+            ..adjust(&friend, "points", -500)
+        };
+        correct(ledger, owes).await;
+        // Pays it off, and more.
+        send(ledger, &member, &friend, 150).await;
+        let guest = ledger.open_owner().await;
+        send(ledger, &friend, &guest, 3).await;
         Self {
             member,
             joined,
-            owners: 6,
+            friend,
+            owners: 8,
         }
     }
 }
@@ -153,6 +171,18 @@ pub async fn move_points(ledger: &Ledger) {
     let (member, household) = (ledger.open_owner().await, open_household(ledger).await);
     ledger.give(&member, 5).await;
     join(ledger, &member, &household).await;
+    send(ledger, &member, &ledger.open_owner().await, 2).await;
+}
+
+async fn correct(ledger: &Ledger, request: pb::AdjustPointsRequest) {
+    let corrected = ledger.transactions().adjust_points(ledger.call(request)).await;
+    corrected.expect("corrected");
+}
+
+async fn send(ledger: &Ledger, from: &str, to: &str, value: i64) {
+    let request = ledger.call(transfer(from, to, value));
+    let sent = ledger.transactions().transfer_points(request).await;
+    sent.expect("sent");
 }
 
 async fn stamps(ledger: &Ledger, owner_id: &str, value: i64) {

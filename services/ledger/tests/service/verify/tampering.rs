@@ -1,5 +1,6 @@
 //! One thing after another is changed by hand, found, named, and put back.
 
+mod counterparts;
 mod funding;
 mod sides;
 
@@ -48,7 +49,7 @@ const fn found_only_by(what: &'static str, statement: &'static str, checks: &'st
     }
 }
 
-/// In the rows of transactions. `$1` is the member, `$2` who joined a household.
+/// In the rows of transactions. `$1` is the member, `$2` who joined a household, `$3` whom the member sent points.
 const TRANSACTIONS: &[Tamper] = &[
     found_by(
         "an entry's value",
@@ -362,12 +363,13 @@ impl<'a> Kept<'a> {
     }
 
     /// Runs a change, and answers where it was.
-    async fn tamper(&self, tamper: &Tamper, member: Uuid, joined: Uuid) -> (Uuid, Option<i64>, Option<Uuid>) {
+    async fn tamper(&self, tamper: &Tamper, owners: [Uuid; 3]) -> (Uuid, Option<i64>, Option<Uuid>) {
         let text = |id: Uuid| format!("'{id}'::uuid");
         let statement = tamper
             .statement
-            .replace("$1", &text(member))
-            .replace("$2", &text(joined));
+            .replace("$1", &text(owners[0]))
+            .replace("$2", &text(owners[1]))
+            .replace("$3", &text(owners[2]));
         let (before, last) = statement.rsplit_once(';').unwrap_or(("", &statement));
         for statement in before.split(';').filter(|it| !it.trim().is_empty()) {
             self.run(statement.to_owned()).await;
@@ -386,14 +388,11 @@ async fn each_is_found(tampers: &[Tamper]) {
     let clock = clock();
     let ledger = Ledger::start_at(&clock).await;
     let shop = busy::Shop::play(&ledger, &clock).await;
-    let (member, joined) = (
-        shop.member.parse().expect("an id"),
-        shop.joined.parse().expect("an id"),
-    );
+    let owners = [&shop.member, &shop.joined, &shop.friend].map(|id| id.parse().expect("an id"));
     let program = ledger.shop.program.as_uuid();
     let kept = Kept::of(&ledger.database).await;
     for tamper in tampers {
-        let (owner_id, version, transaction_id) = kept.tamper(tamper, member, joined).await;
+        let (owner_id, version, transaction_id) = kept.tamper(tamper, owners).await;
         let report = report_of(&ledger.database, None).await;
         let found: &[Finding] = report.findings.kept();
         let shown = || found.iter().map(ToString::to_string).collect::<Vec<_>>();
@@ -441,4 +440,9 @@ async fn an_altered_owner_account_or_lot_is_found_and_named() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_altered_hold_purchase_or_refund_is_found_and_named() {
     each_is_found(sides::SIDES).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_altered_or_removed_side_of_a_transfer_is_found_and_named() {
+    each_is_found(counterparts::COUNTERPARTS).await;
 }

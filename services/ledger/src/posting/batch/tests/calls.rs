@@ -79,11 +79,35 @@ pub(super) fn hold(number: u128, value: i64, end: DateTime<Utc>) -> Command {
 }
 
 pub(super) fn call(request: u128, owner: u128, receipt: Option<u8>, command: Command) -> Call<Command> {
-    let text = format!("{owner} {receipt:?} {command:?}");
+    call_to(request, (owner, None), receipt, command)
+}
+
+/// A transfer.
+pub(super) fn transfer(
+    request: u128,
+    (from, to): (u128, u128),
+    receipt: Option<u8>,
+    value: i64,
+) -> Call<Command> {
+    let command = Command::Send(Spent {
+        unit_code: points(),
+        value: Points::new(value),
+    });
+    call_to(request, (from, Some(to)), receipt, command)
+}
+
+fn call_to(
+    request: u128,
+    (owner, to): (u128, Option<u128>),
+    receipt: Option<u8>,
+    command: Command,
+) -> Call<Command> {
+    let text = format!("{owner} {to:?} {receipt:?} {command:?}");
     Call {
         request_id: RequestId::try_from(Uuid::from_u128(request)).unwrap(),
         command_hash: Sha256::digest(text).into(),
         owner_id: owner_id(owner),
+        counterpart_id: to.map(owner_id),
         kind: command.kind(),
         source: "till".to_owned(),
         receipt_id: receipt.map(|number| number.to_string()),
@@ -113,14 +137,20 @@ pub(super) fn any_call() -> impl Strategy<Value = Call<Command>> {
         (1_u128..60).prop_map(|number| Command::Release(hold_id(number))),
     ];
     let held = proptest::option::weighted(0.3, (1_i64..25, 1_i64..9));
+    // To somebody else, to oneself, or to nobody.
+    let sent = proptest::option::weighted(0.3, (1_i64..30, 1_u128..=4));
     (
         1_u128..60,
         1_u128..=4,
         proptest::option::weighted(0.3, 0_u8..12),
         command,
         held,
+        sent,
     )
-        .prop_map(|(request, owner, receipt, command, held)| {
+        .prop_map(|(request, owner, receipt, command, held, sent)| {
+            if let Some((value, to)) = sent {
+                return transfer(request, (owner, to), receipt, value);
+            }
             let command = match held {
                 // A hold bears the number of its request: it is made once.
                 Some((value, hours)) => hold(request, value, start() + TimeDelta::hours(hours * 8)),

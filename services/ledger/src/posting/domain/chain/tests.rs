@@ -8,11 +8,14 @@ use proptest::prelude::*;
 use uuid::Uuid;
 
 use super::*;
-use crate::posting::domain::{Begin, EntryAccount, TransactionKind};
+use crate::posting::domain::{Begin, Counterpart, EntryAccount, TransactionKind};
 
 /// Also computed by `tests/python/chain.py`, and by the checker's own code.
 const GOLDEN_ROOT: &str = "7b57442574def2a476fcb72819074e612bcd11ed73cd4cba13018375ae72410b";
 const GOLDEN: &str = "7271835a8345d5caa77c1bbb3c75a44db85b4fcac086688b1208ba1c8650461b";
+
+/// The same with another side.
+const GOLDEN_TRANSFER: &str = "8ec9167b029cf5692b55255baba9125104b48d65d948ba863be751e65fc35e3b";
 
 const COMMAND_HASH: [u8; 32] = [7; 32];
 const ANSWER: &[u8] = b"answer";
@@ -43,7 +46,7 @@ fn entry(account: EntryAccount, value: i64, balance_after: Option<i64>) -> Entry
     }
 }
 
-/// Everything that can be set is set.
+/// Everything is set that was there from the beginning.
 fn transaction() -> Transaction {
     let time = DateTime::UNIX_EPOCH + TimeDelta::microseconds(1_790_000_000_123_456);
     Transaction {
@@ -74,6 +77,14 @@ fn transaction() -> Transaction {
         request_id: Some(RequestId::try_from(id(4)).unwrap()),
         occur_time: time - TimeDelta::hours(1),
         record_time: time,
+        counterpart: None,
+    }
+}
+
+fn counterpart(transaction: u128, owner: u128) -> Counterpart {
+    Counterpart {
+        transaction_id: TransactionId::try_from(id(transaction)).unwrap(),
+        owner_id: owner_id(owner),
     }
 }
 
@@ -166,6 +177,13 @@ fn alterations() -> BTreeMap<&'static str, fn(&mut Transaction)> {
     });
     all.insert("movement end", |it| it.lot_movements[0].expire_time = None);
     all.insert("a movement gone", |it| it.lot_movements.clear());
+    all.insert("counterpart", |it| it.counterpart = Some(counterpart(8, 9)));
+    all.insert("counterpart's transaction", |it| {
+        it.counterpart = Some(counterpart(99, 9));
+    });
+    all.insert("counterpart's owner", |it| {
+        it.counterpart = Some(counterpart(8, 99));
+    });
     all.insert("text moved to the next field", |it| {
         it.actor.push_str("a ");
         it.reason = it.reason.replacen("a ", "", 1);
@@ -177,6 +195,11 @@ fn alterations() -> BTreeMap<&'static str, fn(&mut Transaction)> {
 fn the_form_is_the_one_that_was_promised() {
     assert_eq!(format!("{:?}", root()), GOLDEN_ROOT);
     assert_eq!(format!("{:?}", hash_of(&transaction())), GOLDEN);
+    let transfer = Transaction {
+        counterpart: Some(counterpart(8, 9)),
+        ..transaction()
+    };
+    assert_eq!(format!("{:?}", hash_of(&transfer)), GOLDEN_TRANSFER);
 }
 
 #[test]
@@ -258,6 +281,7 @@ fn an_account_has_one_name_in_the_database_and_in_the_form() {
         EntryAccount::ProgramExpired,
         EntryAccount::ProgramWaived,
         EntryAccount::ProgramMoved,
+        EntryAccount::ProgramAdjusted,
     ] {
         assert_eq!(serde_json::to_value(account).unwrap(), account.as_str());
     }
