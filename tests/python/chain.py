@@ -16,7 +16,7 @@ EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 TIME = re.compile(r"([^.+Z]*)(?:\.(\d{1,6}))?(Z|[+-]\d\d:\d\d)")
 
 # What is only there, with its name, where it is set.
-NAMED = ["counterpart_transaction_id", "counterpart_owner_id"]
+NAMED = ["counterpart_transaction_id", "counterpart_owner_id", "reversed_transaction_id", "hold_id"]
 
 
 def value(content):

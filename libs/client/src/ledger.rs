@@ -16,14 +16,15 @@ use fealty_proto::ledger::v1::{
     GetHoldResponse, GetOwnerRequest, GetOwnerResponse, GetPurchaseRequest, GetPurchaseResponse,
     GetTransactionRequest, GetTransactionResponse, GetUnitRequest, GetUnitResponse, HoldPointsRequest,
     HoldPointsResponse, JoinHouseholdRequest, JoinHouseholdResponse, LeaveHouseholdRequest,
-    LeaveHouseholdResponse, ListEarningRulesRequest, ListEarningRulesResponse, ListLotsRequest,
-    ListLotsResponse, ListPurchasesRequest, ListPurchasesResponse, ListTransactionsRequest,
-    ListTransactionsResponse, ListUnitsRequest, ListUnitsResponse, MergeOwnersRequest, MergeOwnersResponse,
-    OpenOwnerRequest, OpenOwnerResponse, RecordPurchaseRequest, RecordPurchaseResponse,
-    RefundPurchaseRequest, RefundPurchaseResponse, ReleaseHoldRequest, ReleaseHoldResponse,
-    SetOwnerStatusRequest, SetOwnerStatusResponse, SpendPointsRequest, SpendPointsResponse,
-    SummarizePurchasesRequest, SummarizePurchasesResponse, TransferPointsRequest, TransferPointsResponse,
-    UpdateUnitRequest, UpdateUnitResponse,
+    LeaveHouseholdResponse, ListEarningRulesRequest, ListEarningRulesResponse, ListLotMovementsRequest,
+    ListLotMovementsResponse, ListLotsRequest, ListLotsResponse, ListPurchasesRequest, ListPurchasesResponse,
+    ListTransactionsRequest, ListTransactionsResponse, ListUnitsRequest, ListUnitsResponse,
+    MergeOwnersRequest, MergeOwnersResponse, OpenOwnerRequest, OpenOwnerResponse, RecordPurchaseRequest,
+    RecordPurchaseResponse, RefundPurchaseRequest, RefundPurchaseResponse, ReleaseHoldRequest,
+    ReleaseHoldResponse, ReverseTransactionRequest, ReverseTransactionResponse, SetOwnerStatusRequest,
+    SetOwnerStatusResponse, SpendPointsRequest, SpendPointsResponse, SummarizePurchasesRequest,
+    SummarizePurchasesResponse, TransferPointsRequest, TransferPointsResponse, UpdateUnitRequest,
+    UpdateUnitResponse,
 };
 use fealty_proto::ledger::v1::{Owner, OwnerBalance, Transaction};
 use fealty_proto::types::v1::consistency::Requirement;
@@ -178,10 +179,14 @@ impl LedgerClient {
         transfer_points("/fealty.ledger.v1.TransactionService/TransferPoints"): posting TransferPointsRequest => TransferPointsResponse;
         /// Up to 1,000 credits, spends and adjustments in one call, each with its own request id and its own outcome, or all or nothing.
         batch_post_points("/fealty.ledger.v1.TransactionService/BatchPostPoints"): read BatchPostPointsRequest => BatchPostPointsResponse;
+        /// Takes back what a credit, a spend or a captured hold did, whole or in part.
+        reverse_transaction("/fealty.ledger.v1.TransactionService/ReverseTransaction"): write ReverseTransactionRequest => ReverseTransactionResponse;
         /// One transaction.
         get_transaction("/fealty.ledger.v1.TransactionService/GetTransaction"): read GetTransactionRequest => GetTransactionResponse;
         /// An owner's statement: their transactions, newest first, with the balances after each.
         list_transactions("/fealty.ledger.v1.TransactionService/ListTransactions"): read ListTransactionsRequest => ListTransactionsResponse;
+        /// A lot's life, from its first credit to its last use, oldest first.
+        list_lot_movements("/fealty.ledger.v1.TransactionService/ListLotMovements"): read ListLotMovementsRequest => ListLotMovementsResponse;
         /// Defines a unit.
         create_unit("/fealty.ledger.v1.UnitService/CreateUnit"): write CreateUnitRequest => CreateUnitResponse;
         /// One unit.
@@ -283,6 +288,11 @@ impl Shows for SpendPointsResponse {
         self.balance.as_ref()
     }
 }
+impl Shows for ReverseTransactionResponse {
+    fn balance(&self) -> Option<&OwnerBalance> {
+        self.balance.as_ref()
+    }
+}
 impl Shows for AdjustPointsResponse {
     fn balance(&self) -> Option<&OwnerBalance> {
         self.balance.as_ref()
@@ -296,6 +306,7 @@ impl Shows for TransferPointsResponse {
         self.received_transaction.iter().collect()
     }
 }
+impl Shows for ListLotMovementsResponse {}
 impl Shows for BatchPostPointsResponse {
     fn balances(&self) -> Vec<&OwnerBalance> {
         let outcomes = self

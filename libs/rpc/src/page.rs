@@ -112,6 +112,11 @@ impl<C: Serialize + DeserializeOwned + Clone> PageRequest<C> {
         Ok((rows, next))
     }
 
+    /// The token of a page that begins after a place that is no row of this one: where reading stopped short of the next.
+    pub fn token_after(&self, place: &C) -> Result<String, ApiError> {
+        self.tokens.token(place)
+    }
+
     /// The token of the page after the first `size` rows; empty when there are no more.
     fn next_after<T>(&self, rows: &[T], size: usize, cursor: impl Fn(&T) -> C) -> Result<String, ApiError> {
         match rows[..size].last() {

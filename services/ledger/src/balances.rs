@@ -12,6 +12,7 @@
 //!
 //! What Redis holds is looked through and compared with the record all the time ([`Balances::check_some`]).
 
+mod all_lots;
 mod cached;
 pub mod check;
 pub mod domain;
@@ -40,6 +41,7 @@ use shared_reads::{Freshness, SharedReads};
 /// Reads balances, and keeps the cache up.
 #[derive(Debug, Clone)]
 pub struct Balances {
+    pool: PgPool,
     cache: Arc<BalanceCache>,
     clock: Arc<RecordClock>,
     reads: Arc<SharedReads>,
@@ -52,8 +54,9 @@ impl Balances {
     pub fn new(pool: PgPool, cache: Arc<BalanceCache>, clock: Arc<RecordClock>) -> Self {
         Self {
             cache,
-            reads: SharedReads::new(pool, Arc::clone(&clock)),
+            reads: SharedReads::new(pool.clone(), Arc::clone(&clock)),
             clock,
+            pool,
             owed: Arc::default(),
         }
     }
@@ -95,6 +98,19 @@ impl Balances {
         };
         let read = self.read(key, Freshness::AfterCall).await?;
         Ok(asked.of(&read.state, read.not_before(self.clock.now())))
+    }
+
+    /// The lots that the account ever had which an owner uses, after one, by their ids, of all units.
+    pub async fn list_all_lots(
+        &self,
+        program: ProgramId,
+        asked: &LotsOf,
+    ) -> Result<Vec<UnitLot>, LedgerError> {
+        let key = BalanceKey {
+            program,
+            owner: asked.owner_id,
+        };
+        all_lots::list(&self.pool, key, asked, &self.clock).await
     }
 
     /// What a commit that may change these owners owes to the cache. Made before the commit, so that it is owed also when

@@ -9,9 +9,9 @@ pub mod grpc;
 mod room;
 mod storage;
 
-use fealty_postgres::{Scope, TransactOptions, in_tx, transact};
+use fealty_postgres::{Scope, StorageError, TransactOptions, in_tx, transact};
 use fealty_types::{HoldId, ProgramId, SharedClock};
-use sqlx::PgPool;
+use sqlx::{PgConnection, PgPool};
 
 use crate::posting::{Answer, Call, Posting};
 use crate::refusal::{LedgerError, Refusal, Resource};
@@ -52,4 +52,16 @@ impl Holds {
             ..found
         })
     }
+}
+
+/// Those that are there, in no order, read in the caller's transaction.
+pub async fn find_many_in_tx(
+    tx: &mut PgConnection,
+    program: ProgramId,
+    hold_ids: &[HoldId],
+) -> Result<Vec<OwnersHold>, StorageError> {
+    if hold_ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    storage::find_many_in_tx(tx, program, hold_ids).await
 }

@@ -25,6 +25,7 @@
 //! - `load_in_tx(tx, program, works)` reads what the room needs for all works of the batch, after the owners' locks, in
 //!   the posting's transaction: unit terms, rules, the purchases that refunds name with what is left of them;
 //! - `plan(loaded, work, moment)` is pure: it turns the work into a [`domain::Command`], or refuses it;
+//! - `see(loaded, seen)` is pure: it puts into `loaded` what a call of any room did, if this one has to know of it;
 //! - `settle(loaded, work, draft, posted)` is pure: it makes the row to write, and puts into `loaded` what the next
 //!   call of the same batch must see;
 //! - `write_in_tx(tx, program, rows)` writes the rows of all accepted calls with few statements;
@@ -54,6 +55,6 @@ pub use commit::TimeSource;
 pub use lane::Lane;
 pub(crate) use moves::Move;
 pub use post::{Group, Posting};
-pub use room::{Moment, Plan, Posted, Room, is_remembered};
+pub use room::{Moment, Plan, Posted, Room, Seen, is_remembered};
 pub(crate) use storage::{EntryRow, HoldRow, MovementRow, PinRow, find_states_in_tx};
 pub(crate) use sweeping::{Sweeper, Swept, Task};

@@ -12,7 +12,7 @@ use fealty_types::{
     UnitCode, Version,
 };
 
-use crate::posting::domain::HoldStatus;
+use crate::posting::domain::{HoldStatus, TransactionKind};
 
 /// The things of this service, as callers name them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,6 +33,8 @@ pub enum Resource {
     PendingLot,
     /// What pays for points.
     Budget,
+    /// Points that were credited on the same terms.
+    Lot,
 }
 
 impl Resource {
@@ -48,6 +50,7 @@ impl Resource {
             Self::Hold => "hold",
             Self::PendingLot => "pending_lot",
             Self::Budget => "budget",
+            Self::Lot => "lot",
         }
     }
 }
@@ -131,6 +134,22 @@ pub enum Refusal {
         refundable_minor: i64,
         /// What was to be refunded.
         required_minor: i64,
+    },
+    /// It is not taken back by a reversal.
+    TransactionNotReversible {
+        /// Which transaction.
+        transaction_id: TransactionId,
+        /// Of which kind.
+        kind: TransactionKind,
+    },
+    /// The reversal is more than what is left of the transaction.
+    ReversalExceedsTransaction {
+        /// Which transaction.
+        transaction_id: TransactionId,
+        /// What is left of it.
+        reversible: Points,
+        /// What was to be reversed.
+        required: Points,
     },
     /// The hold was captured or released, or has ended.
     HoldNotOpen {

@@ -8,6 +8,7 @@ use fealty_service::status::storage_status;
 use fealty_types::Points;
 use tonic::{Code, Status};
 
+use crate::posting::domain::TransactionKind;
 use crate::refusal::{LedgerError, Refusal, Unsuitable};
 
 /// When there may be room again: after a dozen commits.
@@ -45,6 +46,9 @@ impl From<Refusal> for ApiError {
             given @ (Refusal::NothingPending(_)
             | Refusal::BudgetExhausted { .. }
             | Refusal::BudgetNotOpen(_)) => giving_precondition(given),
+            reversal @ (Refusal::TransactionNotReversible { .. } | Refusal::ReversalExceedsTransaction { .. }) => {
+                reversal_precondition(reversal)
+            }
             business => precondition(business),
         }
     }
@@ -215,6 +219,64 @@ fn transfer_precondition(refusal: Refusal) -> ApiError {
         .with("sent_count", sent_count)
         .with("day_count_max", day_count_max.unwrap_or(0)),
         other => ApiError::internal_message(&format!("{other:?} is not about a transfer")),
+    }
+}
+
+/// What cannot be taken back.
+fn reversal_precondition(refusal: Refusal) -> ApiError {
+    match refusal {
+        Refusal::TransactionNotReversible { transaction_id, kind } => {
+            ApiError::refused(ErrorReason::TransactionNotReversible, not_reversible(kind))
+                .with("transaction_id", transaction_id)
+                .with("kind", kind)
+        }
+        Refusal::ReversalExceedsTransaction {
+            transaction_id,
+            reversible,
+            required,
+        } => ApiError::refused(
+            ErrorReason::ReversalExceedsTransaction,
+            "Of the transaction {transaction_id}, {reversible_value} can still be reversed, and {required_value} are required.",
+        )
+        .with("transaction_id", transaction_id)
+        .with("reversible_value", reversible)
+        .with("required_value", required),
+        other => ApiError::internal_message(&format!("{other:?} is not about a reversal")),
+    }
+}
+
+/// What to do instead.
+const fn not_reversible(kind: TransactionKind) -> &'static str {
+    match kind {
+        TransactionKind::Purchase => {
+            "The transaction {transaction_id} is a {kind}: take it back with PurchaseService.RefundPurchase."
+        }
+        TransactionKind::Refund => {
+            "The transaction {transaction_id} is a {kind}: record the purchase again with PurchaseService.RecordPurchase."
+        }
+        TransactionKind::Hold => {
+            "The transaction {transaction_id} is a {kind}: give it back with HoldService.ReleaseHold."
+        }
+        TransactionKind::Transfer => {
+            "The transaction {transaction_id} is a {kind}: send the points back with TransferPoints."
+        }
+        TransactionKind::Reverse => {
+            "The transaction {transaction_id} is of the kind {kind} and cannot be reversed: post what it took back again."
+        }
+        // Where the hold is not known any more.
+        TransactionKind::Capture => {
+            "The transaction {transaction_id} is a {kind} from before captures could be reversed: credit the points."
+        }
+        TransactionKind::Credit
+        | TransactionKind::Spend
+        | TransactionKind::Expire
+        | TransactionKind::Release
+        | TransactionKind::Move
+        | TransactionKind::Activate
+        | TransactionKind::Adjust
+        | TransactionKind::Notice => {
+            "The transaction {transaction_id} is of the kind {kind}, which is never reversed."
+        }
     }
 }
 

@@ -4,20 +4,25 @@
 mod activating;
 pub mod domain;
 pub mod grpc;
+mod lot_life;
+mod reversing;
 mod room;
 mod storage;
 mod transferring;
 
 use fealty_postgres::{Scope, TransactOptions, in_tx, transact};
-use fealty_types::{OwnerId, ProgramId, SharedClock, TransactionId};
-use sqlx::PgPool;
+use fealty_types::{OwnerId, ProgramId, SharedClock, TransactionId, Version};
+use sqlx::{PgConnection, PgPool};
 
-use crate::owners;
 use crate::posting::domain::Transaction;
 use crate::posting::{Answer, Call, Group, Posting};
 use crate::refusal::{LedgerError, Refusal, Resource};
 pub use activating::{Activating, ActivatingWork};
-use domain::{PointsWork, StatementOf, TransferWork};
+use domain::{
+    LOOKED_THROUGH_MAX, LotLife, LotLifeOf, PointsWork, ReversalWork, Statement, StatementOf,
+    StatementPosition, TransferWork,
+};
+pub use reversing::{Reversed, Reversing};
 pub use room::Points;
 pub use transferring::Transferring;
 
@@ -113,28 +118,71 @@ impl Transactions {
         .await
     }
 
+    /// Takes back a transaction.
+    pub async fn reverse(&self, program: ProgramId, call: Call<ReversalWork>) -> Result<Answer, LedgerError> {
+        self.posting.post_one::<Reversing>(program, call).await
+    }
+
     /// An owner's transactions, newest first.
-    pub async fn list(
-        &self,
-        program: ProgramId,
-        asked: &StatementOf,
-    ) -> Result<Vec<Transaction>, LedgerError> {
+    pub async fn list(&self, program: ProgramId, asked: &StatementOf) -> Result<Statement, LedgerError> {
         let options = TransactOptions::read_only();
         transact(
             &self.pool,
             "list_transactions",
             Scope::Program(program),
             options,
-            |tx| {
-                in_tx(async move {
-                    let read = storage::list_in_tx(tx, program, asked).await?;
-                    if read.is_empty() {
-                        owners::require_in_tx(tx, program, asked.owner_id).await?;
-                    }
-                    Ok(read)
-                })
-            },
+            |tx| in_tx(list_in_tx(tx, program, asked)),
         )
         .await
     }
+
+    /// A part of a lot's life, oldest first.
+    pub async fn list_lot_movements(
+        &self,
+        program: ProgramId,
+        asked: &LotLifeOf,
+    ) -> Result<LotLife, LedgerError> {
+        let options = TransactOptions::read_only();
+        transact(
+            &self.pool,
+            "list_lot_movements",
+            Scope::Program(program),
+            options,
+            |tx| in_tx(lot_life::list_in_tx(tx, program, asked)),
+        )
+        .await
+    }
+}
+
+async fn list_in_tx(
+    tx: &mut PgConnection,
+    program: ProgramId,
+    asked: &StatementOf,
+) -> Result<Statement, LedgerError> {
+    let before = if let Some(before) = asked.before {
+        before
+    } else {
+        let (owner_id, newest) = get_account_in_tx(&mut *tx, program, asked.owner_id).await?;
+        let version = newest.next().unwrap_or(newest);
+        StatementPosition { owner_id, version }
+    };
+    let transactions = storage::list_in_tx(tx, program, before, asked).await?;
+    let looked_to = before.version.get() - LOOKED_THROUGH_MAX;
+    Ok(Statement {
+        transactions,
+        // The first transaction makes version 1.
+        looked_to: Version::try_new(looked_to)
+            .ok()
+            .filter(|version| version.get() > 1)
+            .map(|version| StatementPosition { version, ..before }),
+    })
+}
+
+async fn get_account_in_tx(
+    tx: &mut PgConnection,
+    program: ProgramId,
+    owner_id: OwnerId,
+) -> Result<(OwnerId, Version), LedgerError> {
+    let found = storage::find_account_in_tx(tx, program, owner_id).await?;
+    found.ok_or_else(|| Refusal::not_found(Resource::Owner, owner_id).into())
 }

@@ -13,6 +13,7 @@
 //! | `history` | walks an owner's transactions: versions, chain, entries, movements of lots, holds |
 //! | `counterparts` | holds the two sides of a transfer to each other |
 //! | `standing` | holds what the other tables say to what the history came to |
+//! | `reversals` | holds reversals to what they took back |
 //! | `page` | reads a page and does both |
 //! | `program` | asks what is about a whole program |
 
@@ -23,6 +24,7 @@ mod history;
 mod lots;
 mod page;
 mod program;
+mod reversals;
 mod rows;
 mod sides;
 mod standing;

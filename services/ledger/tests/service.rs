@@ -23,7 +23,9 @@ mod service {
     mod idempotency;
     mod lanes;
     mod locked_owner;
+    mod long_statements;
     mod lost_writes;
+    mod lot_movements;
     mod merges;
     mod messages;
     mod notices;
@@ -35,6 +37,7 @@ mod service {
     mod purchases;
     mod refunds;
     mod refusals;
+    mod reversals;
     mod rules;
     mod sharing;
     mod storm;

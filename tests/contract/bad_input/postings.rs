@@ -4,9 +4,9 @@ use fealty_proto::ledger::v1::points_posting::Posting;
 use fealty_proto::ledger::v1::refund_purchase_request::Target;
 use fealty_proto::ledger::v1::{
     AdjustPointsRequest, BatchPostPointsRequest, CreditPointsRequest, GetPurchaseRequest,
-    GetTransactionRequest, ListPurchasesRequest, ListTransactionsRequest, PointsPosting,
-    RecordPurchaseRequest, RefundPurchaseRequest, SpendPointsRequest, SummarizePurchasesRequest,
-    TransferPointsRequest,
+    GetTransactionRequest, ListLotMovementsRequest, ListPurchasesRequest, ListTransactionsRequest,
+    PointsPosting, RecordPurchaseRequest, RefundPurchaseRequest, ReverseTransactionRequest,
+    SpendPointsRequest, SummarizePurchasesRequest, TransferPointsRequest,
 };
 use fealty_proto::types::v1::{Amount, Money};
 use fealty_tests::shop::{UNIT, money, purchase, request_id};
@@ -25,7 +25,9 @@ pub fn cases(world: &World) -> Vec<Case> {
         adjust_points,
         transfer_points,
         batch_post_points,
+        reverse_transaction,
         transactions,
+        lot_movements,
     ]
     .into_iter()
     .flat_map(|cases| cases(world))
@@ -403,6 +405,76 @@ fn batch_post_points(world: &World) -> Vec<Case> {
         .done()
 }
 
+fn reverse_transaction(world: &World) -> Vec<Case> {
+    let reverse = |transaction_id: &str| ReverseTransactionRequest {
+        request_id: request_id(),
+        transaction_id: transaction_id.to_owned(),
+        value: 1,
+        source: "desk".to_owned(),
+        reason: "a mistake".to_owned(),
+        ..ReverseTransactionRequest::default()
+    };
+    let ours = || reverse(&world.ours.purchase_id);
+    Table::of(world, "/fealty.ledger.v1.TransactionService/ReverseTransaction")
+        .row(
+            "nothing",
+            &ReverseTransactionRequest::default(),
+            invalid(&["request_id", "transaction_id", "source", "reason"]),
+        )
+        .row(
+            "nonsense",
+            &ReverseTransactionRequest {
+                value: -1,
+                receipt_id: "x".repeat(129),
+                occur_time: Some(FAR_FUTURE),
+                ..reverse("first")
+            },
+            invalid(&["transaction_id", "value", "receipt_id", "occur_time"]),
+        )
+        .row(
+            "the least there is, at no time",
+            &ReverseTransactionRequest {
+                value: i64::MIN,
+                occur_time: Some(NO_TIME),
+                ..ours()
+            },
+            invalid(&["value", "occur_time"]),
+        )
+        .row("what nobody posted", &reverse(&request_id()), not_found())
+        .row(
+            "another program's",
+            &reverse(&world.theirs.transaction_id),
+            not_found(),
+        )
+        .done()
+}
+
+fn lot_movements(world: &World) -> Vec<Case> {
+    let of = |owner_id: &str, lot_id: &str| ListLotMovementsRequest {
+        owner_id: owner_id.to_owned(),
+        lot_id: lot_id.to_owned(),
+        ..ListLotMovementsRequest::default()
+    };
+    Table::of(world, "/fealty.ledger.v1.TransactionService/ListLotMovements")
+        .pages(|page_size, page_token| ListLotMovementsRequest {
+            page_size,
+            page_token,
+            ..of(&world.ours.member_id, &request_id())
+        })
+        .row("nothing", &of("Ana", ""), invalid(&["owner_id", "lot_id"]))
+        .row(
+            "no such lot",
+            &of(&world.ours.member_id, &request_id()),
+            not_found(),
+        )
+        .row(
+            "another program's owner",
+            &of(&world.theirs.member_id, &request_id()),
+            not_found(),
+        )
+        .done()
+}
+
 fn transactions(world: &World) -> Vec<Case> {
     let get = |transaction_id: &str| GetTransactionRequest {
         transaction_id: transaction_id.to_owned(),
@@ -425,6 +497,7 @@ fn transactions(world: &World) -> Vec<Case> {
         "kinds[1]",
         "unit_code",
         "occurred_from_time",
+        "source",
     ]);
     let list = Table::of(world, "/fealty.ledger.v1.TransactionService/ListTransactions")
         .pages(|page_size, page_token| ListTransactionsRequest {
@@ -438,6 +511,7 @@ fn transactions(world: &World) -> Vec<Case> {
                 kinds: vec![0, 99],
                 unit_code: "Stamps!".to_owned(),
                 occurred_from_time: Some(NO_TIME),
+                source: "x".repeat(101),
                 ..of("Ana")
             },
             nonsense,

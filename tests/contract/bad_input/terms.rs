@@ -65,6 +65,7 @@ fn create_unit(world: &World) -> Vec<Case> {
                     day_value_max: -1,
                     day_count_max: -1,
                 }),
+                ended_lot_policy: 9,
                 ..Unit::default()
             }),
             invalid(&[
@@ -78,6 +79,7 @@ fn create_unit(world: &World) -> Vec<Case> {
                 "unit.transfer_rules.value_max",
                 "unit.transfer_rules.day_value_max",
                 "unit.transfer_rules.day_count_max",
+                "unit.ended_lot_policy",
             ]),
         )
         .row(

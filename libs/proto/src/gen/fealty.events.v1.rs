@@ -78,7 +78,7 @@ pub struct TransactionPosted {
     #[prost(string, tag = "1")]
     pub transaction_id: ::prost::alloc::string::String,
     /// Its kind as the ledger names it: "purchase", "refund", "credit", "spend", "expire", "hold", "capture", "release",
-    /// "move", "notice", "adjust", "transfer".
+    /// "move", "notice", "adjust", "transfer", "reverse".
     #[prost(string, tag = "2")]
     pub kind: ::prost::alloc::string::String,
     /// What came to the subject's available balance (positive) or left it (negative), one per unit.
@@ -106,6 +106,9 @@ pub struct TransactionPosted {
     /// Of a "notice": what ends soon. Told once for each unit and end; what is earned later with the same end is not in it.
     #[prost(message, optional, tag = "9")]
     pub expiring: ::core::option::Option<ExpiringPoints>,
+    /// Of a "reverse": the transaction that was taken back, all or in part.
+    #[prost(string, tag = "12")]
+    pub reversed_transaction_id: ::prost::alloc::string::String,
 }
 /// Points that end soon.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]

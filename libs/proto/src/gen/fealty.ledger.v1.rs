@@ -115,11 +115,15 @@ pub struct ListLotsRequest {
     /// `next_page_token` of the page before.
     #[prost(string, tag = "4")]
     pub page_token: ::prost::alloc::string::String,
+    /// Also those that have nothing left: by id. With a unit, a page may then have less than was asked for, or none, and
+    /// still a next page.
+    #[prost(bool, tag = "5")]
+    pub include_emptied: bool,
 }
 /// A page of lots.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ListLotsResponse {
-    /// The soonest to end first.
+    /// In the order that was asked for.
     #[prost(message, repeated, tag = "1")]
     pub lots: ::prost::alloc::vec::Vec<Lot>,
     /// Empty on the last page.
@@ -234,7 +238,9 @@ pub mod balance_service_client {
                 );
             self.inner.unary(req, path, codec).await
         }
-        /// An owner's lots that have points left and have not ended, those included that wait: the soonest to end first, those without end last.
+        /// An owner's lots that have points left and have not ended, those included that wait: the soonest to end first, those
+        /// without end last. With `include_emptied` all that the account ever had, by their ids, which is the order in which they
+        /// were opened.
         pub async fn list_lots(
             &mut self,
             request: impl tonic::IntoRequest<super::ListLotsRequest>,
@@ -282,7 +288,9 @@ pub mod balance_service_server {
             tonic::Response<super::GetBalanceResponse>,
             tonic::Status,
         >;
-        /// An owner's lots that have points left and have not ended, those included that wait: the soonest to end first, those without end last.
+        /// An owner's lots that have points left and have not ended, those included that wait: the soonest to end first, those
+        /// without end last. With `include_emptied` all that the account ever had, by their ids, which is the order in which they
+        /// were opened.
         async fn list_lots(
             &self,
             request: tonic::Request<super::ListLotsRequest>,
@@ -1903,6 +1911,12 @@ pub struct Transaction {
     /// Of a transfer: whose account is the other one; empty for others.
     #[prost(string, tag = "18")]
     pub counterpart_owner_id: ::prost::alloc::string::String,
+    /// The transaction that a reversal takes back; empty for others.
+    #[prost(string, tag = "20")]
+    pub reversed_transaction_id: ::prost::alloc::string::String,
+    /// The hold that was captured or released, or that ended; empty for others.
+    #[prost(string, tag = "21")]
+    pub hold_id: ::prost::alloc::string::String,
 }
 /// One side of a transaction.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -2152,6 +2166,89 @@ pub struct TransferPointsResponse {
     #[prost(message, optional, tag = "3")]
     pub balance: ::core::option::Option<OwnerBalance>,
 }
+/// Takes back a transaction.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ReverseTransactionRequest {
+    /// UUID of this attempt.
+    #[prost(string, tag = "1")]
+    pub request_id: ::prost::alloc::string::String,
+    /// Which: a credit, a spend or a captured hold.
+    #[prost(string, tag = "2")]
+    pub transaction_id: ::prost::alloc::string::String,
+    /// How many of its points; 0 for all that is left of it.
+    #[prost(int64, tag = "3")]
+    pub value: i64,
+    /// Where it comes from, 1 to 64 characters.
+    #[prost(string, tag = "4")]
+    pub source: ::prost::alloc::string::String,
+    /// That source's own number for it, up to 128 characters: unique within the source where set.
+    #[prost(string, tag = "5")]
+    pub receipt_id: ::prost::alloc::string::String,
+    /// Why, 1 to 500 characters.
+    #[prost(string, tag = "6")]
+    pub reason: ::prost::alloc::string::String,
+    /// When it happened; unset means now. Not in the future.
+    #[prost(message, optional, tag = "7")]
+    pub occur_time: ::core::option::Option<::prost_types::Timestamp>,
+}
+/// What was taken back.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ReverseTransactionResponse {
+    /// What was recorded.
+    #[prost(message, optional, tag = "1")]
+    pub transaction: ::core::option::Option<Transaction>,
+    /// The owner's balances right after it.
+    #[prost(message, optional, tag = "2")]
+    pub balance: ::core::option::Option<OwnerBalance>,
+    /// How many points of the transaction can still be reversed.
+    #[prost(int64, tag = "5")]
+    pub reversible_value: i64,
+    /// What came of the points.
+    #[prost(oneof = "reverse_transaction_response::Outcome", tags = "3, 4")]
+    pub outcome: ::core::option::Option<reverse_transaction_response::Outcome>,
+}
+/// Nested message and enum types in `ReverseTransactionResponse`.
+pub mod reverse_transaction_response {
+    /// What came of the points.
+    #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Oneof)]
+    pub enum Outcome {
+        /// Of a credit.
+        #[prost(message, tag = "3")]
+        Credit(super::ReversedCredit),
+        /// Of a spend or a captured hold.
+        #[prost(message, tag = "4")]
+        Spend(super::ReversedSpend),
+    }
+}
+/// What the reversal of a credit took. The values sum to what was reversed.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ReversedCredit {
+    /// From the owner's balance.
+    #[prost(int64, tag = "1")]
+    pub from_available: i64,
+    /// Now owed by the owner.
+    #[prost(int64, tag = "2")]
+    pub as_debt: i64,
+    /// Borne by the program.
+    #[prost(int64, tag = "3")]
+    pub waived: i64,
+    /// From what it gave and is still pending: that goes first.
+    #[prost(int64, tag = "4")]
+    pub from_pending: i64,
+}
+/// What the reversal of a spend gave back. The values sum to what was reversed.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ReversedSpend {
+    /// In lots, and available again.
+    #[prost(int64, tag = "1")]
+    pub to_lots: i64,
+    /// Paid off what the owner owed.
+    #[prost(int64, tag = "2")]
+    pub debt_repaid: i64,
+    /// Gone: the lots from which it was taken have ended, and the unit's `ended_lot_policy` gives them no other end.
+    #[prost(int64, tag = "3")]
+    pub ended: i64,
+}
 /// A credit, a spend or an adjustment.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct PointsPosting {
@@ -2261,6 +2358,9 @@ pub struct ListTransactionsRequest {
     /// Only what happened before this time.
     #[prost(message, optional, tag = "7")]
     pub occurred_before_time: ::core::option::Option<::prost_types::Timestamp>,
+    /// Only what comes from there: exactly this name, up to 100 characters; empty for all.
+    #[prost(string, tag = "8")]
+    pub source: ::prost::alloc::string::String,
 }
 /// A page of an owner's statement.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -2268,6 +2368,61 @@ pub struct ListTransactionsResponse {
     /// Newest first.
     #[prost(message, repeated, tag = "1")]
     pub transactions: ::prost::alloc::vec::Vec<Transaction>,
+    /// Empty on the last page.
+    #[prost(string, tag = "2")]
+    pub next_page_token: ::prost::alloc::string::String,
+}
+/// Asks for a page of a lot's life.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListLotMovementsRequest {
+    /// Whose lot. Where the owner uses another's account, that one's, or a lot of before.
+    #[prost(string, tag = "1")]
+    pub owner_id: ::prost::alloc::string::String,
+    /// Which lot.
+    #[prost(string, tag = "2")]
+    pub lot_id: ::prost::alloc::string::String,
+    /// 1 to 1000; 0 asks for 50.
+    #[prost(int32, tag = "3")]
+    pub page_size: i32,
+    /// `next_page_token` of the page before.
+    #[prost(string, tag = "4")]
+    pub page_token: ::prost::alloc::string::String,
+}
+/// What a transaction did to a lot.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct LotMovementRecord {
+    /// Which transaction.
+    #[prost(string, tag = "1")]
+    pub transaction_id: ::prost::alloc::string::String,
+    /// The owner's version that it made.
+    #[prost(int64, tag = "2")]
+    pub version: i64,
+    /// What kind of thing happened.
+    #[prost(enumeration = "TransactionKind", tag = "3")]
+    pub kind: i32,
+    /// What came to the lot (positive) or left it (negative). Zero where nothing but its end moved, and where its end is told
+    /// of.
+    #[prost(int64, tag = "4")]
+    pub value: i64,
+    /// What was left in the lot after it.
+    #[prost(int64, tag = "5")]
+    pub value_left: i64,
+    /// When the lot ended, after this transaction; unset for never.
+    #[prost(message, optional, tag = "6")]
+    pub expire_time: ::core::option::Option<::prost_types::Timestamp>,
+    /// When it happened.
+    #[prost(message, optional, tag = "7")]
+    pub occur_time: ::core::option::Option<::prost_types::Timestamp>,
+    /// When the ledger learned of it.
+    #[prost(message, optional, tag = "8")]
+    pub record_time: ::core::option::Option<::prost_types::Timestamp>,
+}
+/// A page of a lot's life.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListLotMovementsResponse {
+    /// Oldest first, one per transaction.
+    #[prost(message, repeated, tag = "1")]
+    pub movements: ::prost::alloc::vec::Vec<LotMovementRecord>,
     /// Empty on the last page.
     #[prost(string, tag = "2")]
     pub next_page_token: ::prost::alloc::string::String,
@@ -2305,6 +2460,8 @@ pub enum TransactionKind {
     Adjust = 16,
     /// An owner sent points to another. Each of the two has a transaction of its own, which names the other.
     Transfer = 17,
+    /// A transaction was taken back, all or in part.
+    Reverse = 15,
 }
 impl TransactionKind {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -2327,6 +2484,7 @@ impl TransactionKind {
             Self::Activate => "TRANSACTION_KIND_ACTIVATE",
             Self::Adjust => "TRANSACTION_KIND_ADJUST",
             Self::Transfer => "TRANSACTION_KIND_TRANSFER",
+            Self::Reverse => "TRANSACTION_KIND_REVERSE",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -2346,6 +2504,7 @@ impl TransactionKind {
             "TRANSACTION_KIND_ACTIVATE" => Some(Self::Activate),
             "TRANSACTION_KIND_ADJUST" => Some(Self::Adjust),
             "TRANSACTION_KIND_TRANSFER" => Some(Self::Transfer),
+            "TRANSACTION_KIND_REVERSE" => Some(Self::Reverse),
             _ => None,
         }
     }
@@ -2683,6 +2842,47 @@ pub mod transaction_service_client {
                 );
             self.inner.unary(req, path, codec).await
         }
+        /// Takes back what a transaction did, whole or in part, as often as something is left of it, and never more than that.
+        ///
+        /// Of a credit, the points are taken from the owner again: from what is still pending of it, from the other lots that it
+        /// credited, then from those that end soonest; what is spent is owed or waived, as the unit's shortfall policy says. Of a spend or a captured hold, the
+        /// owner has the points again: debt is paid off first, and the rest lies in the lots from which it was taken, with their
+        /// own ends. A part is given back as if so much less had been spent: what was taken last comes back first. Points whose
+        /// end has passed meanwhile follow the unit's `ended_lot_policy`, and those whose end moves with activity end with the
+        /// owner's others. A reversal is no activity, and moves no end.
+        ///
+        /// Nothing else can be reversed (TRANSACTION_NOT_REVERSIBLE says what to do instead), also no reversal. It is possible
+        /// whatever the owner's status. It is about the account that made the transaction; if its owner uses another's by now
+        /// (a household was joined, or owners were merged), about that one.
+        pub async fn reverse_transaction(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ReverseTransactionRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ReverseTransactionResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/fealty.ledger.v1.TransactionService/ReverseTransaction",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new(
+                        "fealty.ledger.v1.TransactionService",
+                        "ReverseTransaction",
+                    ),
+                );
+            self.inner.unary(req, path, codec).await
+        }
         /// One transaction.
         pub async fn get_transaction(
             &mut self,
@@ -2714,6 +2914,9 @@ pub mod transaction_service_client {
             self.inner.unary(req, path, codec).await
         }
         /// An owner's statement: their transactions, newest first, with the balances after each.
+        ///
+        /// A page looks through 10,000 transactions at the most: with a filter that few of them pass, it may have less than was
+        /// asked for, or none, and still a next page.
         pub async fn list_transactions(
             &mut self,
             request: impl tonic::IntoRequest<super::ListTransactionsRequest>,
@@ -2739,6 +2942,39 @@ pub mod transaction_service_client {
                     GrpcMethod::new(
                         "fealty.ledger.v1.TransactionService",
                         "ListTransactions",
+                    ),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// A lot's life, from its first credit to its last use: what came to it and left it, oldest first.
+        ///
+        /// A page looks through 10,000 of the owner's transactions at the most: it may have less than was asked for, or nothing,
+        /// and still a next page.
+        pub async fn list_lot_movements(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListLotMovementsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListLotMovementsResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/fealty.ledger.v1.TransactionService/ListLotMovements",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new(
+                        "fealty.ledger.v1.TransactionService",
+                        "ListLotMovements",
                     ),
                 );
             self.inner.unary(req, path, codec).await
@@ -2811,6 +3047,25 @@ pub mod transaction_service_server {
             tonic::Response<super::BatchPostPointsResponse>,
             tonic::Status,
         >;
+        /// Takes back what a transaction did, whole or in part, as often as something is left of it, and never more than that.
+        ///
+        /// Of a credit, the points are taken from the owner again: from what is still pending of it, from the other lots that it
+        /// credited, then from those that end soonest; what is spent is owed or waived, as the unit's shortfall policy says. Of a spend or a captured hold, the
+        /// owner has the points again: debt is paid off first, and the rest lies in the lots from which it was taken, with their
+        /// own ends. A part is given back as if so much less had been spent: what was taken last comes back first. Points whose
+        /// end has passed meanwhile follow the unit's `ended_lot_policy`, and those whose end moves with activity end with the
+        /// owner's others. A reversal is no activity, and moves no end.
+        ///
+        /// Nothing else can be reversed (TRANSACTION_NOT_REVERSIBLE says what to do instead), also no reversal. It is possible
+        /// whatever the owner's status. It is about the account that made the transaction; if its owner uses another's by now
+        /// (a household was joined, or owners were merged), about that one.
+        async fn reverse_transaction(
+            &self,
+            request: tonic::Request<super::ReverseTransactionRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ReverseTransactionResponse>,
+            tonic::Status,
+        >;
         /// One transaction.
         async fn get_transaction(
             &self,
@@ -2820,11 +3075,25 @@ pub mod transaction_service_server {
             tonic::Status,
         >;
         /// An owner's statement: their transactions, newest first, with the balances after each.
+        ///
+        /// A page looks through 10,000 transactions at the most: with a filter that few of them pass, it may have less than was
+        /// asked for, or none, and still a next page.
         async fn list_transactions(
             &self,
             request: tonic::Request<super::ListTransactionsRequest>,
         ) -> std::result::Result<
             tonic::Response<super::ListTransactionsResponse>,
+            tonic::Status,
+        >;
+        /// A lot's life, from its first credit to its last use: what came to it and left it, oldest first.
+        ///
+        /// A page looks through 10,000 of the owner's transactions at the most: it may have less than was asked for, or nothing,
+        /// and still a next page.
+        async fn list_lot_movements(
+            &self,
+            request: tonic::Request<super::ListLotMovementsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListLotMovementsResponse>,
             tonic::Status,
         >;
     }
@@ -3189,6 +3458,55 @@ pub mod transaction_service_server {
                     };
                     Box::pin(fut)
                 }
+                "/fealty.ledger.v1.TransactionService/ReverseTransaction" => {
+                    #[allow(non_camel_case_types)]
+                    struct ReverseTransactionSvc<T: TransactionService>(pub Arc<T>);
+                    impl<
+                        T: TransactionService,
+                    > tonic::server::UnaryService<super::ReverseTransactionRequest>
+                    for ReverseTransactionSvc<T> {
+                        type Response = super::ReverseTransactionResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ReverseTransactionRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as TransactionService>::reverse_transaction(
+                                        &inner,
+                                        request,
+                                    )
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ReverseTransactionSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
                 "/fealty.ledger.v1.TransactionService/GetTransaction" => {
                     #[allow(non_camel_case_types)]
                     struct GetTransactionSvc<T: TransactionService>(pub Arc<T>);
@@ -3269,6 +3587,55 @@ pub mod transaction_service_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = ListTransactionsSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/fealty.ledger.v1.TransactionService/ListLotMovements" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListLotMovementsSvc<T: TransactionService>(pub Arc<T>);
+                    impl<
+                        T: TransactionService,
+                    > tonic::server::UnaryService<super::ListLotMovementsRequest>
+                    for ListLotMovementsSvc<T> {
+                        type Response = super::ListLotMovementsResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListLotMovementsRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as TransactionService>::list_lot_movements(
+                                        &inner,
+                                        request,
+                                    )
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListLotMovementsSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
@@ -5844,6 +6211,9 @@ pub struct Unit {
     /// How owners may transfer points to each other; unset for not at all.
     #[prost(message, optional, tag = "12")]
     pub transfer_rules: ::core::option::Option<TransferRules>,
+    /// What becomes of points that a reversal gives back to a lot whose end has passed; unspecified is GONE.
+    #[prost(enumeration = "EndedLotPolicy", tag = "14")]
+    pub ended_lot_policy: i32,
 }
 /// How owners may transfer points to each other. Days are calendar days in the program's time zone, by when the ledger
 /// learned of a transfer. What members of a household send from its account counts together.
@@ -5968,7 +6338,8 @@ pub struct UpdateUnitRequest {
     /// for. An empty etag overwrites whatever is there.
     #[prost(message, optional, tag = "1")]
     pub unit: ::core::option::Option<Unit>,
-    /// Of display_name, expiry_policy, expire_notice_days, shortfall_policy, debt_max, transfer_rules; at least one.
+    /// Of display_name, expiry_policy, expire_notice_days, shortfall_policy, debt_max, transfer_rules, ended_lot_policy; at
+    /// least one.
     #[prost(message, optional, tag = "2")]
     pub update_mask: ::core::option::Option<::prost_types::FieldMask>,
 }
@@ -6065,6 +6436,42 @@ impl ShortfallPolicy {
             "SHORTFALL_POLICY_UNSPECIFIED" => Some(Self::Unspecified),
             "SHORTFALL_POLICY_DEBT" => Some(Self::Debt),
             "SHORTFALL_POLICY_WAIVE" => Some(Self::Waive),
+            _ => None,
+        }
+    }
+}
+/// What becomes of points that a reversal gives back to a lot whose end has passed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum EndedLotPolicy {
+    /// GONE.
+    Unspecified = 0,
+    /// They are written off at once as expired, and the answer says how many. The default, because it is what points would
+    /// have come to without the spend, and also what becomes of those that a hold gives back too late: whoever buys on the
+    /// last day and returns the goods does not have a longer life for it. Who wants to be kinder in a single case sees the
+    /// number in the answer, and credits it.
+    Gone = 1,
+    /// They lie in a lot that ends as if they had been earned at the time of the reversal.
+    AsEarnedNow = 2,
+}
+impl EndedLotPolicy {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "ENDED_LOT_POLICY_UNSPECIFIED",
+            Self::Gone => "ENDED_LOT_POLICY_GONE",
+            Self::AsEarnedNow => "ENDED_LOT_POLICY_AS_EARNED_NOW",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "ENDED_LOT_POLICY_UNSPECIFIED" => Some(Self::Unspecified),
+            "ENDED_LOT_POLICY_GONE" => Some(Self::Gone),
+            "ENDED_LOT_POLICY_AS_EARNED_NOW" => Some(Self::AsEarnedNow),
             _ => None,
         }
     }

@@ -152,6 +152,12 @@ pub enum ErrorReason {
     BudgetExhausted = 77,
     /// FAILED_PRECONDITION. The budget is not open: its time has not come, or is over. Metadata: budget_code.
     BudgetNotOpen = 78,
+    /// FAILED_PRECONDITION. A transaction of that kind is not taken back by a reversal; the message says what does it instead,
+    /// if anything does. Metadata: transaction_id, kind.
+    TransactionNotReversible = 79,
+    /// FAILED_PRECONDITION. The reversal is more than what is left of the transaction. Metadata: transaction_id,
+    /// reversible_value, required_value.
+    ReversalExceedsTransaction = 59,
     /// OUT_OF_RANGE. The resume token belongs to another history of the database (it was restored or failed over), or is
     /// damaged: start over from the beginning.
     ResumeTokenInvalid = 27,
@@ -241,6 +247,10 @@ impl ErrorReason {
             Self::NothingPending => "ERROR_REASON_NOTHING_PENDING",
             Self::BudgetExhausted => "ERROR_REASON_BUDGET_EXHAUSTED",
             Self::BudgetNotOpen => "ERROR_REASON_BUDGET_NOT_OPEN",
+            Self::TransactionNotReversible => "ERROR_REASON_TRANSACTION_NOT_REVERSIBLE",
+            Self::ReversalExceedsTransaction => {
+                "ERROR_REASON_REVERSAL_EXCEEDS_TRANSACTION"
+            }
             Self::ResumeTokenInvalid => "ERROR_REASON_RESUME_TOKEN_INVALID",
             Self::MemberNotActive => "ERROR_REASON_MEMBER_NOT_ACTIVE",
             Self::HouseholdTaken => "ERROR_REASON_HOUSEHOLD_TAKEN",
@@ -309,6 +319,12 @@ impl ErrorReason {
             "ERROR_REASON_NOTHING_PENDING" => Some(Self::NothingPending),
             "ERROR_REASON_BUDGET_EXHAUSTED" => Some(Self::BudgetExhausted),
             "ERROR_REASON_BUDGET_NOT_OPEN" => Some(Self::BudgetNotOpen),
+            "ERROR_REASON_TRANSACTION_NOT_REVERSIBLE" => {
+                Some(Self::TransactionNotReversible)
+            }
+            "ERROR_REASON_REVERSAL_EXCEEDS_TRANSACTION" => {
+                Some(Self::ReversalExceedsTransaction)
+            }
             "ERROR_REASON_RESUME_TOKEN_INVALID" => Some(Self::ResumeTokenInvalid),
             "ERROR_REASON_MEMBER_NOT_ACTIVE" => Some(Self::MemberNotActive),
             "ERROR_REASON_HOUSEHOLD_TAKEN" => Some(Self::HouseholdTaken),

@@ -46,7 +46,11 @@ impl BalanceService for Balances {
             let unit_code = v.check("unit_code", fields::optional::<UnitCode>(&message.unit_code));
             let size = v.check("page_size", PageSize::parse(message.page_size));
             let (owner_id, unit_code, size) = v.finish_with(|| Some((owner_id?, unit_code?, size?)))?;
-            let tokens = PageTokens::try_new(LIST_LOTS, Some(program), &(owner_id, &unit_code))?;
+            let tokens = PageTokens::try_new(
+                LIST_LOTS,
+                Some(program),
+                &(owner_id, &unit_code, message.include_emptied),
+            )?;
             let page = PageRequest::<LotPosition>::try_new(tokens, size, &message.page_token)?;
             let asked = LotsOf {
                 owner_id,
@@ -54,8 +58,13 @@ impl BalanceService for Balances {
                 after: page.after(),
                 count_max: page.count_max(),
             };
-            let read = self.list_lots(program, &asked).await?;
-            let (lots, next_page_token) = page.cut(read, |last| LotPosition::from(&last.lot))?;
+            let read = if message.include_emptied {
+                self.list_all_lots(program, &asked).await?
+            } else {
+                self.list_lots(program, &asked).await?
+            };
+            let (mut lots, next_page_token) = page.cut(read, |last| LotPosition::from(&last.lot))?;
+            lots.retain(|lot| asked.unit_code.as_ref().is_none_or(|unit| lot.unit_code == *unit));
             Ok(pb::ListLotsResponse {
                 lots: lots.iter().map(present_lot).collect(),
                 next_page_token,

@@ -135,7 +135,7 @@ impl SharedReads {
 }
 
 /// The owner and the account that they use, both as one statement saw them.
-async fn look_in_tx(
+pub(super) async fn look_in_tx(
     tx: &mut PgConnection,
     key: BalanceKey,
     clock: &RecordClock,

@@ -131,6 +131,9 @@ mod tests {
             entries: parts.iter().map(entry).collect(),
             lot_movements: Vec::new(),
             taken_back: Vec::new(),
+            given_back: None,
+            reversed_transaction_id: None,
+            hold_id: None,
         }
     }
 

@@ -42,6 +42,10 @@ fn posted(row: TransactionRow) -> TransactionPosted {
         source: row.source,
         receipt_id: row.receipt_id.unwrap_or_default(),
         purchase_id: row.purchase_id.map(|id| id.to_string()).unwrap_or_default(),
+        reversed_transaction_id: row
+            .reversed_transaction_id
+            .map(|id| id.to_string())
+            .unwrap_or_default(),
         money: money.map(|(amount_minor, currency_code)| Money {
             currency_code,
             amount_minor,

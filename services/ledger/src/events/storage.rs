@@ -29,6 +29,7 @@ async fn all_in_tx(tx: &mut PgConnection, page: EventQuery) -> Result<Vec<Transa
         TransactionRow,
         r#"SELECT program, owner_id, version AS "version!", feed_xid::text::bigint AS "feed_xid!", transaction_id, kind,
                   source, receipt_id, purchase_id, money_minor, currency_code, on_behalf_of, counterpart_owner_id,
+                  reversed_transaction_id,
                   entries AS "entries: Json<Vec<EntryRow>>", occur_time, record_time, trace_parent,
                   CASE WHEN kind = 'notice' THEN
                       (SELECT jsonb_build_object('unit', n.unit_code, 'value', n.value, 'end', n.expire_time)
@@ -60,6 +61,7 @@ async fn of_program_in_tx(
         TransactionRow,
         r#"SELECT program, owner_id, version AS "version!", feed_xid::text::bigint AS "feed_xid!", transaction_id, kind,
                   source, receipt_id, purchase_id, money_minor, currency_code, on_behalf_of, counterpart_owner_id,
+                  reversed_transaction_id,
                   entries AS "entries: Json<Vec<EntryRow>>", occur_time, record_time, trace_parent,
                   CASE WHEN kind = 'notice' THEN
                       (SELECT jsonb_build_object('unit', n.unit_code, 'value', n.value, 'end', n.expire_time)
@@ -93,6 +95,7 @@ async fn of_owner_in_tx(
         TransactionRow,
         r#"SELECT program, owner_id, version AS "version!", feed_xid::text::bigint AS "feed_xid!", transaction_id, kind,
                   source, receipt_id, purchase_id, money_minor, currency_code, on_behalf_of, counterpart_owner_id,
+                  reversed_transaction_id,
                   entries AS "entries: Json<Vec<EntryRow>>", occur_time, record_time, trace_parent,
                   CASE WHEN kind = 'notice' THEN
                       (SELECT jsonb_build_object('unit', n.unit_code, 'value', n.value, 'end', n.expire_time)
@@ -131,6 +134,7 @@ pub(super) struct TransactionRow {
     pub(super) currency_code: Option<String>,
     pub(super) on_behalf_of: Option<Uuid>,
     pub(super) counterpart_owner_id: Option<Uuid>,
+    pub(super) reversed_transaction_id: Option<Uuid>,
     pub(super) entries: Json<Vec<EntryRow>>,
     pub(super) occur_time: DateTime<Utc>,
     pub(super) record_time: DateTime<Utc>,

@@ -12,7 +12,7 @@ use fealty_types::{LotId, OwnerId, ProgramId};
 use super::books::{Books, Closed};
 use super::call::{Answer, Call};
 use super::domain::{self, Barred, Command, OwnerState, Transaction, TransactionKind};
-use super::room::{Moment, Plan, Posted, Room, is_remembered};
+use super::room::{Moment, Plan, Posted, Room, Seen, is_remembered};
 use super::storage::{Earlier, EarlierRequest, NewTransaction, Outcome, OwnerChange};
 use crate::balances::domain::OwnerBalance;
 use crate::budgets::Funds;
@@ -196,6 +196,7 @@ impl<R: Room> Batch<R> {
             },
             received: None,
             taken_back: Vec::new(),
+            given_back: None,
             holds: Vec::new(),
             balance: OwnerBalance::of(account, state, moment.record_time),
         };
@@ -208,8 +209,15 @@ impl<R: Room> Batch<R> {
             let decision = domain::decide(state, &command, &slides, moment.record_time, &mut new_lot_id)?;
             self.funds.settle(&decision.change, moment.record_time)?;
             posted.taken_back.clone_from(&decision.change.taken_back);
+            posted.given_back.clone_from(&decision.change.given_back);
             posted.holds.clone_from(&decision.holds);
             posted.balance = OwnerBalance::of(account, &decision.state, moment.record_time);
+            let seen = Seen {
+                transaction_id: moment.transaction_id,
+                owner_id: account,
+                decision: &decision,
+            };
+            R::see(&mut self.room, &seen);
             self.books.apply(&mut posted.transaction, decision);
             outcome = Outcome::Posted;
         }

@@ -106,6 +106,8 @@ impl Books {
         transaction.kind = change.kind;
         transaction.entries = change.entries;
         transaction.lot_movements = change.lot_movements;
+        transaction.reversed_transaction_id = change.reversed_transaction_id;
+        transaction.hold_id = change.hold_id;
         let before = self.owners.insert(transaction.owner_id, state);
         let before = before.expect("a decision is about an owner that was read");
         let touched = self.touched.entry(transaction.owner_id);
@@ -214,6 +216,8 @@ impl Transaction {
             occur_time: at,
             record_time: at,
             counterpart: None,
+            reversed_transaction_id: None,
+            hold_id: None,
         }
     }
 }

@@ -92,6 +92,8 @@ impl<W> Call<W> {
             occur_time: moment.occur_time,
             record_time: moment.record_time,
             counterpart: None,
+            reversed_transaction_id: None,
+            hold_id: None,
         }
     }
 }

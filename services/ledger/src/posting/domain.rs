@@ -23,6 +23,7 @@ mod moving;
 mod notice;
 mod pending;
 mod record;
+mod reversing;
 mod standing;
 mod state;
 mod transferring;
@@ -38,13 +39,15 @@ mod moving_properties;
 #[cfg(test)]
 mod properties;
 #[cfg(test)]
+mod reversing_properties;
+#[cfg(test)]
 mod sliding;
 #[cfg(test)]
 mod transfer_properties;
 
 pub use account::{Account, Lot};
 pub use chain::{ChainHash, ChainHashError, Link};
-pub use change::{Change, Entry, EntryAccount, LotMovement, TakenBack, TransactionKind};
+pub use change::{Change, Entry, EntryAccount, GivenBack, LotMovement, TakenBack, TransactionKind};
 pub use command::{Adjusted, Captured, Command, Earned, LotEnd, NewHold, Received, Slide, Spent, TakeBack};
 pub use hold::{Hold, HoldStatus, HoldStatusError, OPEN_HOLDS_MAX, Pin};
 pub use lots::OPEN_LOTS_MAX;
@@ -52,6 +55,7 @@ pub use moving::{Moved, move_all, move_nothing};
 pub use notice::{Expiring, notice};
 pub use pending::{Activated, Begin, PENDING_LOTS_MAX, Wait};
 pub use record::{Counterpart, Transaction};
+pub use reversing::{EndedLots, GiveBack, Part, Portion, Reversal, Reversing, portions};
 pub use standing::{Barred, Standing, barred};
 pub use state::OwnerState;
 pub use transferring::transfer;
@@ -59,7 +63,7 @@ pub use transferring::transfer;
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
-use fealty_types::{HoldId, LotId, Points, UnitCode};
+use fealty_types::{HoldId, LotId, Points, TransactionId, UnitCode};
 
 use crate::refusal::{Refusal, Resource};
 use account::{Ending, LotChange};
@@ -128,6 +132,7 @@ pub fn decide(
         Command::Adjust(adjusted) => draft.adjust(&mut after, adjusted, at, new_lot_id)?,
         Command::Send(spent) => draft.send(&mut after, spent)?,
         Command::Receive(received) => draft.receive(&mut after, received, at, new_lot_id)?,
+        Command::Reverse(reversal) => draft.reverse(&mut after, reversal, at, new_lot_id)?,
     }
     Ok(draft.finish(command.kind(), after))
 }
@@ -208,6 +213,9 @@ struct Draft {
     lot_changes: Vec<LotChange>,
     holds: Vec<Hold>,
     taken_back: Vec<TakenBack>,
+    given_back: Option<GivenBack>,
+    reversed_transaction_id: Option<TransactionId>,
+    hold_id: Option<HoldId>,
 }
 
 impl Draft {
@@ -384,6 +392,7 @@ impl Draft {
             .post(unit, EntryAccount::OwnerHeld, -i128::from(freed.hold.value.get()));
         self.lot_changes.extend(freed.lots);
         self.holds.push(freed.hold);
+        self.hold_id = Some(hold_id);
         Ok(())
     }
 
@@ -399,6 +408,9 @@ impl Draft {
             entries: self.book.into_entries(&state),
             lot_movements: self.lot_changes.iter().filter_map(LotChange::movement).collect(),
             taken_back: self.taken_back,
+            given_back: self.given_back,
+            reversed_transaction_id: self.reversed_transaction_id,
+            hold_id: self.hold_id,
         };
         // Of a lot that was changed twice, the last form counts.
         let lots: BTreeMap<LotId, (UnitCode, Lot)> = self

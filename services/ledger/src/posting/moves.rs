@@ -1,10 +1,10 @@
 //! Moves: owners use another account from now on, and what was in theirs goes along, in one commit.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use chrono::{DateTime, Utc};
 use fealty_postgres::StorageError;
-use fealty_types::{OwnerId, ProgramId};
+use fealty_types::{LotId, OwnerId, Points, ProgramId};
 use sqlx::PgConnection;
 use tracing::Span;
 
@@ -42,9 +42,18 @@ impl Posting {
             .values()
             .map(|owner| owner.last_time)
             .fold(self.now(postgres_now), DateTime::max);
+        let mut closed = BTreeMap::new();
+        if let Some((from, into)) = what.points {
+            let lots = owners
+                .get(&from)
+                .into_iter()
+                .flat_map(|owner| owner.accounts.values());
+            let lot_ids: Vec<LotId> = lots.flat_map(|it| &it.lots).map(|lot| lot.lot_id).collect();
+            closed = storage::find_closed_lots_in_tx(&mut *tx, program, into, &lot_ids).await?;
+        }
         let mut books = Books::open(program, owners);
         books.trace_as(fealty_telemetry::trace_parent(&Span::current()).as_deref());
-        write_into(&mut books, what, at)?;
+        write_into(&mut books, what, &closed, at)?;
         let mut after = HashMap::with_capacity(owner_ids.len());
         for owner_id in owner_ids {
             let state = books.find(*owner_id);
@@ -58,7 +67,12 @@ impl Posting {
 }
 
 /// Decides a move. Pure but for the ids that it draws.
-fn write_into(books: &mut Books, what: &Move, at: DateTime<Utc>) -> Result<(), Refusal> {
+fn write_into(
+    books: &mut Books,
+    what: &Move,
+    closed: &BTreeMap<LotId, Points>,
+    at: DateTime<Utc>,
+) -> Result<(), Refusal> {
     if let Some((from, into)) = what.points {
         books.sweep(from, at);
         books.sweep(into, at);
@@ -69,7 +83,7 @@ fn write_into(books: &mut Books, what: &Move, at: DateTime<Utc>) -> Result<(), R
                 why: Unsuitable::HasHolds,
             });
         }
-        let moved = domain::move_all(giver, taker, at)?;
+        let moved = domain::move_all(giver, taker, closed, at)?;
         record(books, what, (from, at), moved.from);
         record(books, what, (into, at), moved.into);
     }

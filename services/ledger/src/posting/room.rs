@@ -7,7 +7,7 @@ use fealty_postgres::StorageError;
 use fealty_types::{BudgetCode, LotId, OwnerId, ProgramId, PurchaseId, TransactionId, UnitCode};
 use sqlx::PgConnection;
 
-use super::domain::{Command, Hold, Slide, TakenBack, Transaction};
+use super::domain::{Command, Decision, GivenBack, Hold, Slide, TakenBack, Transaction};
 use crate::balances::domain::OwnerBalance;
 use crate::refusal::Refusal;
 
@@ -38,6 +38,9 @@ pub trait Room: Sized + Send + Sync + 'static {
     /// answer of their request id; after others the same request id may succeed later.
     fn plan(loaded: &Self::Loaded, work: &Self::Work, moment: &Moment) -> Result<Plan<Self::Draft>, Refusal>;
 
+    /// Lets `loaded` know of what any room's call before did in the same batch. Pure. Most rooms need not.
+    fn see(_loaded: &mut Self::Loaded, _seen: &Seen<'_>) {}
+
     /// Makes the row of an accepted work, and lets `loaded` know for the works after it. Pure.
     fn settle(loaded: &mut Self::Loaded, work: &Self::Work, draft: Self::Draft, posted: &Posted)
     -> Self::Row;
@@ -51,6 +54,17 @@ pub trait Room: Sized + Send + Sync + 'static {
 
     /// The response message, encoded: stored as the answer, and sent byte for byte to every retry.
     fn present(work: &Self::Work, posted: &Posted, row: &Self::Row) -> Vec<u8>;
+}
+
+/// What was decided in a batch, of whichever room.
+#[derive(Debug, Clone, Copy)]
+pub struct Seen<'a> {
+    /// The transaction that it is.
+    pub transaction_id: TransactionId,
+    /// Whose account.
+    pub owner_id: OwnerId,
+    /// What was decided.
+    pub decision: &'a Decision,
 }
 
 /// When and where a work is decided.
@@ -99,8 +113,10 @@ pub struct Posted {
     pub transaction: Transaction,
     /// Of a transfer: what will be recorded of the receiver.
     pub received: Option<Transaction>,
-    /// What a refund took, one per unit of its command, in that order; none for other kinds.
+    /// What a refund took, one per unit of its command, in that order, or the reversal of a credit; none for others.
     pub taken_back: Vec<TakenBack>,
+    /// What the reversal of a spend gave back; none for others.
+    pub given_back: Option<GivenBack>,
     /// The holds that it made, ended, or moved to other lots.
     pub holds: Vec<Hold>,
     /// The owner's balances right after it.
@@ -129,6 +145,8 @@ pub const fn is_remembered(refusal: &Refusal) -> bool {
         | Refusal::MoneyOverflow(_)
         | Refusal::ReceiptAlreadyUsed { .. }
         | Refusal::RefundExceedsPurchase { .. }
+        | Refusal::TransactionNotReversible { .. }
+        | Refusal::ReversalExceedsTransaction { .. }
         | Refusal::CurrencyMismatch { .. }
         | Refusal::HoldNotOpen { .. }
         | Refusal::CaptureExceedsHold { .. }

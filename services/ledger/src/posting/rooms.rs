@@ -4,11 +4,11 @@ use fealty_postgres::StorageError;
 use fealty_types::{BudgetCode, ProgramId};
 use sqlx::PgConnection;
 
-use super::room::{Moment, Plan, Posted, Room};
+use super::room::{Moment, Plan, Posted, Room, Seen};
 use crate::holds::Holding;
 use crate::purchases::{Recording, Refunding};
 use crate::refusal::Refusal;
-use crate::transactions::{Activating, Points, Transferring};
+use crate::transactions::{Activating, Points, Reversing, Transferring};
 
 /// Whoever has works in a batch was asked to read for them.
 const READ: &str = "a room reads before its works are decided";
@@ -83,6 +83,12 @@ macro_rules! rooms {
                 }
             }
 
+            fn see(loaded: &mut Loaded, seen: &Seen<'_>) {
+                $(if let Some(loaded) = loaded.$field.as_mut() {
+                    <$room>::see(loaded, seen);
+                })+
+            }
+
             fn settle(loaded: &mut Loaded, work: &Work, draft: Draft, posted: &Posted) -> Row {
                 match (work, draft) {
                     $((Work::$name(work), Draft::$name(draft)) => {
@@ -131,4 +137,5 @@ rooms! {
     Hold, holds: Holding;
     Purchase, purchases: Recording;
     Refund, refunds: Refunding;
+    Reverse, reversals: Reversing;
 }

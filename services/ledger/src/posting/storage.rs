@@ -18,5 +18,5 @@ pub(crate) use notices::{
     Holder, NewNotice, insert_notices_in_tx, list_holders_in_tx, list_telling_programs_in_tx, list_told_in_tx,
 };
 pub(crate) use rows::{EntryRow, MovementRow, PinRow};
-pub(crate) use state::{Now, find_states_in_tx};
+pub(crate) use state::{Now, find_closed_lots_in_tx, find_states_in_tx};
 pub(crate) use write::{NewTransaction, Outcome, OwnerChange, write_in_tx};

@@ -1,5 +1,7 @@
 //! What is asked of transactions, and what a credit, a spend or a correction comes to. Pure.
 
+mod lot_life;
+mod reversal;
 mod transfer;
 
 use chrono::{DateTime, Utc};
@@ -9,11 +11,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::posting::Moment;
 use crate::posting::domain::{
-    Adjusted, Begin, Command, Earned, LotEnd, Slide, Spent, TransactionKind, Wait,
+    Adjusted, Begin, Command, Earned, LotEnd, Slide, Spent, Transaction, TransactionKind, Wait,
 };
 use crate::refusal::{Refusal, Resource};
 use crate::units::domain::UnitTerms;
 pub use transfer::{SendersDay, Terms, TransferWork};
+
+pub use lot_life::{LotLife, LotLifeOf, LotLifePosition, LotRecord, follow};
+pub use reversal::{Ground, NewReversal, ReversalWork, Reversible};
 
 /// Points to credit, to spend, or to correct a balance by.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -179,10 +184,26 @@ pub struct StatementOf {
     pub occurred_from_time: Option<DateTime<Utc>>,
     /// Only what happened before this time.
     pub occurred_before_time: Option<DateTime<Utc>>,
+    /// Only what comes from there.
+    pub source: Option<String>,
     /// Only what stands before it.
     pub before: Option<StatementPosition>,
     /// At most so many.
     pub count_max: i64,
+}
+
+/// Transactions that a page of a list looks through at the most: with a filter that few of them pass, an owner with a million
+/// would otherwise be read whole. Read one by one from an index, so many take some tens of milliseconds. An owner's
+/// versions have no gaps, so that it is also how far two versions are apart.
+pub const LOOKED_THROUGH_MAX: i64 = 10_000;
+
+/// A page of a statement.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Statement {
+    /// Newest first; one more than the page has if there are as many.
+    pub transactions: Vec<Transaction>,
+    /// Where the page stopped looking; `None` where it came to the owner's first transaction.
+    pub looked_to: Option<StatementPosition>,
 }
 
 /// Where a transaction stands in a statement.
@@ -197,7 +218,7 @@ pub struct StatementPosition {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::units::domain::{ExpiryPolicy, LifeLength, LotLife, ShortfallPolicy};
+    use crate::units::domain::{EndedLotPolicy, ExpiryPolicy, LifeLength, LotLife, ShortfallPolicy};
     use chrono::TimeDelta;
     use fealty_types::{TransactionId, UnitScale};
 
@@ -222,6 +243,7 @@ mod tests {
             shortfall_policy: ShortfallPolicy::Waive,
             debt_max: Points::ZERO,
             transfer_rules: None,
+            ended_lot_policy: EndedLotPolicy::Gone,
         }]
     }
 

@@ -2,14 +2,17 @@
 
 mod activate_points;
 mod batch_post_points;
+mod list_lot_movements;
 mod list_transactions;
 mod points;
 mod presenter;
+mod reverse_transaction;
 mod transfer_points;
 
 pub(crate) use points::parse_amount;
 pub use presenter::present;
 pub(super) use presenter::{present_activated, present_posted, present_transferred};
+pub(super) use reverse_transaction::encode_reversed;
 
 use fealty_proto::ledger::v1 as pb;
 use fealty_proto::ledger::v1::transaction_service_server::TransactionService;
@@ -111,6 +114,22 @@ impl TransactionService for Transactions {
         .await
     }
 
+    async fn reverse_transaction(
+        &self,
+        request: Request<pb::ReverseTransactionRequest>,
+    ) -> Result<Response<pb::ReverseTransactionResponse>, Status> {
+        serve_response(request, async |caller, message| {
+            let program = caller.program_id()?;
+            let reversal = reverse_transaction::parse(&caller, self.clock.now(), &message)?;
+            // It is recorded for ever whose account it was, so that may be looked up before anything is locked. The lock of
+            // that owner is what keeps others from taking back the same, whoever's account they use by then.
+            let reversed = self.get(program, reversal.work.transaction_id).await?;
+            let call = reversal.of_owner(reversed.owner_id);
+            respond(&self.reverse(program, call).await?)
+        })
+        .await
+    }
+
     async fn get_transaction(
         &self,
         request: Request<pb::GetTransactionRequest>,
@@ -139,6 +158,19 @@ impl TransactionService for Transactions {
             let page = list_transactions::parse(program, &message)?;
             let read = self.list(program, &page.asked).await?;
             page.present(&read)
+        })
+        .await
+    }
+
+    async fn list_lot_movements(
+        &self,
+        request: Request<pb::ListLotMovementsRequest>,
+    ) -> Result<Response<pb::ListLotMovementsResponse>, Status> {
+        serve(request, async |caller, message| {
+            let program = caller.program_id()?;
+            let page = list_lot_movements::parse(program, &message)?;
+            let read = self.list_lot_movements(program, &page.asked).await?;
+            page.present(read)
         })
         .await
     }

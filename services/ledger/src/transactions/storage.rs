@@ -1,18 +1,22 @@
 //! Reads transactions. The posting room writes them.
 
+mod lot_life;
+mod reversals;
 mod sent;
 
 use chrono::{DateTime, Utc};
 use fealty_postgres::StorageError;
 use fealty_types::{
-    CurrencyCode, Money, OwnerId, ProgramId, PurchaseId, RequestId, TransactionId, UnitCode, Version,
+    CurrencyCode, HoldId, Money, OwnerId, ProgramId, PurchaseId, RequestId, TransactionId, UnitCode, Version,
 };
 use sqlx::PgConnection;
 use sqlx::types::Json;
 
-use super::domain::StatementOf;
+use super::domain::{LOOKED_THROUGH_MAX, StatementOf, StatementPosition};
 use crate::posting::domain::{Counterpart, Entry, LotMovement, Transaction, TransactionKind};
 use crate::posting::{EntryRow, MovementRow};
+pub(super) use lot_life::{find_lot_time_in_tx, find_version_before_in_tx, list_moving_in_tx};
+pub(super) use reversals::{insert_reversals_in_tx, load_reversed_in_tx};
 pub(super) use sent::{find_accounts_in_tx, find_sent_in_tx, upsert_sent_in_tx};
 
 /// One that was accepted: a remembered refusal is no transaction.
@@ -29,7 +33,8 @@ pub(super) async fn find_in_tx(
                   entries AS "entries: Json<Vec<EntryRow>>", lot_movements AS "lot_movements: Json<Vec<MovementRow>>",
                   actor, reason, occur_time, record_time, on_behalf_of AS "on_behalf_of: OwnerId",
                   counterpart_transaction_id AS "counterpart_transaction_id: TransactionId",
-                  counterpart_owner_id AS "counterpart_owner_id: OwnerId"
+                  counterpart_owner_id AS "counterpart_owner_id: OwnerId",
+                  reversed_transaction_id AS "reversed_transaction_id: TransactionId", hold_id AS "hold_id: HoldId"
            FROM transaction WHERE program = $1 AND transaction_id = $2 AND version IS NOT NULL"#,
         program.as_uuid(),
         id.as_uuid(),
@@ -66,9 +71,48 @@ pub(super) async fn find_owner_in_tx(
     Ok(gave.fetch_optional(tx).await?)
 }
 
+/// Whose account an owner uses, and its newest version; `None` if there is no such owner.
+pub(super) async fn find_account_in_tx(
+    tx: &mut PgConnection,
+    program: ProgramId,
+    owner_id: OwnerId,
+) -> Result<Option<(OwnerId, Version)>, StorageError> {
+    let account = sqlx::query_scalar!(
+        r#"SELECT coalesce(account_owner_id, owner_id) AS "account!: OwnerId"
+           FROM owner WHERE program = $1 AND owner_id = $2"#,
+        program.as_uuid(),
+        owner_id.as_uuid(),
+    )
+    .fetch_optional(&mut *tx)
+    .await?;
+    let Some(account) = account else {
+        return Ok(None);
+    };
+    let version = find_version_in_tx(tx, program, account).await?;
+    Ok(version.map(|version| (account, version)))
+}
+
+/// An owner's newest version; `None` if there is no such owner.
+pub(super) async fn find_version_in_tx(
+    tx: &mut PgConnection,
+    program: ProgramId,
+    owner_id: OwnerId,
+) -> Result<Option<Version>, StorageError> {
+    let version = sqlx::query_scalar!(
+        r#"SELECT version AS "version: Version" FROM owner WHERE program = $1 AND owner_id = $2"#,
+        program.as_uuid(),
+        owner_id.as_uuid(),
+    )
+    .fetch_optional(tx)
+    .await?;
+    Ok(version)
+}
+
+/// Those before a position, newest first, and no further back than a page may look.
 pub(super) async fn list_in_tx(
     tx: &mut PgConnection,
     program: ProgramId,
+    before: StatementPosition,
     asked: &StatementOf,
 ) -> Result<Vec<Transaction>, StorageError> {
     let kinds: Vec<String> = asked.kinds.iter().map(ToString::to_string).collect();
@@ -80,26 +124,26 @@ pub(super) async fn list_in_tx(
                   entries AS "entries: Json<Vec<EntryRow>>", lot_movements AS "lot_movements: Json<Vec<MovementRow>>",
                   actor, reason, occur_time, record_time, on_behalf_of AS "on_behalf_of: OwnerId",
                   counterpart_transaction_id AS "counterpart_transaction_id: TransactionId",
-                  counterpart_owner_id AS "counterpart_owner_id: OwnerId"
+                  counterpart_owner_id AS "counterpart_owner_id: OwnerId",
+                  reversed_transaction_id AS "reversed_transaction_id: TransactionId", hold_id AS "hold_id: HoldId"
            FROM transaction
-           WHERE program = $1 AND version IS NOT NULL
-                 AND owner_id = coalesce($9::uuid, (SELECT coalesce(o.account_owner_id, o.owner_id) FROM owner o
-                                                    WHERE o.program = $1 AND o.owner_id = $2))
-                 AND ($3::bigint IS NULL OR version < $3)
+           WHERE program = $1 AND owner_id = $2 AND version < $3 AND version >= $3 - $9::bigint
                  AND (cardinality($4::text[]) = 0 OR kind = ANY($4))
                  AND ($5::text IS NULL OR $5 = ANY(unit_codes))
                  AND ($6::timestamptz IS NULL OR occur_time >= $6)
                  AND ($7::timestamptz IS NULL OR occur_time < $7)
+                 AND ($10::text IS NULL OR source = $10)
            ORDER BY version DESC LIMIT $8"#,
         program.as_uuid(),
-        asked.owner_id.as_uuid(),
-        asked.before.map(|before| before.version.get()),
+        before.owner_id.as_uuid(),
+        before.version.get(),
         &kinds,
         asked.unit_code.as_ref().map(UnitCode::as_str),
         asked.occurred_from_time,
         asked.occurred_before_time,
         asked.count_max,
-        asked.before.map(|before| before.owner_id.as_uuid()),
+        LOOKED_THROUGH_MAX,
+        asked.source,
     )
     .fetch_all(tx)
     .await?
@@ -128,6 +172,8 @@ struct TransactionRow {
     on_behalf_of: Option<OwnerId>,
     counterpart_transaction_id: Option<TransactionId>,
     counterpart_owner_id: Option<OwnerId>,
+    reversed_transaction_id: Option<TransactionId>,
+    hold_id: Option<HoldId>,
 }
 
 impl TryFrom<TransactionRow> for Transaction {
@@ -160,6 +206,8 @@ impl TryFrom<TransactionRow> for Transaction {
                 transaction_id,
                 owner_id,
             }),
+            reversed_transaction_id: row.reversed_transaction_id,
+            hold_id: row.hold_id,
         })
     }
 }

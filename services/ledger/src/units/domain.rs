@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use fealty_types::{Points, UnitCode, UnitScale};
 
-use crate::posting::domain::{LotEnd, Slide};
+use crate::posting::domain::{EndedLots, LotEnd, Slide};
 pub use expiry::{
     CalendarPeriod, ExpiryPolicy, LIFE_DAYS_MAX, LIFE_MONTHS_MAX, LifeLength, LotLife, YEARS_LATER_MAX,
     YearlyDay,
@@ -21,6 +21,17 @@ pub enum ShortfallPolicy {
     Debt,
     /// The program bears it.
     Waive,
+}
+
+/// What becomes of points that a reversal gives back to a lot whose end has passed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub enum EndedLotPolicy {
+    /// They are written off at once. What they would have come to without the spend, and what becomes of those that a hold
+    /// gives back too late; nobody has a longer life for a purchase that is undone.
+    #[default]
+    Gone,
+    /// They end as if they had been earned at the time of the reversal.
+    AsEarnedNow,
 }
 
 /// What postings need to know of a unit.
@@ -38,6 +49,8 @@ pub struct UnitTerms {
     pub debt_max: Points,
     /// How owners may transfer it to each other; `None` for not at all.
     pub transfer_rules: Option<TransferRules>,
+    /// What becomes of what is given back too late.
+    pub ended_lot_policy: EndedLotPolicy,
 }
 
 /// A program defines a handful of units. The bound keeps an owner's balances, which are answered all at once, small.
@@ -89,6 +102,8 @@ pub struct UnitChange {
     pub debt_max: Option<Points>,
     /// How owners may transfer it to each other; `Some(None)` for not at all.
     pub transfer_rules: Option<Option<TransferRules>>,
+    /// What becomes of what is given back too late.
+    pub ended_lot_policy: Option<EndedLotPolicy>,
 }
 
 impl Unit {
@@ -126,6 +141,9 @@ impl Unit {
         if let Some(transfer_rules) = change.transfer_rules {
             self.terms.transfer_rules = transfer_rules;
         }
+        if let Some(ended_lot_policy) = change.ended_lot_policy {
+            self.terms.ended_lot_policy = ended_lot_policy;
+        }
         self.revision += 1;
         self.update_time = self.update_time.max(now);
         self
@@ -133,6 +151,15 @@ impl Unit {
 }
 
 impl UnitTerms {
+    /// What becomes of points that are given back at a time to lots that have ended.
+    #[must_use]
+    pub fn ended_lots(&self, at: DateTime<Utc>, zone: Tz) -> EndedLots {
+        match self.ended_lot_policy {
+            EndedLotPolicy::Gone => EndedLots::Gone,
+            EndedLotPolicy::AsEarnedNow => EndedLots::EndBy(self.lot_end(at, zone)),
+        }
+    }
+
     /// How a lot ends that was earned at `earn_time`, in a program of that time zone.
     #[must_use]
     pub fn lot_end(&self, earn_time: DateTime<Utc>, zone: Tz) -> LotEnd {

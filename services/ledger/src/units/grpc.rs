@@ -19,19 +19,22 @@ use fealty_types::{Points, ProgramId, RequestId, UnitCode, UnitScale};
 use tonic::{Request, Response, Status};
 
 use super::Units;
-use super::domain::{EXPIRE_NOTICE_DAYS_MAX, NewUnit, ShortfallPolicy, Unit, UnitChange, UnitTerms};
+use super::domain::{
+    EXPIRE_NOTICE_DAYS_MAX, EndedLotPolicy, NewUnit, ShortfallPolicy, Unit, UnitChange, UnitTerms,
+};
 
 const CREATE_UNIT: &str = "/fealty.ledger.v1.UnitService/CreateUnit";
 const LIST_UNITS: &str = "/fealty.ledger.v1.UnitService/ListUnits";
 
 /// The fields that may change.
-const UPDATABLE: [&str; 6] = [
+const UPDATABLE: [&str; 7] = [
     "display_name",
     "expiry_policy",
     "expire_notice_days",
     "shortfall_policy",
     "debt_max",
     "transfer_rules",
+    "ended_lot_policy",
 ];
 
 #[tonic::async_trait]
@@ -128,6 +131,7 @@ fn parse_new(v: &mut Violations, unit: &pb::Unit) -> Option<NewUnit> {
     let shortfall_policy = v.check("shortfall_policy", shortfall_policy(unit));
     let debt_max = v.check("debt_max", debt_max(unit));
     let transfer_rules = v.check("transfer_rules", transfers::parse(unit.transfer_rules.as_ref()));
+    let ended_lot_policy = v.check("ended_lot_policy", ended_lot_policy(unit));
     Some(NewUnit {
         terms: UnitTerms {
             code: code?,
@@ -136,6 +140,7 @@ fn parse_new(v: &mut Violations, unit: &pb::Unit) -> Option<NewUnit> {
             shortfall_policy: shortfall_policy?,
             debt_max: debt_max?,
             transfer_rules: transfer_rules?,
+            ended_lot_policy: ended_lot_policy?,
         },
         display_name: display_name?,
         expire_notice_days: expire_notice_days?,
@@ -173,6 +178,9 @@ fn parse_update(message: &pb::UpdateUnitRequest) -> Result<Update, ApiError> {
             transfer_rules: v.check_if(names("transfer_rules"), "transfer_rules", || {
                 transfers::parse(unit.transfer_rules.as_ref())
             }),
+            ended_lot_policy: v.check_if(names("ended_lot_policy"), "ended_lot_policy", || {
+                ended_lot_policy(unit)
+            }),
         };
         Some((code?, etag?, change))
     });
@@ -202,6 +210,18 @@ fn shortfall_policy(unit: &pb::Unit) -> Result<ShortfallPolicy, Problem> {
     }
 }
 
+/// A unit has one also where nobody says which.
+fn ended_lot_policy(unit: &pb::Unit) -> Result<EndedLotPolicy, Problem> {
+    if unit.ended_lot_policy == 0 {
+        return Ok(EndedLotPolicy::default());
+    }
+    match fields::enumeration::<pb::EndedLotPolicy>(unit.ended_lot_policy)? {
+        pb::EndedLotPolicy::Unspecified => Ok(EndedLotPolicy::default()),
+        pb::EndedLotPolicy::Gone => Ok(EndedLotPolicy::Gone),
+        pb::EndedLotPolicy::AsEarnedNow => Ok(EndedLotPolicy::AsEarnedNow),
+    }
+}
+
 fn debt_max(unit: &pb::Unit) -> Result<Points, Problem> {
     fields::number(unit.debt_max, 0..=i64::MAX).map(Points::new)
 }
@@ -223,5 +243,10 @@ fn present(unit: &Unit) -> pb::Unit {
         expiry_policy: expiry::present(&unit.terms.expiry_policy),
         expire_notice_days: unit.expire_notice_days,
         transfer_rules: unit.terms.transfer_rules.as_ref().map(transfers::present),
+        ended_lot_policy: match unit.terms.ended_lot_policy {
+            EndedLotPolicy::Gone => pb::EndedLotPolicy::Gone,
+            EndedLotPolicy::AsEarnedNow => pb::EndedLotPolicy::AsEarnedNow,
+        }
+        .into(),
     }
 }

@@ -10,7 +10,7 @@ use sqlx::PgConnection;
 use sqlx::types::Json;
 use uuid::Uuid;
 
-use super::domain::{ExpiryPolicy, ShortfallPolicy, Unit, UnitTerms};
+use super::domain::{EndedLotPolicy, ExpiryPolicy, ShortfallPolicy, Unit, UnitTerms};
 use expiry::ExpiryRow;
 use transfers::TransferRow;
 
@@ -33,6 +33,24 @@ fn policy_of(name: &str) -> Result<ShortfallPolicy, StorageError> {
     }
 }
 
+const GONE: &str = "GONE";
+const AS_EARNED_NOW: &str = "AS_EARNED_NOW";
+
+fn ended_name(policy: EndedLotPolicy) -> &'static str {
+    match policy {
+        EndedLotPolicy::Gone => GONE,
+        EndedLotPolicy::AsEarnedNow => AS_EARNED_NOW,
+    }
+}
+
+fn ended_of(name: &str) -> Result<EndedLotPolicy, StorageError> {
+    match name {
+        GONE => Ok(EndedLotPolicy::Gone),
+        AS_EARNED_NOW => Ok(EndedLotPolicy::AsEarnedNow),
+        other => Err(StorageError::corrupt("unit.ended_lot_policy", other)),
+    }
+}
+
 struct TermsRow {
     unit_code: UnitCode,
     scale: i32,
@@ -40,6 +58,7 @@ struct TermsRow {
     shortfall_policy: String,
     debt_max: i64,
     transfer_rules: Option<Json<TransferRow>>,
+    ended_lot_policy: String,
 }
 
 impl TryFrom<TermsRow> for UnitTerms {
@@ -56,6 +75,7 @@ impl TryFrom<TermsRow> for UnitTerms {
             shortfall_policy: policy_of(&row.shortfall_policy)?,
             debt_max: Points::new(row.debt_max),
             transfer_rules: row.transfer_rules.map(|Json(row)| row.into()),
+            ended_lot_policy: ended_of(&row.ended_lot_policy)?,
         })
     }
 }
@@ -68,6 +88,7 @@ struct UnitRow {
     shortfall_policy: String,
     debt_max: i64,
     transfer_rules: Option<Json<TransferRow>>,
+    ended_lot_policy: String,
     expire_notice_days: i32,
     revision: i64,
     create_time: DateTime<Utc>,
@@ -86,6 +107,7 @@ impl TryFrom<UnitRow> for Unit {
                 shortfall_policy: row.shortfall_policy,
                 debt_max: row.debt_max,
                 transfer_rules: row.transfer_rules,
+                ended_lot_policy: row.ended_lot_policy,
             }
             .try_into()?,
             display_name: row.display_name,
@@ -114,9 +136,8 @@ pub(super) async fn insert_in_tx(
 ) -> Result<bool, StorageError> {
     let inserted = sqlx::query!(
         "INSERT INTO unit (program, unit_code, unit_id, display_name, scale, expiry_policy, shortfall_policy, \
-         debt_max, revision, create_time, update_time, expire_notice_days, \
-         transfer_rules) \
-         SELECT p.program, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13 FROM program AS p WHERE p.program = $1 \
+         debt_max, revision, create_time, update_time, expire_notice_days, transfer_rules, ended_lot_policy) \
+         SELECT p.program, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14 FROM program AS p WHERE p.program = $1 \
          ON CONFLICT (program, unit_code) DO NOTHING",
         program.as_uuid(),
         unit.terms.code.as_str(),
@@ -131,6 +152,7 @@ pub(super) async fn insert_in_tx(
         unit.update_time,
         unit.expire_notice_days,
         transfer_row(&unit.terms) as Option<Json<TransferRow>>,
+        ended_name(unit.terms.ended_lot_policy),
     )
     .execute(tx)
     .await?;
@@ -145,7 +167,8 @@ pub(super) async fn update_in_tx(
 ) -> Result<(), StorageError> {
     sqlx::query!(
         "UPDATE unit SET display_name = $3, expiry_policy = $4, shortfall_policy = $5, debt_max = $6, \
-         revision = $7, update_time = $8, expire_notice_days = $9, transfer_rules = $10 WHERE program = $1 AND unit_code = $2",
+         revision = $7, update_time = $8, expire_notice_days = $9, transfer_rules = $10, ended_lot_policy = $11 \
+         WHERE program = $1 AND unit_code = $2",
         program.as_uuid(),
         unit.terms.code.as_str(),
         unit.display_name,
@@ -156,6 +179,7 @@ pub(super) async fn update_in_tx(
         unit.update_time,
         unit.expire_notice_days,
         transfer_row(&unit.terms) as Option<Json<TransferRow>>,
+        ended_name(unit.terms.ended_lot_policy),
     )
     .execute(tx)
     .await?;
@@ -170,7 +194,7 @@ pub(super) async fn find_in_tx(
     sqlx::query_as!(
         UnitRow,
         r#"SELECT unit_code AS "unit_code: UnitCode", display_name, scale, expiry_policy AS "expiry_policy: Json<ExpiryRow>",
-                  shortfall_policy, debt_max, transfer_rules AS "transfer_rules: Json<TransferRow>",
+                  shortfall_policy, debt_max, transfer_rules AS "transfer_rules: Json<TransferRow>", ended_lot_policy,
                   expire_notice_days, revision, create_time, update_time
            FROM unit WHERE program = $1 AND unit_code = $2"#,
         program.as_uuid(),
@@ -191,7 +215,7 @@ pub(super) async fn find_made_in_tx(
     sqlx::query_as!(
         UnitRow,
         r#"SELECT unit_code AS "unit_code: UnitCode", display_name, scale, expiry_policy AS "expiry_policy: Json<ExpiryRow>",
-                  shortfall_policy, debt_max, transfer_rules AS "transfer_rules: Json<TransferRow>",
+                  shortfall_policy, debt_max, transfer_rules AS "transfer_rules: Json<TransferRow>", ended_lot_policy,
                   expire_notice_days, revision, create_time, update_time
            FROM unit WHERE program = $1 AND unit_id = $2"#,
         program.as_uuid(),
@@ -213,7 +237,7 @@ pub(super) async fn list_in_tx(
     sqlx::query_as!(
         UnitRow,
         r#"SELECT unit_code AS "unit_code: UnitCode", display_name, scale, expiry_policy AS "expiry_policy: Json<ExpiryRow>",
-                  shortfall_policy, debt_max, transfer_rules AS "transfer_rules: Json<TransferRow>",
+                  shortfall_policy, debt_max, transfer_rules AS "transfer_rules: Json<TransferRow>", ended_lot_policy,
                   expire_notice_days, revision, create_time, update_time
            FROM unit WHERE program = $1 AND ($2::text IS NULL OR unit_code > $2)
            ORDER BY unit_code LIMIT $3"#,
@@ -244,7 +268,7 @@ pub(super) async fn list_terms_in_tx(
     sqlx::query_as!(
         TermsRow,
         r#"SELECT unit_code AS "unit_code: UnitCode", scale, expiry_policy AS "expiry_policy: Json<ExpiryRow>",
-                  shortfall_policy, debt_max, transfer_rules AS "transfer_rules: Json<TransferRow>"
+                  shortfall_policy, debt_max, transfer_rules AS "transfer_rules: Json<TransferRow>", ended_lot_policy
            FROM unit WHERE program = $1"#,
         program.as_uuid(),
     )

@@ -29,6 +29,8 @@ pub enum Check {
     Purchase,
     /// A refund agrees with its transaction.
     Refund,
+    /// A reversal agrees with what it took back, which is no more than there was.
+    Reversal,
     /// Source and receipt come once.
     Receipt,
     /// A request id comes once.
@@ -58,6 +60,7 @@ impl Display for Check {
             Self::Hold => "hold",
             Self::Purchase => "purchase",
             Self::Refund => "refund",
+            Self::Reversal => "reversal",
             Self::Receipt => "receipt",
             Self::Request => "request",
             Self::Time => "time",

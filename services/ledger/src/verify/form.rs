@@ -38,6 +38,8 @@ pub(super) fn next(
     let named = [
         ("counterpart_transaction_id", row.counterpart_transaction_id),
         ("counterpart_owner_id", row.counterpart_owner_id),
+        ("reversed_transaction_id", row.reversed_transaction_id),
+        ("hold_id", row.hold_id),
     ];
     let named = named
         .iter()

@@ -127,6 +127,7 @@ impl History {
         self.holds.add(read, &place, findings);
         super::sides::check(read, &place, findings);
         super::counterparts::check(read, &place, findings);
+        super::reversals::check(read, &place, findings);
         if is_before_mark {
             for entry in &entries {
                 let value = i128::from(entry.value);

@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use super::finding::{Check, Finding, Findings};
 use super::history::Read;
+use super::reversals;
 use super::rows::{Begin, Lot, Movement, Transaction};
 
 /// Sums of an owner's lots, or of a part of them.
@@ -77,7 +78,7 @@ impl Part {
 impl LotSum {
     /// As its first movement tells.
     fn open(moved: &Movement, row: &Transaction) -> Self {
-        let came_along = matches!(row.kind.as_str(), "move" | "transfer");
+        let came_along = matches!(row.kind.as_str(), "move" | "transfer" | "reverse");
         Self {
             unit: moved.unit.clone(),
             end: moved.end,
@@ -111,7 +112,9 @@ impl LotSum {
             return;
         }
         let is_later = self.slides && self.end.is_some() && moved.end > self.end;
-        self.contradicted |= !is_later || moved.value != 0 || kind == "notice";
+        // A lot that is opened again has the end to which others like it moved in the meantime.
+        let moves_alone = moved.value == 0 || (kind == "reverse" && moved.value > 0);
+        self.contradicted |= !is_later || !moves_alone || kind == "notice";
         self.end = moved.end;
     }
 }
@@ -128,6 +131,7 @@ impl LotSums {
     pub(super) fn add(&mut self, read: Read<'_>) {
         let kind = read.row.kind.as_str();
         let comes_back = matches!(kind, "release" | "capture");
+        let mut came_back = reversals::came_back(read);
         for moved in read.movements.iter().filter(|moved| self.part.has(moved.lot)) {
             let sum = self.sums.entry(moved.lot);
             let sum = sum.or_insert_with(|| LotSum::open(moved, read.row));
@@ -137,9 +141,10 @@ impl LotSums {
             sum.see_end(moved, kind);
             sum.left += i128::from(moved.value);
             // What begins is credited to the lot in which it counts.
-            let begins = kind == "activate" && moved.begin.is_some();
-            if begins || (moved.value > 0 && !comes_back) {
+            if kind == "activate" && moved.begin.is_some() {
                 sum.credited += i128::from(moved.value);
+            } else if moved.value > 0 && !comes_back {
+                sum.credited += reversals::credited(moved, &mut came_back);
             }
         }
     }

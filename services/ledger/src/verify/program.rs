@@ -28,16 +28,22 @@ pub(super) enum Question {
     Refunds,
     /// Was more or less refunded of a purchase than it says?
     Refunded,
+    /// Is there a reversal that no transaction made?
+    Reversals,
+    /// Was something taken back twice, or left out?
+    Reversed,
 }
 
 impl Question {
-    pub(super) const ALL: [Self; 6] = [
+    pub(super) const ALL: [Self; 8] = [
         Self::Receipts,
         Self::Requests,
         Self::Holds,
         Self::Purchases,
         Self::Refunds,
         Self::Refunded,
+        Self::Reversals,
+        Self::Reversed,
     ];
 
     pub(super) async fn ask_in_tx(
@@ -53,6 +59,8 @@ impl Question {
             Self::Purchases => storage::find_lone_purchases_in_tx(tx, program).await?,
             Self::Refunds => storage::find_lone_refunds_in_tx(tx, program).await?,
             Self::Refunded => storage::find_refunded_otherwise_in_tx(tx, program).await?,
+            Self::Reversals => storage::find_lone_reversals_in_tx(tx, program).await?,
+            Self::Reversed => storage::find_reversed_otherwise_in_tx(tx, program).await?,
         };
         let (check, what) = match self {
             Self::Receipts => (Check::Receipt, "transactions of the receipt"),
@@ -61,6 +69,8 @@ impl Question {
             Self::Purchases => (Check::Purchase, "transaction of the purchase"),
             Self::Refunds => (Check::Refund, "transaction of the refund"),
             Self::Refunded => (Check::Refund, "refunded of the purchase"),
+            Self::Reversals => (Check::Reversal, "transaction of the reversal"),
+            Self::Reversed => (Check::Reversal, "where a reversal begins of the transaction"),
         };
         for suspect in suspects {
             let Suspect {

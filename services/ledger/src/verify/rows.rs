@@ -34,7 +34,10 @@ pub(super) struct Transaction {
     pub(super) feed_xid: i64,
     pub(super) counterpart_transaction_id: Option<Uuid>,
     pub(super) counterpart_owner_id: Option<Uuid>,
-    /// Of a hold, a purchase or a refund: its row. Of a transfer: the other side's.
+    pub(super) reversed_transaction_id: Option<Uuid>,
+    pub(super) hold_id: Option<Uuid>,
+    /// Of a hold, of what ended it, of a purchase or a refund: its row. Of a transfer: the other side's. Of a reversal: what it
+    /// took back.
     pub(super) side: Option<Value>,
 }
 
@@ -100,6 +103,8 @@ impl Begin {
 pub(super) struct Pin {
     pub(super) lot: Uuid,
     pub(super) value: i64,
+    #[serde(default)]
+    pub(super) captured: i64,
 }
 
 /// A row of `hold`, as JSON.
@@ -159,6 +164,24 @@ pub(super) struct Counterpart {
     pub(super) counterpart_owner_id: Option<Uuid>,
     pub(super) record_time: DateTime<Utc>,
     pub(super) entries: Value,
+}
+
+/// What a reversal took back, as JSON: its transaction, what the hold claimed that it captured, and the row of `reversal`.
+#[derive(Debug, Deserialize)]
+pub(super) struct Reversed {
+    pub(super) owner_id: Uuid,
+    pub(super) kind: String,
+    pub(super) entries: Vec<Entry>,
+    pub(super) lot_movements: Vec<Movement>,
+    pub(super) pins: Option<Vec<Pin>>,
+    pub(super) reversal: Option<Reversal>,
+}
+
+/// A row of `reversal`, as JSON.
+#[derive(Debug, Deserialize)]
+pub(super) struct Reversal {
+    pub(super) value_before: i64,
+    pub(super) value: i64,
 }
 
 /// A row of `owner`.

@@ -55,7 +55,10 @@ impl Holds {
                     self.open(read, &hold, &place, findings);
                 }
             }
-            "capture" | "release" => self.end(read, &place),
+            "capture" | "release" => {
+                check_named(read, &place, findings);
+                self.end(read, &place);
+            }
             _ => {}
         }
     }
@@ -162,6 +165,42 @@ impl Holds {
             findings.push(finding.differs(expected, found));
         }
     }
+}
+
+/// What ended a hold names it, unless it was recorded before that was told; and of what was captured, the hold says from
+/// which lots.
+fn check_named(read: Read<'_>, place: &Finding, findings: &mut Findings) {
+    let row = read.row;
+    if row.hold_id.is_none() {
+        return;
+    }
+    let Some(hold) = side::<Hold>(read, place, findings) else {
+        return;
+    };
+    let unit = &hold.unit_code;
+    let mut must = Must { place, findings };
+    must.be("owner_id of the hold", row.owner_id, hold.owner_id);
+    must.be(
+        "value of the hold",
+        -read.posted(HELD, unit),
+        i128::from(hold.value),
+    );
+    must.be(
+        "captured of the hold",
+        read.posted(REDEEMED, unit),
+        i128::from(hold.captured_value),
+    );
+    let captured: i128 = hold.pins.iter().map(|pin| i128::from(pin.captured)).sum();
+    must.be(
+        "sum of what was captured of lots",
+        i128::from(hold.captured_value),
+        captured,
+    );
+    let is_part = hold
+        .pins
+        .iter()
+        .all(|pin| (0..=pin.value).contains(&pin.captured));
+    must.be("captured of a lot, as a part of its claim", true, is_part);
 }
 
 /// Checks the row of a purchase or refund.

@@ -130,10 +130,25 @@ pub(super) fn stream_transactions_in_tx<'a>(
                   t.source, t.receipt_id, t.purchase_id, t.money_minor, t.currency_code, t.entries, t.lot_movements,
                   t.unit_codes, t.actor, t.reason, t.on_behalf_of, t.occur_time, t.record_time, t.chain_hash,
                   coalesce(t.feed_xid::text::bigint, 0) AS "feed_xid!",
-                  t.counterpart_transaction_id, t.counterpart_owner_id,
+                  t.counterpart_transaction_id, t.counterpart_owner_id, t.reversed_transaction_id, t.hold_id,
                   CASE t.kind
                       WHEN 'hold' THEN (SELECT to_jsonb(h) FROM hold h
                                         WHERE h.program = t.program AND h.hold_id = t.transaction_id)
+                      WHEN 'capture' THEN (SELECT to_jsonb(h) FROM hold h
+                                           WHERE h.program = t.program AND h.hold_id = t.hold_id)
+                      WHEN 'release' THEN (SELECT to_jsonb(h) FROM hold h
+                                           WHERE h.program = t.program AND h.hold_id = t.hold_id)
+                      WHEN 'reverse' THEN (
+                          SELECT jsonb_build_object(
+                              'owner_id', o.owner_id, 'kind', o.kind, 'entries', o.entries,
+                              'lot_movements', o.lot_movements,
+                              'pins', (SELECT h.pins FROM hold h WHERE h.program = o.program AND h.hold_id = o.hold_id),
+                              'reversal', (SELECT to_jsonb(r) FROM reversal r
+                                           WHERE r.program = t.program AND r.transaction_id = o.transaction_id
+                                             AND r.reversal_id = t.transaction_id LIMIT 1))
+                          FROM transaction o
+                          WHERE o.program = t.program AND o.transaction_id = t.reversed_transaction_id
+                            AND o.version IS NOT NULL)
                       WHEN 'purchase' THEN (SELECT to_jsonb(p) FROM purchase p
                                             WHERE p.program = t.program AND p.purchase_id = t.transaction_id)
                       WHEN 'refund' THEN (SELECT to_jsonb(r) FROM refund r
@@ -339,6 +354,52 @@ pub(super) async fn find_refunded_otherwise_in_tx(
                ON r.purchase_id = p.purchase_id
            WHERE p.program = $1 AND (p.refunded_minor <> coalesce(r.money, 0) OR b.points <> coalesce(r.points, 0))
            ORDER BY p.purchase_id LIMIT $2"#,
+        program,
+        SUSPECTS_MAX,
+    )
+    .fetch_all(tx)
+    .await?;
+    Ok(suspects)
+}
+
+pub(super) async fn find_lone_reversals_in_tx(
+    tx: &mut PgConnection,
+    program: Uuid,
+) -> Result<Vec<Suspect>, StorageError> {
+    let suspects = sqlx::query_as!(
+        Suspect,
+        r#"SELECT o.owner_id AS "owner_id?", r.reversal_id::text AS "name!", 'one' AS "expected!", 'none' AS "found!"
+           FROM reversal r
+           LEFT JOIN transaction o ON o.program = r.program AND o.transaction_id = r.transaction_id
+           WHERE r.program = $1 AND NOT EXISTS (
+               SELECT FROM transaction t
+               WHERE t.program = r.program AND t.transaction_id = r.reversal_id AND t.kind = 'reverse'
+                 AND t.reversed_transaction_id = r.transaction_id AND t.version IS NOT NULL)
+           ORDER BY r.reversal_id LIMIT $2"#,
+        program,
+        SUSPECTS_MAX,
+    )
+    .fetch_all(tx)
+    .await?;
+    Ok(suspects)
+}
+
+/// Transactions whose reversals do not follow each other: where one leaves out or takes again what another took.
+pub(super) async fn find_reversed_otherwise_in_tx(
+    tx: &mut PgConnection,
+    program: Uuid,
+) -> Result<Vec<Suspect>, StorageError> {
+    let suspects = sqlx::query_as!(
+        Suspect,
+        r#"SELECT o.owner_id AS "owner_id?", r.transaction_id::text AS "name!", r.expected::text AS "expected!",
+                  r.value_before::text AS "found!"
+           FROM (SELECT transaction_id, value_before,
+                        coalesce(sum(value) OVER (PARTITION BY transaction_id ORDER BY value_before
+                                                  ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0) AS expected
+                 FROM reversal WHERE program = $1) AS r
+           LEFT JOIN transaction o ON o.program = $1 AND o.transaction_id = r.transaction_id
+           WHERE r.value_before <> r.expected
+           ORDER BY r.transaction_id, r.value_before LIMIT $2"#,
         program,
         SUSPECTS_MAX,
     )

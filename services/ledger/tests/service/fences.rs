@@ -54,6 +54,13 @@ async fn every_table_that_carries_a_program_is_fenced_and_shows_a_stranger_nothi
         ..pb::HoldPointsRequest::default()
     };
     ledger.holds().hold_points(ledger.call(hold)).await.unwrap();
+    sqlx::query(
+        "INSERT INTO reversal (program, transaction_id, value_before, value, reversal_id) \
+         SELECT program, transaction_id, 0, 1, transaction_id FROM transaction LIMIT 1",
+    )
+    .execute(&database.jobs)
+    .await
+    .unwrap();
     // As the job writes it, which is off here.
     sqlx::query(
         "INSERT INTO expiry_notice (program, owner_id, unit_code, expire_time, value, transaction_id) \

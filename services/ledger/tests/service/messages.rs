@@ -15,6 +15,7 @@ pub fn points() -> pb::Unit {
         expiry_policy: Some(after_days(365)),
         shortfall_policy: pb::ShortfallPolicy::Debt.into(),
         debt_max: 1_000,
+        ended_lot_policy: pb::EndedLotPolicy::Gone.into(),
         ..pb::Unit::default()
     }
 }

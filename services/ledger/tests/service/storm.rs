@@ -17,6 +17,7 @@ use tonic::Status;
 use uuid::Uuid;
 
 use super::harness::new_id;
+use super::reversals::{reversal, try_reverse};
 use super::support::{Ledger, adjust, credit, spend, transfer};
 use super::verify::assert_verified;
 
@@ -116,7 +117,18 @@ async fn call(replicas: &[Arc<Ledger>; 2], owners: &[String], seed: u64) -> BTre
             _ => Step::Spend(spend(owner, "points", value * 100)),
         };
         let request_id = step.request_id().to_owned();
-        let said = send_thrice(replicas, step, &mut random).await;
+        let said = send_thrice(replicas, step.clone(), &mut random).await;
+        if let Step::Spend(_) = &step
+            && let (Known::Took { .. }, _) = &said
+        {
+            // Twice a half and more: one of them is too much, unless the spend was of one.
+            for _ in 0..2 {
+                let reversal = Step::Reverse(reversal(&request_id, value / 2 + 1));
+                let reversal_id = reversal.request_id().to_owned();
+                let (reversed, _) = send_thrice(replicas, reversal, &mut random).await;
+                known.insert(reversal_id, reversed);
+            }
+        }
         if let (Known::Took { .. }, Some(hold_id)) = &said {
             let capture = Step::Capture(pb::CaptureHoldRequest {
                 request_id: new_id(),
@@ -175,6 +187,7 @@ enum Step {
     Capture(pb::CaptureHoldRequest),
     Transfer(pb::TransferPointsRequest),
     Adjust(pb::AdjustPointsRequest),
+    Reverse(pb::ReverseTransactionRequest),
 }
 
 impl Step {
@@ -186,6 +199,7 @@ impl Step {
             Self::Capture(request) => &request.request_id,
             Self::Transfer(request) => &request.request_id,
             Self::Adjust(request) => &request.request_id,
+            Self::Reverse(request) => &request.request_id,
         }
     }
 
@@ -233,6 +247,10 @@ impl Step {
             Self::Adjust(request) => {
                 let adjusted = ledger.transactions().adjust_points(ledger.call(request)).await?;
                 (adjusted.into_inner().transaction, None)
+            }
+            Self::Reverse(request) => {
+                let reversed = try_reverse(ledger, request).await?;
+                (reversed.into_inner().transaction, None)
             }
         };
         let transaction = transaction.expect("a transaction");

@@ -69,7 +69,7 @@ async fn a_statement_comes_in_pages_newest_first_with_running_balances() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_statement_is_filtered_by_kind_unit_and_time() {
+async fn a_statement_is_filtered_by_kind_unit_time_and_source() {
     let ledger = Ledger::start().await;
     let owner = ledger.open_owner().await;
     let long_ago = Some(timestamp(ledger.now() - days(400)));
@@ -82,7 +82,11 @@ async fn a_statement_is_filtered_by_kind_unit_and_time() {
         .credit(credit(&owner, "stamps", 1))
         .await
         .expect("credited");
-    ledger.spend(spend(&owner, "points", 4)).await.expect("spent");
+    let at_the_desk = pb::SpendPointsRequest {
+        source: "desk".to_owned(),
+        ..spend(&owner, "points", 4)
+    };
+    ledger.spend(at_the_desk).await.expect("spent");
     let all = pb::ListTransactionsRequest {
         owner_id: owner.clone(),
         ..pb::ListTransactionsRequest::default()
@@ -109,6 +113,13 @@ async fn a_statement_is_filtered_by_kind_unit_and_time() {
         ..all.clone()
     };
     assert_eq!(versions(&page(&ledger, older).await.expect("a page")), [1]);
+    for (source, expected) in [("desk", vec![3]), ("test", vec![2, 1]), ("des", vec![])] {
+        let from = pb::ListTransactionsRequest {
+            source: source.to_owned(),
+            ..all.clone()
+        };
+        assert_eq!(versions(&page(&ledger, from).await.expect("a page")), expected);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -79,8 +79,8 @@ async fn a_busy_ledger_verifies_clean_and_every_transaction_is_in_a_chain() {
         .await
         .unwrap();
     let all = [
-        "activate", "adjust", "capture", "credit", "expire", "hold", "move", "purchase", "refund", "release", "spend",
-        "transfer",
+        "activate", "adjust", "capture", "credit", "expire", "hold", "move", "purchase", "refund", "release",
+        "reverse", "spend", "transfer",
     ];
     assert_eq!(kinds, all, "the test posts whatever can be posted");
 }

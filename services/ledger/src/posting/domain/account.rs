@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use fealty_types::{BudgetCode, HoldId, LotId, Points, UnitCode};
 
 use super::pending::Wait;
-use super::{Hold, HoldStatus, LotEnd, LotMovement, NewHold, lots};
+use super::{Hold, HoldStatus, LotEnd, LotMovement, NewHold, Pin, lots};
 
 /// An owner's account of one unit.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -153,7 +153,7 @@ impl Lot {
     }
 
     /// Whether both are one lot, as soon as they are in one account.
-    fn has_terms_of(&self, other: &Self) -> bool {
+    pub(super) fn has_terms_of(&self, other: &Self) -> bool {
         self.expire_time == other.expire_time
             && self.slides == other.slides
             && self.budget_code == other.budget_code
@@ -198,14 +198,22 @@ impl Account {
         let value = lot.value_left;
         self.available = self.available.checked_add(value)?;
         self.require_room()?;
-        let mut credited = Credited::default();
         let takes_it =
             |known: &&mut Lot| known.has_terms_of(&lot) && known.value_credited.checked_add(value).is_some();
         if let Some(known) = self.lots.iter_mut().find(takes_it) {
-            credited.lots.push(lots::add(known, unit_code, value)?);
-            return Some(credited);
+            return Some(Credited {
+                lots: vec![lots::add(known, unit_code, value)?],
+                ..Credited::default()
+            });
         }
-        credited.lots.push(lot.moved(unit_code, value));
+        self.open(unit_code, lot)
+    }
+
+    /// Opens a lot, or opens it again, with what is in it: counted in what is available before. `None` when a sum does not
+    /// fit.
+    pub(super) fn open(&mut self, unit_code: &UnitCode, lot: Lot) -> Option<Credited> {
+        let mut credited = Credited::default();
+        credited.lots.push(lot.moved(unit_code, lot.value_left));
         let place = self
             .lots
             .partition_point(|other| other.spend_order() < lot.spend_order());
@@ -270,6 +278,7 @@ impl Account {
         let (mut expired, mut repaid, mut returned) = (0, 0, 0);
         let (mut to_spend, mut debt) = (ending.captured.get(), self.debt.get());
         let mut lot_changes = Vec::with_capacity(hold.pins.len());
+        let mut pins = Vec::with_capacity(hold.pins.len());
         for lot in &mut self.lots {
             let pinned = hold.pinned(lot.lot_id).get();
             if pinned == 0 {
@@ -278,6 +287,11 @@ impl Account {
             lot.value_held = Points::new(lot.value_held.get() - pinned);
             let spent = to_spend.min(pinned);
             to_spend -= spent;
+            pins.push(Pin {
+                lot_id: lot.lot_id,
+                value: Points::new(pinned),
+                captured: Points::new(spent),
+            });
             let mut rest = pinned - spent;
             if lot.has_ended(at) {
                 expired += rest;
@@ -291,6 +305,8 @@ impl Account {
             lot.value_left = Points::new(lot.value_left.get() + rest);
             lot_changes.push(lot.moved(&hold.unit_code, Points::new(rest)));
         }
+        // In the order in which they were spent, which is not that of the hold where ends moved since.
+        hold.pins = pins;
         self.lots.retain(Lot::is_open);
         self.held = Points::new(self.held.get() - hold.value.get());
         self.available = Points::new(self.available.get() + returned);

@@ -13,6 +13,7 @@ use std::fmt;
 
 use fealty_types::{BudgetCode, OwnerId, ProgramId};
 use sha2::{Digest as _, Sha256};
+use uuid::Uuid;
 
 use super::{Entry, LotMovement, Transaction};
 use form::Form;
@@ -120,6 +121,11 @@ impl Link<'_> {
                 "counterpart_owner_id",
                 counterpart.map(|it| it.owner_id.as_uuid()),
             ),
+            (
+                "reversed_transaction_id",
+                it.reversed_transaction_id.map(Uuid::from),
+            ),
+            ("hold_id", it.hold_id.map(Uuid::from)),
         ];
         for (name, id) in named.into_iter().filter_map(|(name, id)| Some((name, id?))) {
             form.text(name);

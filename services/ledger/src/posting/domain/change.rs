@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use chrono::{DateTime, Utc};
-use fealty_types::{BudgetCode, LotId, Points, UnitCode, Version};
+use fealty_types::{BudgetCode, HoldId, LotId, Points, TransactionId, UnitCode, Version};
 use serde::{Deserialize, Serialize};
 
 use super::Begin;
@@ -20,8 +20,14 @@ pub struct Change {
     pub entries: Vec<Entry>,
     /// What it did to which lots, in order.
     pub lot_movements: Vec<LotMovement>,
-    /// What a refund took, one per unit; none for other kinds.
+    /// What a refund took, one per unit, or the reversal of a credit; none for others.
     pub taken_back: Vec<TakenBack>,
+    /// What the reversal of a spend gave back; none for others.
+    pub given_back: Option<GivenBack>,
+    /// What a reversal takes back; none for other kinds.
+    pub reversed_transaction_id: Option<TransactionId>,
+    /// The hold that was captured or released, or that ended; none for other kinds.
+    pub hold_id: Option<HoldId>,
 }
 
 /// What kind of thing happened.
@@ -53,6 +59,8 @@ pub enum TransactionKind {
     Adjust,
     /// An owner sent points to another. Each of the two has a transaction of its own.
     Transfer,
+    /// A transaction was taken back, all or in part.
+    Reverse,
 }
 
 /// The text is no kind of transaction.
@@ -62,7 +70,7 @@ pub struct TransactionKindError;
 
 impl TransactionKind {
     /// All of them.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Credit,
         Self::Spend,
         Self::Expire,
@@ -76,6 +84,7 @@ impl TransactionKind {
         Self::Activate,
         Self::Adjust,
         Self::Transfer,
+        Self::Reverse,
     ];
 
     /// Its name in the database.
@@ -95,6 +104,7 @@ impl TransactionKind {
             Self::Activate => "activate",
             Self::Adjust => "adjust",
             Self::Transfer => "transfer",
+            Self::Reverse => "reverse",
         }
     }
 }
@@ -218,4 +228,17 @@ pub struct TakenBack {
     pub as_debt: Points,
     /// Borne by the program.
     pub waived: Points,
+}
+
+/// What the reversal of a spend gave back in its unit. The three ways sum to what was asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GivenBack {
+    /// What is counted.
+    pub unit_code: UnitCode,
+    /// In lots, and available again.
+    pub to_lots: Points,
+    /// Paid off debt.
+    pub debt_repaid: Points,
+    /// Gone, because their end has passed.
+    pub ended: Points,
 }

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use fealty_types::{BudgetCode, HoldId, LotId, Points, UnitCode};
 
-use super::{Activated, Lot, TransactionKind, Wait};
+use super::{Activated, Lot, Reversal, TransactionKind, Wait};
 
 /// What is to happen to one owner. Values are never below zero: whoever makes a command has parsed them. A unit comes
 /// at most once in a list.
@@ -31,6 +31,8 @@ pub enum Command {
     Send(Spent),
     /// Take what another sends: the other half.
     Receive(Received),
+    /// Take back what a transaction did, or a part of it.
+    Reverse(Reversal),
 }
 
 impl Command {
@@ -60,6 +62,7 @@ impl Command {
             Self::Activate(_) => TransactionKind::Activate,
             Self::Adjust(_) => TransactionKind::Adjust,
             Self::Send(_) | Self::Receive(_) => TransactionKind::Transfer,
+            Self::Reverse(_) => TransactionKind::Reverse,
         }
     }
 }

@@ -40,6 +40,8 @@ pub struct Pin {
     pub lot_id: LotId,
     /// How many of its points. Above zero.
     pub value: Points,
+    /// How many of them were spent; zero unless the hold was captured.
+    pub captured: Points,
 }
 
 /// What became of a hold.

@@ -67,6 +67,7 @@ pub(super) fn pin(lots: &mut [Lot], unit_code: &UnitCode, value: Points) -> (Vec
             pins.push(Pin {
                 lot_id: lot.lot_id,
                 value: Points::new(part),
+                captured: Points::ZERO,
             });
             movements.push(lot.moved(unit_code, Points::new(-part)));
         }

@@ -6,7 +6,10 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use fealty_types::{HoldId, UnitCode};
 
-use super::{Activated, Adjusted, Begin, Command, LotEnd, Slide, TransactionKind, Wait};
+use super::{
+    Activated, Adjusted, Begin, Command, EndedLots, GiveBack, LotEnd, Reversing, Slide, TakeBack,
+    TransactionKind, Wait,
+};
 
 /// Whether it is never, when, and whether it moves with activity.
 pub type End = (bool, Option<DateTime<Utc>>, bool);
@@ -219,14 +222,13 @@ impl Model {
             }
             Command::Refund(all) => {
                 for back in all {
-                    let value = i128::from(back.value.get());
-                    let from_available = value.min(self.available(&back.unit_code));
-                    self.take_soonest(&back.unit_code, from_available);
-                    let debt = self.debt.entry(back.unit_code.clone()).or_default();
-                    let room = (i128::from(back.debt_max.get()) - *debt).max(0);
-                    *debt += (value - from_available).min(room);
+                    self.take_back(back);
                 }
             }
+            Command::Reverse(reversal) => match &reversal.how {
+                Reversing::TakeBack(back) => self.take_back(back),
+                Reversing::GiveBack(give) => self.return_parts(give, at),
+            },
             Command::Hold(new) => {
                 if self.available(&new.unit_code) < new.value.get().into() {
                     return false;
@@ -310,6 +312,46 @@ impl Model {
             own = self.ends.get(unit).copied();
         }
         self.add(unit, (never, own, slides), value);
+    }
+
+    fn take_back(&mut self, back: &TakeBack) {
+        let value = i128::from(back.value.get());
+        let from_available = value.min(self.available(&back.unit_code));
+        self.take_soonest(&back.unit_code, from_available);
+        let debt = self.debt.entry(back.unit_code.clone()).or_default();
+        let room = (i128::from(back.debt_max.get()) - *debt).max(0);
+        *debt += (value - from_available).min(room);
+    }
+
+    /// What has ended is gone or gets the end that it is given; the rest lies where it lay before, what slides at the end
+    /// that it would have by now.
+    fn return_parts(&mut self, give: &GiveBack, at: DateTime<Utc>) {
+        let unit = &give.unit_code;
+        for part in &give.parts {
+            let value = i128::from(part.value.get());
+            let known = self.ends.get(unit).copied();
+            let slides = part.lot.slides;
+            let own = if slides { known } else { part.lot.expire_time };
+            if own.is_none_or(|end| end > at) {
+                self.add(unit, (own.is_none(), own, slides), value);
+                continue;
+            }
+            let anew = match give.ended {
+                EndedLots::Gone => continue,
+                EndedLots::EndBy(LotEnd::Fixed(end)) => (end, false),
+                EndedLots::EndBy(LotEnd::Sliding(end)) => {
+                    (Some(known.filter(|known| *known > at).unwrap_or(end)), true)
+                }
+            };
+            if let (Some(end), is_sliding) = anew
+                && end > at
+            {
+                if is_sliding {
+                    self.ends.insert(unit.clone(), end);
+                }
+                self.add(unit, (false, Some(end), is_sliding), value);
+            }
+        }
     }
 
     fn credit(&mut self, earned: &super::Earned, at: DateTime<Utc>) {

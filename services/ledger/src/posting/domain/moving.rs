@@ -3,8 +3,10 @@
 //! Each of the two has a change of their own. Between them the points lie in the program's account
 //! [`EntryAccount::ProgramMoved`]: what the one change puts there, the other takes, so that it is empty after both.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Utc};
-use fealty_types::{Points, UnitCode};
+use fealty_types::{LotId, Points, UnitCode};
 
 use super::pending::emptied;
 use super::{Account, Decision, Draft, EntryAccount, Lot, OwnerState, TransactionKind, overflow};
@@ -24,15 +26,23 @@ pub struct Moved {
 ///
 /// What slides goes on sliding, with what slides at the other's: at the later of both ends.
 ///
+/// A lot may come a second time: its owner left, something was given back to it, and the owner joined again. What was ever
+/// credited to it by then is told by `closed`, the other's lots of these ids that are not open.
+///
 /// What has ended must have been swept before, on both sides, and nothing of the owner's may be held
 /// ([`OwnerState::has_open_holds`]).
-pub fn move_all(from: &OwnerState, into: &OwnerState, at: DateTime<Utc>) -> Result<Moved, Refusal> {
+pub fn move_all(
+    from: &OwnerState,
+    into: &OwnerState,
+    closed: &BTreeMap<LotId, Points>,
+    at: DateTime<Utc>,
+) -> Result<Moved, Refusal> {
     let (mut source, mut target) = (from.clone(), into.clone());
     let (mut outgoing, mut incoming) = (Draft::default(), Draft::default());
     for (unit, account) in &mut source.accounts {
         let moved = outgoing.give(unit, account);
         if !moved.lots.is_empty() || !moved.pending_lots.is_empty() || moved.debt.is_positive() {
-            incoming.take_over(unit, moved, target.account_mut(unit), at)?;
+            incoming.take_over(unit, moved, (target.account_mut(unit), closed), at)?;
         }
     }
     Ok(Moved {
@@ -82,7 +92,7 @@ impl Draft {
         &mut self,
         unit: &UnitCode,
         given: Account,
-        account: &mut Account,
+        (account, closed): (&mut Account, &BTreeMap<LotId, Points>),
         at: DateTime<Utc>,
     ) -> Result<(), Refusal> {
         self.post_move(unit, &given, 1);
@@ -94,10 +104,21 @@ impl Draft {
             self.lot_changes.extend(account.slide(unit, end, at));
         }
         for lot in given.lots {
+            let lot_id = lot.lot_id;
+            let is_open = |account: &Account| account.lots.iter().position(|it| it.lot_id == lot_id);
+            let was_open = is_open(account).is_some();
             let taken = account.put(unit, lot.arriving());
             let taken = taken.ok_or_else(|| overflow(unit))?;
             self.lot_changes.extend(taken.lots);
             self.holds.extend(taken.holds);
+            if let (Some(before), Some(place)) = (closed.get(&lot_id), is_open(account))
+                && !was_open
+            {
+                let again = &mut account.lots[place];
+                let credited = again.value_credited.checked_add(*before);
+                again.value_credited = credited.ok_or_else(|| overflow(unit))?;
+                self.lot_changes.push(again.moved(unit, Points::ZERO));
+            }
         }
         for lot in given.pending_lots {
             let taken = account.set_aside(unit, lot.arriving());

@@ -179,7 +179,7 @@ proptest! {
         into in proptest::collection::vec(step(), 0..200),
     ) {
         let (from, into, at) = meet(&from, &into);
-        let moved = move_all(&from, &into, at).expect("nothing overflows");
+        let moved = move_all(&from, &into, &BTreeMap::new(), at).expect("nothing overflows");
         let (left, has) = (&moved.from.state, &moved.into.state);
         check(left)?;
         check(has)?;
@@ -202,7 +202,7 @@ proptest! {
         into in proptest::collection::vec(step(), 0..100),
     ) {
         let (from, into, at) = meet(&from, &into);
-        let moved = move_all(&from, &into, at).expect("nothing overflows");
+        let moved = move_all(&from, &into, &BTreeMap::new(), at).expect("nothing overflows");
         let mut expected = by_end_together(&from, &into);
         for place in 0..UNITS.len() {
             let unit_code = unit(place);
@@ -233,7 +233,7 @@ fn a_lot_keeps_its_id_unless_the_other_has_one_of_the_same_end() {
     );
     let known = into.accounts[&unit(0)].lots[0].lot_id;
     let kept = from.accounts[&unit(0)].lots[1].lot_id;
-    let moved = move_all(&from, &into, at).unwrap();
+    let moved = move_all(&from, &into, &BTreeMap::new(), at).unwrap();
     let lots: Vec<_> = moved.into.state.accounts[&unit(0)]
         .lots
         .iter()
@@ -246,13 +246,13 @@ fn a_lot_keeps_its_id_unless_the_other_has_one_of_the_same_end() {
 fn debts_add_up_and_are_paid_off_with_the_points_of_both() {
     // Ten owed on the one side, thirty there on the other; then ten owed on both sides.
     let (owes, has, at) = meet(&[credit(0, 1, None), refund(11)], &[credit(0, 30, None)]);
-    let moved = move_all(&owes, &has, at).unwrap();
+    let moved = move_all(&owes, &has, &BTreeMap::new(), at).unwrap();
     let account = &moved.into.state.accounts[&unit(0)];
     assert_eq!((account.available.get(), account.debt.get()), (20, 0));
-    let moved = move_all(&has, &owes, at).unwrap();
+    let moved = move_all(&has, &owes, &BTreeMap::new(), at).unwrap();
     let account = &moved.into.state.accounts[&unit(0)];
     assert_eq!((account.available.get(), account.debt.get()), (20, 0));
-    let moved = move_all(&owes, &owes, at).unwrap();
+    let moved = move_all(&owes, &owes, &BTreeMap::new(), at).unwrap();
     let account = &moved.into.state.accounts[&unit(0)];
     assert_eq!((account.available.get(), account.debt.get()), (0, 20));
 }
@@ -266,7 +266,7 @@ fn lots_of_both_beyond_the_bound_merge() {
             .collect()
     };
     let (from, into, at) = meet(&lots(1), &lots(2));
-    let moved = move_all(&from, &into, at).unwrap();
+    let moved = move_all(&from, &into, &BTreeMap::new(), at).unwrap();
     let account = &moved.into.state.accounts[&unit(0)];
     assert_eq!(account.lots.len(), OPEN_LOTS_MAX);
     assert_eq!(account.available.get(), 2 * half * 3);
@@ -277,6 +277,9 @@ fn lots_of_both_beyond_the_bound_merge() {
 fn what_does_not_fit_is_refused() {
     let huge = [credit(0, i64::MAX, None)];
     let (from, into, at) = meet(&huge, &huge);
-    assert_eq!(move_all(&from, &into, at), Err(Refusal::AmountOverflow(unit(0))));
+    assert_eq!(
+        move_all(&from, &into, &BTreeMap::new(), at),
+        Err(Refusal::AmountOverflow(unit(0)))
+    );
     assert_eq!(from.available(&unit(0)), Points::new(i64::MAX));
 }

@@ -143,7 +143,7 @@ fn check_holds(account: &Account) -> Result<(), TestCaseError> {
 }
 
 /// The books of the whole history: what owners have is what the program has given and not got back.
-fn check_books(history: &History) -> Result<(), TestCaseError> {
+pub fn check_books(history: &History) -> Result<(), TestCaseError> {
     let all = || history.changes.iter().flat_map(|change| &change.entries);
     for (unit_code, account) in &history.state.accounts {
         let of_unit = |owner: bool| {
@@ -229,8 +229,19 @@ const fn too_many(decided: &Result<(), Refusal>) -> bool {
     )
 }
 
+fn forget_named(command: &mut Command) {
+    match command {
+        Command::Refund(all) => all.iter_mut().for_each(|back| back.lots_first.clear()),
+        Command::Reverse(Reversal {
+            how: Reversing::TakeBack(back),
+            ..
+        }) => back.lots_first.clear(),
+        _ => {}
+    }
+}
+
 /// Runs the steps against the model. `named_lots` says whether refunds may name lots, which the model knows nothing of.
-fn run(steps: &[Step], named_lots: bool) -> Result<History, TestCaseError> {
+pub fn run(steps: &[Step], named_lots: bool) -> Result<History, TestCaseError> {
     let (mut history, mut model) = (History::new(), Model::default());
     for step in steps {
         if let Step::Wait(hours) = step {
@@ -238,10 +249,8 @@ fn run(steps: &[Step], named_lots: bool) -> Result<History, TestCaseError> {
             continue;
         }
         let mut command = history.command(step).expect("all others are commands");
-        if let (Command::Refund(all), false) = (&mut command, named_lots) {
-            for back in all.iter_mut() {
-                back.lots_first.clear();
-            }
+        if !named_lots {
+            forget_named(&mut command);
         }
         let alone = history.state.as_of(history.at).into_owned();
         prop_assert_eq!(

@@ -1,7 +1,7 @@
 //! A transaction as it is recorded.
 
 use chrono::{DateTime, Utc};
-use fealty_types::{Money, OwnerId, PurchaseId, RequestId, TransactionId, Version};
+use fealty_types::{HoldId, Money, OwnerId, PurchaseId, RequestId, TransactionId, Version};
 
 use super::{Entry, LotMovement, TransactionKind};
 
@@ -42,6 +42,10 @@ pub struct Transaction {
     pub record_time: DateTime<Utc>,
     /// Of a transfer: the other side.
     pub counterpart: Option<Counterpart>,
+    /// What a reversal takes back.
+    pub reversed_transaction_id: Option<TransactionId>,
+    /// The hold that was captured or released, or that ended.
+    pub hold_id: Option<HoldId>,
 }
 
 /// The other side of a transfer.

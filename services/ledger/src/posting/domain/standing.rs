@@ -42,7 +42,8 @@ pub enum Barred {
 }
 
 /// Whether an owner of that status takes part in transactions of that kind. What was promised before is kept: points that
-/// were set aside are spent or given back also of one who is suspended now, and given back of one who is closed.
+/// were set aside are spent or given back also of one who is suspended now, and given back of one who is closed; and what
+/// was done can be taken back whoever they are.
 ///
 /// A correction is the program's own doing, and whoever looks into a suspended account has most reason to make one. The
 /// books of one who is closed only shrink by what was promised; to correct them, the owner is opened again, which leaves
@@ -63,14 +64,16 @@ pub const fn barred(status: OwnerStatus, kind: TransactionKind) -> Option<Barred
             | TransactionKind::Expire
             | TransactionKind::Notice
             | TransactionKind::Activate
-            | TransactionKind::Adjust,
+            | TransactionKind::Adjust
+            | TransactionKind::Reverse,
         )
         | (
             OwnerStatus::Closed,
             TransactionKind::Refund
             | TransactionKind::Release
             | TransactionKind::Expire
-            | TransactionKind::Notice,
+            | TransactionKind::Notice
+            | TransactionKind::Reverse,
         ) => None,
         (
             OwnerStatus::Suspended,
@@ -117,6 +120,15 @@ mod tests {
             .into_iter()
             .filter(|kind| !refused(OwnerStatus::Closed).contains(kind))
             .collect();
-        assert_eq!(only, [Kind::Expire, Kind::Refund, Kind::Release, Kind::Notice]);
+        assert_eq!(
+            only,
+            [
+                Kind::Expire,
+                Kind::Refund,
+                Kind::Release,
+                Kind::Notice,
+                Kind::Reverse
+            ]
+        );
     }
 }

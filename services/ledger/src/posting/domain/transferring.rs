@@ -72,8 +72,11 @@ impl Draft {
                 ..lot.clone()
             };
             self.put(unit, account, arriving, at)?;
-            self.book
-                .post(unit, EntryAccount::ProgramMoved, -i128::from(lot.value_left.get()));
+            self.book.post(
+                unit,
+                EntryAccount::ProgramMoved,
+                -i128::from(lot.value_left.get()),
+            );
         }
         Ok(())
     }

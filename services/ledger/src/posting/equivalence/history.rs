@@ -163,11 +163,7 @@ impl What {
                     lot_expire_time,
                     ..CreditTerms::default()
                 });
-                (
-                    TransactionKind::Credit,
-                    None,
-                    points(unit(code), value, terms),
-                )
+                (TransactionKind::Credit, None, points(unit(code), value, terms))
             }
             Self::Spend(code, value) => (
                 TransactionKind::Spend,

@@ -123,6 +123,9 @@ impl From<MovementRow> for LotMovement {
 pub(crate) struct PinRow {
     lot: LotId,
     value: Points,
+    /// Nothing for zero.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    captured: Option<Points>,
 }
 
 impl From<&Pin> for PinRow {
@@ -130,6 +133,7 @@ impl From<&Pin> for PinRow {
         Self {
             lot: pin.lot_id,
             value: pin.value,
+            captured: Some(pin.captured).filter(|captured| captured.is_positive()),
         }
     }
 }
@@ -139,6 +143,7 @@ impl From<PinRow> for Pin {
         Self {
             lot_id: row.lot,
             value: row.value,
+            captured: row.captured.unwrap_or(Points::ZERO),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Reads what owners have.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use chrono::{DateTime, Utc};
 use fealty_postgres::StorageError;
@@ -124,6 +124,28 @@ async fn add_lots_in_tx(
         account.keep(lot);
     }
     Ok(())
+}
+
+/// What was ever credited to an owner's lots of these ids that are not open.
+pub(crate) async fn find_closed_lots_in_tx(
+    tx: &mut PgConnection,
+    program: ProgramId,
+    owner_id: OwnerId,
+    lot_ids: &[LotId],
+) -> Result<BTreeMap<LotId, Points>, StorageError> {
+    let rows = sqlx::query!(
+        r#"SELECT lot_id AS "lot_id: LotId", value_credited AS "value_credited: Points"
+           FROM lot WHERE program = $1 AND owner_id = $2 AND lot_id = ANY($3) AND NOT open"#,
+        program.as_uuid(),
+        owner_id.as_uuid(),
+        &uuids(lot_ids),
+    )
+    .fetch_all(tx)
+    .await?;
+    Ok(rows
+        .into_iter()
+        .map(|row| (row.lot_id, row.value_credited))
+        .collect())
 }
 
 /// Reads the holds of those who have something held; nobody else has one open.

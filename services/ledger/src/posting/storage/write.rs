@@ -178,22 +178,24 @@ async fn insert_transactions_in_tx(
                   (program, transaction_id, owner_id, version, kind, request_id, command_hash, source, receipt_id,
                    purchase_id, money_minor, currency_code, entries, lot_movements, unit_codes, actor, reason,
                    occur_time, record_time, answer, unchanged, on_behalf_of, feed_xid, trace_parent, chain_hash,
-                   counterpart_transaction_id, counterpart_owner_id)
+                   counterpart_transaction_id, counterpart_owner_id,
+                   reversed_transaction_id, hold_id)
            SELECT p.program, u.transaction_id, u.owner_id, u.version, u.kind, u.request_id, u.command_hash, u.source,
                   u.receipt_id, u.purchase_id, u.money_minor, u.currency_code, u.entries, u.lot_movements,
                   string_to_array(u.unit_codes, ' '), u.actor, u.reason, u.occur_time, u.record_time, u.answer,
                   u.unchanged, u.on_behalf_of, u.feed_xid::text::xid8,
                   CASE WHEN u.feed_xid IS NOT NULL THEN u.trace_parent END, u.chain_hash,
-                  u.counterpart_transaction_id, u.counterpart_owner_id
+                  u.counterpart_transaction_id, u.counterpart_owner_id,
+                  u.reversed_transaction_id, u.hold_id
            FROM program p, unnest($2::uuid[], $3::uuid[], $4::bigint[], $5::text[], $6::uuid[], $7::bytea[],
                                   $8::text[], $9::text[], $10::uuid[], $11::bigint[], $12::text[], $13::jsonb[],
                                   $14::jsonb[], $15::text[], $16::text[], $17::text[], $18::timestamptz[],
                                   $19::timestamptz[], $20::bytea[], $21::boolean[], $22::uuid[], $23::bigint[], $24::text[],
-                                  $25::bytea[], $26::uuid[], $27::uuid[])
+                                  $25::bytea[], $26::uuid[], $27::uuid[], $28::uuid[], $29::uuid[])
                 AS u (transaction_id, owner_id, version, kind, request_id, command_hash, source, receipt_id,
                       purchase_id, money_minor, currency_code, entries, lot_movements, unit_codes, actor, reason,
                       occur_time, record_time, answer, unchanged, on_behalf_of, feed_xid, trace_parent, chain_hash,
-                      counterpart_transaction_id, counterpart_owner_id)
+                      counterpart_transaction_id, counterpart_owner_id, reversed_transaction_id, hold_id)
            WHERE p.program = $1 ORDER BY u.transaction_id"#,
         program.as_uuid(),
         &columns.transaction_ids,
@@ -222,6 +224,8 @@ async fn insert_transactions_in_tx(
         &columns.chain_hashes as &[Option<Vec<u8>>],
         &columns.counterpart_transaction_ids as &[Option<Uuid>],
         &columns.counterpart_owner_ids as &[Option<Uuid>],
+        &columns.reversed_transaction_ids as &[Option<Uuid>],
+        &columns.hold_ids as &[Option<Uuid>],
     )
     .execute(tx)
     .await?;
@@ -258,6 +262,8 @@ struct Columns {
     chain_hashes: Vec<Option<Vec<u8>>>,
     counterpart_transaction_ids: Vec<Option<Uuid>>,
     counterpart_owner_ids: Vec<Option<Uuid>>,
+    reversed_transaction_ids: Vec<Option<Uuid>>,
+    hold_ids: Vec<Option<Uuid>>,
 }
 
 impl Columns {
@@ -311,6 +317,9 @@ impl Columns {
             .push(counterpart.map(|it| it.transaction_id.as_uuid()));
         self.counterpart_owner_ids
             .push(counterpart.map(|it| it.owner_id.as_uuid()));
+        self.reversed_transaction_ids
+            .push(it.reversed_transaction_id.map(Uuid::from));
+        self.hold_ids.push(it.hold_id.map(Uuid::from));
     }
 }
 

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::rules::domain::{Cashback, Span};
-use crate::units::domain::{ExpiryPolicy, LifeLength, LotLife, ShortfallPolicy};
+use crate::units::domain::{EndedLotPolicy, ExpiryPolicy, LifeLength, LotLife, ShortfallPolicy};
 
 fn at(second: i64) -> DateTime<Utc> {
     DateTime::UNIX_EPOCH + TimeDelta::seconds(second)
@@ -25,6 +25,7 @@ fn unit(code: &str, policy: ShortfallPolicy) -> UnitTerms {
         shortfall_policy: policy,
         debt_max: Points::new(1_000),
         transfer_rules: None,
+        ended_lot_policy: EndedLotPolicy::Gone,
     }
 }
 

@@ -86,7 +86,7 @@ mod tests {
     use fealty_types::{TransactionId, UnitScale};
 
     use crate::refusal::Resource;
-    use crate::units::domain::{ExpiryPolicy, ShortfallPolicy, TransferRules};
+    use crate::units::domain::{EndedLotPolicy, ExpiryPolicy, ShortfallPolicy, TransferRules};
 
     fn owner(number: u128) -> OwnerId {
         OwnerId::try_from(uuid::Uuid::from_u128(number)).unwrap()
@@ -100,6 +100,7 @@ mod tests {
             shortfall_policy: ShortfallPolicy::Waive,
             debt_max: Points::ZERO,
             transfer_rules: rules,
+            ended_lot_policy: EndedLotPolicy::Gone,
         };
         Terms {
             units: vec![unit],

@@ -12,10 +12,13 @@ use fealty_types::{OwnerId, ProgramId, UnitCode};
 use prost::Message;
 
 use super::present;
-use crate::posting::domain::{Transaction, TransactionKind};
-use crate::transactions::domain::{StatementOf, StatementPosition};
+use crate::posting::domain::TransactionKind;
+use crate::transactions::domain::{Statement, StatementOf, StatementPosition};
 
 const LIST_TRANSACTIONS: &str = "/fealty.ledger.v1.TransactionService/ListTransactions";
+
+/// Longest source there is, in characters: that of a hold.
+const SOURCE_LENGTH_MAX: usize = 100;
 
 /// A page that is asked for.
 pub(super) struct Page {
@@ -35,6 +38,10 @@ pub(super) fn parse(program: ProgramId, message: &pb::ListTransactionsRequest) -
         "occurred_before_time",
         time(message.occurred_before_time.as_ref()),
     );
+    let source = v.check(
+        "source",
+        fields::optional_text(&message.source, SOURCE_LENGTH_MAX),
+    );
     let (size, mut asked) = v.finish_with(|| {
         let mut kinds = kinds?;
         // The same filter however it is written, for the page tokens.
@@ -46,6 +53,7 @@ pub(super) fn parse(program: ProgramId, message: &pb::ListTransactionsRequest) -
             unit_code: unit_code?,
             occurred_from_time: from?,
             occurred_before_time: before?,
+            source: source?,
             before: None,
             // Known with the page, which is bound to all of the above.
             count_max: 0,
@@ -64,13 +72,13 @@ fn tokens(program: ProgramId, asked: &StatementOf) -> Result<PageTokens, ApiErro
     PageTokens::try_new(
         LIST_TRANSACTIONS,
         Some(program),
-        &(asked.owner_id, kinds, &asked.unit_code, times),
+        &(asked.owner_id, kinds, &asked.unit_code, times, &asked.source),
     )
 }
 
 impl Page {
-    pub(super) fn present(&self, read: &[Transaction]) -> Result<pb::ListTransactionsResponse, ApiError> {
-        let rows = read.iter().map(|transaction| {
+    pub(super) fn present(&self, read: &Statement) -> Result<pb::ListTransactionsResponse, ApiError> {
+        let rows = read.transactions.iter().map(|transaction| {
             let position = StatementPosition {
                 owner_id: transaction.owner_id,
                 version: transaction.version,
@@ -79,9 +87,12 @@ impl Page {
         });
         // One transaction can have hundreds of entries.
         let size_bytes = |(_, transaction): &(_, pb::Transaction)| transaction.encoded_len();
-        let (rows, next_page_token) = self
-            .page
-            .cut_within(rows.collect(), size_bytes, |(position, _)| *position)?;
+        let (rows, mut next_page_token) =
+            self.page
+                .cut_within(rows.collect(), size_bytes, |(position, _)| *position)?;
+        if let Some(looked_to) = read.looked_to.filter(|_| next_page_token.is_empty()) {
+            next_page_token = self.page.token_after(&looked_to)?;
+        }
         Ok(pb::ListTransactionsResponse {
             transactions: rows.into_iter().map(|(_, transaction)| transaction).collect(),
             next_page_token,
@@ -108,6 +119,7 @@ fn parse_kind(kind: i32) -> Result<TransactionKind, Problem> {
         pb::TransactionKind::Activate => Ok(TransactionKind::Activate),
         pb::TransactionKind::Adjust => Ok(TransactionKind::Adjust),
         pb::TransactionKind::Transfer => Ok(TransactionKind::Transfer),
+        pb::TransactionKind::Reverse => Ok(TransactionKind::Reverse),
         pb::TransactionKind::Unspecified => Err(Problem::required()),
     }
 }

@@ -2,7 +2,7 @@
 
 use fealty_proto::ledger::v1 as pb;
 use fealty_rpc::present::{money, timestamp};
-use fealty_types::{BudgetCode, OwnerId, Points, PurchaseId, RequestId};
+use fealty_types::{BudgetCode, HoldId, OwnerId, Points, PurchaseId, RequestId, TransactionId};
 use prost::Message;
 
 use crate::balances;
@@ -80,10 +80,20 @@ pub fn present(transaction: &Transaction) -> pb::Transaction {
             .counterpart
             .map(|it| it.owner_id.to_string())
             .unwrap_or_default(),
+        reversed_transaction_id: transaction
+            .reversed_transaction_id
+            .as_ref()
+            .map(TransactionId::to_string)
+            .unwrap_or_default(),
+        hold_id: transaction
+            .hold_id
+            .as_ref()
+            .map(HoldId::to_string)
+            .unwrap_or_default(),
     }
 }
 
-const fn present_kind(kind: TransactionKind) -> pb::TransactionKind {
+pub(super) const fn present_kind(kind: TransactionKind) -> pb::TransactionKind {
     match kind {
         TransactionKind::Credit => pb::TransactionKind::Credit,
         TransactionKind::Spend => pb::TransactionKind::Spend,
@@ -98,6 +108,7 @@ const fn present_kind(kind: TransactionKind) -> pb::TransactionKind {
         TransactionKind::Activate => pb::TransactionKind::Activate,
         TransactionKind::Adjust => pb::TransactionKind::Adjust,
         TransactionKind::Transfer => pb::TransactionKind::Transfer,
+        TransactionKind::Reverse => pb::TransactionKind::Reverse,
     }
 }
 

@@ -7,6 +7,7 @@ use fealty_types::ManualClock;
 
 use super::super::harness::new_id;
 use super::super::messages::{cashback, purchase_of, refund_of, unreferenced_refund};
+use super::super::reversals::{reversal, try_reverse};
 use super::super::sharing::{hold, join, leave, merge, open_household, release};
 use super::super::support::{Ledger, adjust, credit, days, spend, timestamp, transfer};
 
@@ -106,12 +107,19 @@ async fn play_member(ledger: &Ledger, clock: &ManualClock, member: &str) {
     let bought = buy(ledger, member, 100_000).await;
     refund(ledger, refund_of(&bought, 25_000)).await;
     refund(ledger, unreferenced_refund(member, 900_000)).await;
+    // Of a spend in two parts, of which one pays off debt, of a captured hold, and of a credit.
+    let spent = ledger.spend(spend(member, "points", 40)).await.err();
+    assert!(spent.is_some(), "nothing is left to spend");
+    reverse(ledger, member, pb::TransactionKind::Capture, 7).await;
+    reverse(ledger, member, pb::TransactionKind::Spend, 20).await;
     // Owes now, and pays it off.
     ledger.give(member, 2_000).await;
     give_later(ledger, member).await;
     clock.advance(days(4));
     stamps(ledger, member, 4).await;
     hold(ledger, member, 15).await;
+    reverse(ledger, member, pb::TransactionKind::Spend, 0).await;
+    reverse(ledger, member, pb::TransactionKind::Credit, 1).await;
     // The first stamps end, and the hold.
     clock.advance(days(8));
     ledger.give(member, 1).await;
@@ -164,6 +172,18 @@ async fn fund(ledger: &Ledger, budget_code: &str) {
     };
     let made = ledger.budgets().create_budget(ledger.call(request)).await;
     made.expect("a budget");
+}
+
+/// Takes back a part of the newest of a kind.
+async fn reverse(ledger: &Ledger, owner_id: &str, kind: pb::TransactionKind, value: i64) {
+    let statement = ledger.statement(owner_id).await;
+    let newest = statement
+        .iter()
+        .find(|it| it.kind() == kind)
+        .expect("it happened");
+    try_reverse(ledger, reversal(&newest.transaction_id, value))
+        .await
+        .expect("reversed");
 }
 
 /// A member takes points into a household: the two sides are rows of two owners.

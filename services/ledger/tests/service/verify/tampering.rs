@@ -13,7 +13,7 @@ use super::super::support::Ledger;
 use super::{assert_verified, busy, clock, report_of};
 
 /// What is put back after each change: parents first.
-const TABLES: [&str; 7] = [
+const TABLES: [&str; 8] = [
     "owner",
     "account",
     "lot",
@@ -21,6 +21,7 @@ const TABLES: [&str; 7] = [
     "transaction",
     "purchase",
     "refund",
+    "reversal",
 ];
 
 /// A change by hand. The statement answers where it was: owner, version and transaction, as far as it has them.

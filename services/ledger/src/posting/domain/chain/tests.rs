@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, TimeDelta};
-use fealty_types::{LotId, Money, Points, PurchaseId, RequestId, TransactionId, UnitCode, Version};
+use fealty_types::{HoldId, LotId, Money, Points, PurchaseId, RequestId, TransactionId, UnitCode, Version};
 use proptest::prelude::*;
 use uuid::Uuid;
 
@@ -78,6 +78,8 @@ fn transaction() -> Transaction {
         occur_time: time - TimeDelta::hours(1),
         record_time: time,
         counterpart: None,
+        reversed_transaction_id: None,
+        hold_id: None,
     }
 }
 
@@ -103,6 +105,22 @@ fn root() -> ChainHash {
 
 fn hash_of(transaction: &Transaction) -> ChainHash {
     root().then(&link(transaction))
+}
+
+/// What is only there where it is set.
+fn additions() -> BTreeMap<&'static str, fn(&mut Transaction)> {
+    let mut all: BTreeMap<&'static str, fn(&mut Transaction)> = BTreeMap::new();
+    all.insert("reversed_transaction_id", |it| {
+        it.reversed_transaction_id = Some(TransactionId::try_from(id(99)).unwrap());
+    });
+    all.insert("hold_id", |it| {
+        it.hold_id = Some(HoldId::try_from(id(99)).unwrap());
+    });
+    all.insert("both", |it| {
+        it.reversed_transaction_id = Some(TransactionId::try_from(id(99)).unwrap());
+        it.hold_id = Some(HoldId::try_from(id(99)).unwrap());
+    });
+    all
 }
 
 /// One change of each thing that is recorded.
@@ -205,7 +223,7 @@ fn the_form_is_the_one_that_was_promised() {
 #[test]
 fn whatever_is_altered_alters_the_hash_and_no_two_alterations_are_hidden_by_each_other() {
     let mut seen = BTreeMap::from([(format!("{:?}", hash_of(&transaction())), "nothing")]);
-    for (what, alter) in alterations() {
+    for (what, alter) in alterations().into_iter().chain(additions()) {
         let mut altered = transaction();
         alter(&mut altered);
         let before = seen.insert(format!("{:?}", hash_of(&altered)), what);

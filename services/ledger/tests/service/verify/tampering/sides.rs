@@ -99,4 +99,62 @@ pub(super) const SIDES: &[Tamper] = &[
          SELECT t.owner_id, t.version, t.transaction_id FROM gone JOIN transaction t ON t.transaction_id = gone.refund_id",
         &[Check::Refund],
     ),
+    found_by(
+        "what a reversal took back",
+        "UPDATE reversal r SET value = r.value + 1 FROM transaction t
+         WHERE t.owner_id = $1 AND t.transaction_id = r.reversal_id
+         RETURNING t.owner_id, t.version, t.transaction_id",
+        &[Check::Reversal],
+    ),
+    found_by(
+        "a reversal removed",
+        "WITH gone AS (DELETE FROM reversal WHERE value_before = 0 RETURNING reversal_id)
+         SELECT t.owner_id, t.version, t.transaction_id FROM gone JOIN transaction t ON t.transaction_id = gone.reversal_id
+         WHERE t.owner_id = $1",
+        &[Check::Reversal],
+    ),
+    found_only_by(
+        "a reversal out of nothing",
+        "WITH made AS (
+             INSERT INTO reversal SELECT r.program, r.transaction_id, r.value_before + r.value, 1, gen_random_uuid()
+             FROM reversal r ORDER BY r.transaction_id, r.value_before DESC LIMIT 1
+             RETURNING transaction_id)
+         SELECT t.owner_id, NULL::bigint, NULL::uuid FROM made JOIN transaction t ON t.transaction_id = made.transaction_id",
+        &[Check::Reversal],
+    ),
+    found_by(
+        "which transaction was taken back",
+        "UPDATE transaction t SET reversed_transaction_id = (
+             SELECT o.transaction_id FROM transaction o WHERE o.owner_id = $1 AND o.version = 1)
+         WHERE t.owner_id = $1 AND t.kind = 'reverse' RETURNING t.owner_id, t.version, t.transaction_id",
+        &[Check::Reversal, Check::Chain],
+    ),
+    found_by(
+        "which hold was captured",
+        "UPDATE transaction t SET hold_id = (SELECT h.hold_id FROM hold h WHERE h.owner_id = $1 AND h.status = 'open' LIMIT 1)
+         WHERE t.owner_id = $1 AND t.kind = 'capture' RETURNING t.owner_id, t.version, t.transaction_id",
+        &[Check::Hold, Check::Chain],
+    ),
+    found_by(
+        "from which lots a hold was captured",
+        "UPDATE hold h SET pins = jsonb_set(h.pins, '{0,captured}', '1') FROM transaction t
+         WHERE h.owner_id = $1 AND h.status = 'captured' AND t.hold_id = h.hold_id AND h.captured_value > 1
+         RETURNING t.owner_id, t.version, t.transaction_id",
+        &[Check::Hold],
+    ),
+    found_by(
+        "the lot to which points came back",
+        "UPDATE transaction t SET lot_movements = jsonb_set(lot_movements, '{0,lot}', to_jsonb(gen_random_uuid()::text))
+         WHERE t.owner_id = $1 AND t.kind = 'reverse' AND (lot_movements #>> '{0,value}')::bigint > 0
+         RETURNING t.owner_id, t.version, t.transaction_id",
+        &[Check::Lot, Check::Chain],
+    ),
+    found_by(
+        "more taken back than was given",
+        "UPDATE transaction t SET entries = (
+             SELECT jsonb_agg(jsonb_set(e, '{value}', to_jsonb((e ->> 'value')::bigint * 100)))
+             FROM jsonb_array_elements(entries) AS e)
+         WHERE t.owner_id = $1 AND t.kind = 'reverse' RETURNING t.owner_id, t.version, t.transaction_id",
+        &[Check::Reversal, Check::Chain],
+    ),
 ];
