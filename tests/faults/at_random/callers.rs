@@ -25,8 +25,8 @@ use wishes::Wish;
 const ATTEMPT_MS: std::ops::Range<u64> = 200..2_500;
 /// Between two attempts.
 const RETRY_MS: std::ops::Range<u64> = 10..150;
-/// Between two wishes.
-const THINK_MS: std::ops::Range<u64> = 0..30;
+/// Between two wishes: the tests beside this one want a machine, too.
+const THINK_MS: std::ops::Range<u64> = 20..100;
 /// What is set aside for a second is decided about after this.
 const SHORT_MS: std::ops::Range<u64> = 0..1_200;
 /// How often a look is tried: nobody needs it.
