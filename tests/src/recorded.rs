@@ -83,6 +83,7 @@ pub fn shown(balance: &pb::OwnerBalance) -> Values {
         let place = |account: &str| (account.to_owned(), it.unit_code.clone());
         values.insert(place("owner_available"), it.available);
         values.insert(place("owner_held"), it.held);
+        values.insert(place("owner_pending"), it.pending);
         // What is owed is counted downwards from zero.
         values.insert(place("owner_debt"), -it.debt);
     }
