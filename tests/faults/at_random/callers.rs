@@ -23,6 +23,8 @@ use wishes::Wish;
 
 /// How long a caller waits for an answer, at random in between: less than a commit may take, and more.
 const ATTEMPT_MS: std::ops::Range<u64> = 200..2_500;
+/// The same when nothing goes wrong any more.
+const LAST_ATTEMPT_BOUND: Duration = Duration::from_secs(15);
 /// Between two attempts.
 const RETRY_MS: std::ops::Range<u64> = 10..150;
 /// Between two wishes: the tests beside this one want a machine, too.
@@ -114,7 +116,7 @@ impl Caller {
     async fn until_known(&mut self, wish: &mut Wish) -> Option<Answered> {
         while !self.world.is_over() {
             let invoked = self.world.recorder.now();
-            let bound = Duration::from_millis(self.random.random_range(ATTEMPT_MS));
+            let bound = self.attempt_bound();
             self.world.count(0);
             let sent = self.line().send(wish.command.clone(), bound).await;
             let at = self.world.recorder.now();
@@ -143,6 +145,15 @@ impl Caller {
             }
         }
         None
+    }
+
+    /// Once everything is whole there is no hurry: on a busy machine, short attempts would only be in each other's way.
+    fn attempt_bound(&mut self) -> Duration {
+        if self.world.is_stopping() {
+            LAST_ATTEMPT_BOUND
+        } else {
+            Duration::from_millis(self.random.random_range(ATTEMPT_MS))
+        }
     }
 
     /// Before it is tried again.
@@ -214,7 +225,7 @@ impl Caller {
                 _ => String::new(),
             },
         };
-        let bound = Duration::from_millis(self.random.random_range(ATTEMPT_MS));
+        let bound = self.attempt_bound();
         let invoked = self.world.recorder.now();
         self.world.count(0);
         match line.look(request, bound).await {

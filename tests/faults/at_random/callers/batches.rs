@@ -1,7 +1,5 @@
 //! Many wishes in one call, each for itself or all or nothing.
 
-use std::time::Duration;
-
 use fealty_proto::ledger::v1 as pb;
 use fealty_proto::ledger::v1::points_outcome::Outcome;
 use fealty_proto::ledger::v1::points_posting::Posting;
@@ -10,7 +8,7 @@ use fealty_tests::shop::request_id;
 use rand::RngExt;
 use tonic::Code;
 
-use super::{ATTEMPT_MS, Caller, Wish, is_final, name_of};
+use super::{Caller, Wish, is_final, name_of};
 use crate::at_random::line::{Command, shown};
 
 /// Wishes of a call.
@@ -81,7 +79,7 @@ impl Caller {
             postings: batch.wishes.iter().map(posting).collect(),
             all_or_nothing: batch.all_or_nothing,
         };
-        let bound = Duration::from_millis(self.random.random_range(ATTEMPT_MS));
+        let bound = self.attempt_bound();
         let invoked = self.world.recorder.now();
         self.world.count(0);
         let outcomes = match self.line().send_batch(request, bound).await {
