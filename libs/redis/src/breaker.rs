@@ -8,6 +8,17 @@ use tokio::time::Instant;
 /// No pause is set.
 const CLOSED: u64 = 0;
 
+/// What a failure means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Failed {
+    /// It may be chance.
+    Counted,
+    /// With it a first pause begins.
+    OutageBegins,
+    /// Nor did the try after a pause succeed.
+    OutageGoesOn,
+}
+
 /// Counts failures in a row. After too many it refuses calls for a pause; then it lets one through, and the rest only
 /// if that one succeeds.
 #[derive(Debug)]
@@ -62,17 +73,21 @@ impl Breaker {
         }
     }
 
-    /// Counts a failure. Answers whether a pause begins with it.
-    pub(crate) fn failed(&self) -> bool {
+    /// Counts a failure. Answers what it means.
+    pub(crate) fn failed(&self) -> Failed {
         let failures_count = self
             .failures_count
             .fetch_add(1, Ordering::Relaxed)
             .saturating_add(1);
         if failures_count < self.failures_max {
-            return false;
+            return Failed::Counted;
         }
         let end_ms = self.pause_end_ms(self.now_ms());
-        self.closed_until_ms.swap(end_ms, Ordering::AcqRel) == CLOSED
+        if self.closed_until_ms.swap(end_ms, Ordering::AcqRel) == CLOSED {
+            Failed::OutageBegins
+        } else {
+            Failed::OutageGoesOn
+        }
     }
 
     fn now_ms(&self) -> u64 {
@@ -94,10 +109,10 @@ mod tests {
 
     fn tripped() -> Breaker {
         let breaker = Breaker::new(3, PAUSE);
-        assert!(!breaker.failed());
-        assert!(!breaker.failed());
+        assert_eq!(breaker.failed(), Failed::Counted);
+        assert_eq!(breaker.failed(), Failed::Counted);
         assert!(breaker.lets_through());
-        assert!(breaker.failed());
+        assert_eq!(breaker.failed(), Failed::OutageBegins);
         breaker
     }
 
@@ -119,7 +134,7 @@ mod tests {
         assert!(breaker.lets_through());
         breaker.succeeded();
         assert!(breaker.lets_through());
-        assert!(!breaker.failed(), "the count starts over");
+        assert_eq!(breaker.failed(), Failed::Counted, "the count starts over");
         assert!(breaker.lets_through());
     }
 
@@ -128,7 +143,7 @@ mod tests {
         let breaker = tripped();
         tokio::time::advance(PAUSE).await;
         assert!(breaker.lets_through());
-        assert!(!breaker.failed(), "it is the same outage");
+        assert_eq!(breaker.failed(), Failed::OutageGoesOn);
         assert!(!breaker.lets_through());
         tokio::time::advance(PAUSE).await;
         assert!(breaker.lets_through());

@@ -8,7 +8,7 @@ use redis::aio::{ConnectionManager, ConnectionManagerConfig};
 use redis::{Cmd, FromRedisValue, RedisError, Script, ScriptInvocation};
 use tokio::time::timeout;
 
-use crate::breaker::Breaker;
+use crate::breaker::{Breaker, Failed};
 use crate::config::{BalanceCacheConfig, ConfigError};
 
 /// Longest attempt to connect. It goes on in the background: callers wait for their own timeout only.
@@ -102,12 +102,26 @@ impl Connection {
     }
 
     fn count_failure(&self, no_answer: &NoAnswer) {
-        if !self.breaker.failed() {
-            return;
+        match self.breaker.failed() {
+            Failed::Counted => {}
+            Failed::OutageBegins => {
+                tracing::warn!(error = %no_answer, "redis fails: balances come from postgres until it answers again");
+                self.renew();
+            }
+            Failed::OutageGoesOn => {
+                // The manager makes a connection again that was lost, but holds on for ever to the error of one that was
+                // refused, as by a Redis that is loading or does not know the password yet. One that is still being made
+                // is left alone.
+                if matches!(no_answer, NoAnswer::Redis(_)) {
+                    self.renew();
+                }
+            }
         }
-        tracing::warn!(error = %no_answer, "redis fails: balances come from postgres until it answers again");
-        // A host that vanished leaves a connection which looks alive for a quarter of an hour, and one that was made a
-        // replica refuses writes for ever: begin anew, by name.
+    }
+
+    /// A host that vanished leaves a connection which looks alive for a quarter of an hour, and one that was made a
+    /// replica refuses writes for ever: begins anew, by name.
+    fn renew(&self) {
         match new_manager(&self.client) {
             Ok(manager) => self.manager.store(Arc::new(manager)),
             Err(error) => tracing::warn!(%error, "redis connection cannot be renewed"),

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use fealty_redis::{BalanceCacheConfig, BalanceKey, CacheAnswer, WriteOutcome};
-use fealty_testing::Proxy;
+use fealty_testing::{OwnRedis, Proxy};
 use fealty_types::Version;
 use tokio::time::Instant;
 
@@ -95,6 +95,32 @@ async fn a_redis_that_hangs_is_waited_for_shortly() {
     };
     // A write whose answer was not waited for may have arrived, and then it is the newest.
     assert!([1, 9].contains(&held.version.get()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_redis_that_refuses_to_let_anybody_in_is_used_again_when_it_does() {
+    let redis = OwnRedis::start().await;
+    let shelf = shelf_with(&BalanceCacheConfig {
+        pause_ms: PAUSE_MS,
+        timeout_ms: TIMEOUT_MS,
+        ..BalanceCacheConfig::with_url(redis.url())
+    });
+    let key = key();
+    recovers(&shelf, key).await;
+    shelf.cache.put(key, &balances(1), shelf.now).await;
+    let (_, rest) = redis.url().split_once("://:").unwrap();
+    let (password, _) = rest.split_once('@').unwrap();
+    let client = redis::Client::open(redis.url()).unwrap();
+    let mut admin = client.get_multiplexed_async_connection().await.unwrap();
+    let mut ask = async |words: &[&str]| {
+        let asked = redis::cmd(words[0]).arg(&words[1..]).exec_async(&mut admin).await;
+        asked.unwrap();
+    };
+    ask(&["CONFIG", "SET", "requirepass", "another"]).await;
+    ask(&["CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"]).await;
+    calls_are_quick_and_unavailable(&shelf, key).await;
+    ask(&["CONFIG", "SET", "requirepass", password]).await;
+    assert_eq!(recovers(&shelf, key).await, CacheAnswer::Hit(balances(1)));
 }
 
 #[tokio::test]

@@ -7,6 +7,8 @@
 
 mod history;
 
+use std::collections::HashMap;
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -18,7 +20,9 @@ use fealty_types::{ManualClock, ProgramId, SharedClock};
 use futures::future::join_all;
 use sqlx::AssertSqlSafe;
 use tokio::task::JoinSet;
+use uuid::Uuid;
 
+use super::call::Answer;
 use super::commit::{Committer, TimeSource};
 use super::config::PostingConfig;
 use super::lane::{Haste, Lane};
@@ -34,6 +38,9 @@ const PARTS_COUNT: usize = 3;
 
 /// More than a part has: then all of it is one batch.
 const ALL: usize = 1_000;
+
+/// Of an id as text.
+const ID_LEN: usize = 36;
 
 /// Some lots and holds end in between, and some do not.
 const STEP: TimeDelta = TimeDelta::days(4);
@@ -111,6 +118,37 @@ async fn run(database: &TestDatabase, statement: String) {
         .expect("planted");
 }
 
+/// The ids that were drawn, by the order in which anybody was told of them.
+#[derive(Default)]
+struct DrawnIds(HashMap<Vec<u8>, usize>);
+
+impl DrawnIds {
+    /// A message with numbers in place of drawn ids. Those of the history begin with zeros.
+    fn named_in(&mut self, message: &[u8]) -> String {
+        let (mut named, mut rest) = (String::new(), message);
+        while let Some((first, after)) = rest.split_first() {
+            let id = rest.get(..ID_LEN).filter(|text| is_drawn(text));
+            if let Some(id) = id {
+                let next = self.0.len();
+                let number = self.0.entry(id.to_vec()).or_insert(next);
+                let _ = write!(named, "[drawn {number}]");
+                rest = &rest[ID_LEN..];
+            } else {
+                let _ = write!(named, "{}", first.escape_ascii());
+                rest = after;
+            }
+        }
+        named
+    }
+}
+
+fn is_drawn(text: &[u8]) -> bool {
+    let id = str::from_utf8(text)
+        .ok()
+        .and_then(|text| Uuid::try_parse(text).ok());
+    id.is_some_and(|id| id.get_version_num() == 7)
+}
+
 /// What every call was answered, in batches of that size.
 async fn post(
     database: &TestDatabase,
@@ -132,6 +170,7 @@ async fn post(
     let lane = Lane::new(Committer { pool, time }, balances, FeedWaker::default(), &config);
     let entry = lane.entry();
     let mut answers = Vec::new();
+    let mut drawn_ids = DrawnIds::default();
     let mut lanes = JoinSet::new();
     let mut lane = Some(lane);
     for part in history {
@@ -143,7 +182,14 @@ async fn post(
         }
         for answer in join_all(waiting.expect("there is room")).await {
             let answer = answer.expect("the lane runs").expect("Postgres is there");
-            answers.push(format!("{answer:?}"));
+            answers.push(match answer {
+                Ok(Answer {
+                    accepted,
+                    replayed,
+                    message,
+                }) => format!("{accepted} {replayed} {}", drawn_ids.named_in(&message)),
+                Err(refusal) => format!("{refusal:?}"),
+            });
         }
         clock.advance(STEP);
     }
@@ -161,7 +207,7 @@ async fn left(database: &TestDatabase, program: ProgramId) -> Vec<String> {
         "SELECT to_jsonb(t) - 'program' - 'lot_ids' FROM purchase t".to_owned(),
         "SELECT to_jsonb(t) - 'program' FROM refund t".to_owned(),
         format!(
-            "SELECT (to_jsonb(t) - 'program' - 'chain_hash' - 'feed_xid' - 'lot_movements' - 'transaction_id')
+            "SELECT (to_jsonb(t) - 'program' - 'chain_hash' - 'feed_xid' - 'lot_movements' - 'transaction_id' - 'answer')
                     || jsonb_build_object('movements', {movements}) FROM transaction t"
         ),
     ];

@@ -117,8 +117,8 @@ async fn after_a_restore_of_postgres_nothing_of_what_it_forgot_is_shown() {
     for owner in &history.owners {
         history.replicas[0].give(owner, 3).await;
     }
-    history.assert_shown_is_recorded().await;
     let forgotten: Vec<i64> = history.newest().await;
+    history.assert_shown_is_recorded().await;
 
     postgres.restore().await;
     for replica in &history.replicas {
