@@ -7,7 +7,7 @@
 
 mod history;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write as _;
 use std::sync::Arc;
 
@@ -18,11 +18,12 @@ use fealty_redis::{BalanceCache, BalanceCacheConfig};
 use fealty_service::events::FeedWaker;
 use fealty_types::{ManualClock, ProgramId, SharedClock};
 use futures::future::join_all;
+use prost::Message as _;
 use sqlx::AssertSqlSafe;
 use tokio::task::JoinSet;
+use tonic_types::pb;
 use uuid::Uuid;
 
-use super::call::Answer;
 use super::commit::{Committer, TimeSource};
 use super::config::PostingConfig;
 use super::lane::{Haste, Lane};
@@ -142,6 +143,18 @@ impl DrawnIds {
     }
 }
 
+/// A refusal; what it says of each value is in no order.
+fn told(message: &[u8]) -> String {
+    let status = pb::Status::decode(message).expect("a status");
+    let details = status.details.iter().map(|detail| {
+        let info = pb::ErrorInfo::decode(detail.value.as_slice()).expect("what it is about");
+        let metadata: BTreeMap<_, _> = info.metadata.into_iter().collect();
+        (info.reason, metadata)
+    });
+    let details: Vec<_> = details.collect();
+    format!("{} {} {details:?}", status.code, status.message)
+}
+
 fn is_drawn(text: &[u8]) -> bool {
     let id = str::from_utf8(text)
         .ok()
@@ -183,11 +196,10 @@ async fn post(
         for answer in join_all(waiting.expect("there is room")).await {
             let answer = answer.expect("the lane runs").expect("Postgres is there");
             answers.push(match answer {
-                Ok(Answer {
-                    accepted,
-                    replayed,
-                    message,
-                }) => format!("{accepted} {replayed} {}", drawn_ids.named_in(&message)),
+                Ok(answer) if answer.accepted => {
+                    format!("{} {}", answer.replayed, drawn_ids.named_in(&answer.message))
+                }
+                Ok(refused) => format!("{} {}", refused.replayed, told(&refused.message)),
                 Err(refusal) => format!("{refusal:?}"),
             });
         }

@@ -182,7 +182,7 @@ impl History {
             }
         }
         let shown = std::mem::take(&mut *self.shown.lock().expect("nobody panics"));
-        assert!(shown.len() > 50, "somebody looked: {}", shown.len());
+        assert!(!shown.is_empty(), "somebody looked");
         for shown in shown {
             assert_eq!(
                 record.get(&(shown.owner, shown.version)),

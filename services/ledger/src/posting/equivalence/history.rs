@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::start;
 use crate::holds::domain::HoldWork;
 use crate::posting::call::Call;
-use crate::posting::domain::TransactionKind;
+use crate::posting::domain::{Begin, TransactionKind};
 use crate::posting::rooms::Work;
 use crate::purchases::{NewPurchase, NewRefund};
 use crate::transactions::domain::{CreditTerms, PointsTerms, PointsWork};
@@ -161,6 +161,8 @@ impl What {
                 let lot_expire_time = days.map(|days| start() + TimeDelta::days(days));
                 let terms = PointsTerms::Credit(CreditTerms {
                     lot_expire_time,
+                    // Some wait for a time, and some of those come before it.
+                    begin: (value % 5 == 0).then(|| Begin::At(start() + TimeDelta::days(value / 10))),
                     ..CreditTerms::default()
                 });
                 (TransactionKind::Credit, None, points(unit(code), value, terms))
