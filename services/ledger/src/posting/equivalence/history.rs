@@ -55,9 +55,10 @@ pub(super) fn drawn(seed: u64, parts_count: usize, part_calls: usize) -> Vec<Vec
     (0..parts_count)
         .map(|_| {
             let mut part = Vec::new();
+            let committed = before.len();
             for _ in 0..part_calls {
                 let request = 1_000 + u128::try_from(before.len()).expect("a few hundred");
-                let spec = draw(&mut random, request, &before);
+                let spec = draw(&mut random, request, (&before, committed));
                 before.push(spec.clone());
                 part.push(spec);
             }
@@ -66,7 +67,9 @@ pub(super) fn drawn(seed: u64, parts_count: usize, part_calls: usize) -> Vec<Vec
         .collect()
 }
 
-fn draw(random: &mut StdRng, request: u128, before: &[Spec]) -> Spec {
+/// After what was drawn before, of which so much is committed. A refund finds its purchase's owner before it is posted, so that
+/// the two are never in one batch.
+fn draw(random: &mut StdRng, request: u128, (before, committed): (&[Spec], usize)) -> Spec {
     if !before.is_empty() && random.random_range(0..10) == 0 {
         // Once more, and now and then with another owner or another command under the same id.
         let mut again = before[random.random_range(0..before.len())].clone();
@@ -81,13 +84,13 @@ fn draw(random: &mut StdRng, request: u128, before: &[Spec]) -> Spec {
     let owner = random.random_range(1..=OWNERS + nobody);
     let unit = UNITS[random.random_range(0..UNITS.len())];
     let mut receipt = Some(random.random_range(0..RECEIPTS));
-    let mut named = |is_it: fn(&What) -> bool| {
+    let mut named = |before: &[Spec], is_it: fn(&What) -> bool| {
         let those: Vec<&Spec> = before.iter().filter(|spec| is_it(&spec.what)).collect();
         let chosen = (!those.is_empty()).then(|| those[random.random_range(0..those.len())]);
         chosen.map(|spec| (spec.request, spec.owner))
     };
-    let hold = named(|what| matches!(what, What::Hold(..)));
-    let purchase = named(|what| matches!(what, What::Purchase(_)));
+    let hold = named(before, |what| matches!(what, What::Hold(..)));
+    let purchase = named(&before[..committed], |what| matches!(what, What::Purchase(_)));
     let (owner, what) = match (random.random_range(0..13), hold, purchase) {
         (0..=2, ..) => {
             let days = (random.random_range(0..2) == 0).then(|| random.random_range(1..13));
