@@ -260,6 +260,9 @@ const fn not_reversible(kind: TransactionKind) -> &'static str {
         TransactionKind::Transfer => {
             "The transaction {transaction_id} is a {kind}: send the points back with TransferPoints."
         }
+        TransactionKind::Adjust => {
+            "The transaction {transaction_id} is of the kind {kind}: correct it with TransactionService.AdjustPoints."
+        }
         TransactionKind::Reverse => {
             "The transaction {transaction_id} is of the kind {kind} and cannot be reversed: post what it took back again."
         }
@@ -273,7 +276,6 @@ const fn not_reversible(kind: TransactionKind) -> &'static str {
         | TransactionKind::Release
         | TransactionKind::Move
         | TransactionKind::Activate
-        | TransactionKind::Adjust
         | TransactionKind::Notice => {
             "The transaction {transaction_id} is of the kind {kind}, which is never reversed."
         }
