@@ -81,7 +81,7 @@ code! {
 }
 
 code! {
-    /// The code of a budget within its program, such as "summer_2026": `^[a-z][a-z0-9_]{0,31}$`.
+    /// The code of a budget within its program, such as "summer": `^[a-z][a-z0-9_]{0,31}$`.
     BudgetCode
 }
 

@@ -164,8 +164,22 @@ fn id(text: &str) -> Result<Uuid, fealty_rpc::errors::ApiError> {
     Uuid::try_parse(text).map_err(|_| fealty_rpc::errors::ApiError::internal_message("not a UUID"))
 }
 
-#[tonic::async_trait]
-impl TransactionService for Usual {
+/// The service with the one method that is compared, and with all others that it has to have.
+macro_rules! transaction_service {
+    ({ $($compared:tt)* } $($name:ident: $request:ident => $response:ident;)+) => {
+        #[tonic::async_trait]
+        impl TransactionService for Usual {
+            $($compared)*
+
+            $(async fn $name(&self, _: Request<pb::$request>) -> Result<Response<pb::$response>, Status> {
+                Err(Status::unimplemented("only credits are compared"))
+            })+
+        }
+    };
+}
+
+transaction_service! {
+    {
     async fn credit_points(
         &self,
         request: Request<pb::CreditPointsRequest>,
@@ -207,39 +221,14 @@ impl TransactionService for Usual {
         })
         .await
     }
-
-    async fn spend_points(
-        &self,
-        _: Request<pb::SpendPointsRequest>,
-    ) -> Result<Response<pb::SpendPointsResponse>, Status> {
-        Err(Status::unimplemented("only credits are compared"))
     }
-
-    async fn activate_points(
-        &self,
-        _: Request<pb::ActivatePointsRequest>,
-    ) -> Result<Response<pb::ActivatePointsResponse>, Status> {
-        Err(Status::unimplemented("only credits are compared"))
-    }
-
-    async fn batch_post_points(
-        &self,
-        _: Request<pb::BatchPostPointsRequest>,
-    ) -> Result<Response<pb::BatchPostPointsResponse>, Status> {
-        Err(Status::unimplemented("only credits are compared"))
-    }
-
-    async fn get_transaction(
-        &self,
-        _: Request<pb::GetTransactionRequest>,
-    ) -> Result<Response<pb::GetTransactionResponse>, Status> {
-        Err(Status::unimplemented("only credits are compared"))
-    }
-
-    async fn list_transactions(
-        &self,
-        _: Request<pb::ListTransactionsRequest>,
-    ) -> Result<Response<pb::ListTransactionsResponse>, Status> {
-        Err(Status::unimplemented("only credits are compared"))
-    }
+    spend_points: SpendPointsRequest => SpendPointsResponse;
+    activate_points: ActivatePointsRequest => ActivatePointsResponse;
+    adjust_points: AdjustPointsRequest => AdjustPointsResponse;
+    transfer_points: TransferPointsRequest => TransferPointsResponse;
+    batch_post_points: BatchPostPointsRequest => BatchPostPointsResponse;
+    reverse_transaction: ReverseTransactionRequest => ReverseTransactionResponse;
+    get_transaction: GetTransactionRequest => GetTransactionResponse;
+    list_transactions: ListTransactionsRequest => ListTransactionsResponse;
+    list_lot_movements: ListLotMovementsRequest => ListLotMovementsResponse;
 }

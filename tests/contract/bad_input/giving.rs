@@ -97,11 +97,6 @@ fn activate_points(world: &World) -> Vec<Case> {
             &of(&world.theirs.transaction_id),
             not_found(),
         )
-        .row(
-            "what never waited",
-            &of(&world.ours.transaction_id),
-            refused(Code::FailedPrecondition, "NOTHING_PENDING"),
-        )
         .done()
 }
 

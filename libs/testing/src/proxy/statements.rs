@@ -192,7 +192,7 @@ mod tests {
             message(b'E', b"\0\0\0\0\0"),
             message(b'Q', b"COMMIT\0"),
             message(b'Q', b"BEGIN READ WRITE; SET x\0"),
-            message(b'P', &[b'x'; 70_000]),
+            message(b'P', &vec![b'x'; 70_000]),
             message(b'S', b""),
             message(b'B', b"values"),
             message(b'E', b"\0\0\0\0\0"),

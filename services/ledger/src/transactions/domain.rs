@@ -147,9 +147,9 @@ impl PointsWork {
             (None, Some(Begin::OnCall)) => LotEnd::Fixed(None),
             (None, Some(Begin::At(time))) => terms.lot_end(time, self.zone),
             (None, None) => {
-                let begun = credit.begin.and_then(Begin::time);
-                let begun = begun.map_or(moment.occur_time, |time| time.max(moment.occur_time));
-                terms.lot_end(begun, self.zone)
+                let own = credit.begin.and_then(Begin::time);
+                let since = own.map_or(moment.occur_time, |time| time.max(moment.occur_time));
+                terms.lot_end(since, self.zone)
             }
         };
         Ok(Earned {

@@ -263,7 +263,7 @@ async fn write(ledger: &Ledger, owner: &str, what: u32, value: i64) -> Option<i6
                 .balance
         }
         _ => {
-            let hold = pb::HoldPointsRequest {
+            let request = pb::HoldPointsRequest {
                 request_id: new_id(),
                 owner_id: owner.to_owned(),
                 amount: Some(Amount {
@@ -274,7 +274,7 @@ async fn write(ledger: &Ledger, owner: &str, what: u32, value: i64) -> Option<i6
             };
             let held = ledger
                 .holds()
-                .hold_points(ledger.call(hold))
+                .hold_points(ledger.call(request))
                 .await
                 .ok()?
                 .into_inner();
@@ -331,7 +331,7 @@ async fn play(seed: u64) {
         }
         proxies.iter().for_each(Proxy::restore);
     };
-    history.play(seed, faults).await;
+    Box::pin(history.play(seed, faults)).await;
     history.assert_converges(redis.url()).await;
     history.assert_shown_is_recorded().await;
     // As long as nobody disturbs, it stays so.
@@ -343,14 +343,14 @@ async fn play(seed: u64) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_read_is_older_than_asked_for_whatever_happens_to_redis() {
-    play(11).await;
-    play(12).await;
+    Box::pin(play(11)).await;
+    Box::pin(play(12)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn another_history_ends_as_well() {
-    play(13).await;
-    play(14).await;
+    Box::pin(play(13)).await;
+    Box::pin(play(14)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

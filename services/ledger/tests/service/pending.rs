@@ -125,13 +125,13 @@ async fn what_waits_is_shown_and_nobodys_to_spend_until_it_begins_by_itself() {
             Kind::Credit
         ]
     );
-    let begun = &statement[1];
+    let written = &statement[1];
     assert_eq!(
-        (begun.actor.as_str(), begun.occur_time),
+        (written.actor.as_str(), written.occur_time),
         ("ledger", Some(timestamp(begin)))
     );
     assert_eq!(
-        begun.lot_movements[1].lot_id, moved.lot_id,
+        written.lot_movements[1].lot_id, moved.lot_id,
         "the lot stays the same"
     );
     assert_books(&ledger, &owner).await;

@@ -117,6 +117,7 @@ impl Caller {
         let (transaction, balance) = match outcome.outcome {
             Some(Outcome::Credit(credit)) => (credit.transaction, credit.balance),
             Some(Outcome::Spend(spend)) => (spend.transaction, spend.balance),
+            Some(Outcome::Adjust(adjusted)) => (adjusted.transaction, adjusted.balance),
             Some(Outcome::Error(error)) if is_final(Code::from_i32(error.code)) => {
                 return Said::Known(Answer::Refused(name_of(error.reason())));
             }

@@ -410,6 +410,37 @@ impl History {
         })
     }
 
+    /// The same, once they have waited so many hours or somebody calls.
+    fn later(&self, earned: Earned, wait_hours: Option<i64>) -> Earned {
+        let begin = wait_hours.map_or(Begin::OnCall, |hours| {
+            Begin::At(self.at + TimeDelta::hours(hours))
+        });
+        Earned {
+            wait: Some(Wait {
+                begin,
+                credited_by: transaction_id(self.changes.len()),
+            }),
+            ..earned
+        }
+    }
+
+    /// Some of the lots that are there are named.
+    fn refund(&self, place: usize, value: i64, debt_max: i64, lots: &[Index]) -> Command {
+        let account = self.state.accounts.get(&unit(place));
+        let open: Vec<&Lot> = account
+            .iter()
+            .flat_map(|account| account.lots.iter().chain(&account.pending_lots))
+            .collect();
+        let named = lots.iter().filter(|_| !open.is_empty());
+        Command::Refund(vec![TakeBack {
+            unit_code: unit(place),
+            value: Points::new(value),
+            lots_first: named.map(|lot| lot.get(&open).lot_id).collect(),
+            debt_max: Points::new(debt_max),
+            budget_code: budget_of(value),
+        }])
+    }
+
     pub fn command(&self, step: &Step) -> Option<Command> {
         let earned = |place, value, hours| self.earned(place, value, hours);
         Some(match step {
@@ -424,15 +455,10 @@ impl History {
                 value,
                 life_hours,
                 wait_hours,
-            } => Command::Credit(Earned {
-                wait: Some(Wait {
-                    begin: wait_hours.map_or(Begin::OnCall, |hours| {
-                        Begin::At(self.at + TimeDelta::hours(hours))
-                    }),
-                    credited_by: transaction_id(self.changes.len()),
-                }),
-                ..earned(*unit, *value, *life_hours)
-            }),
+            } => {
+                let earned = earned(*unit, *value, *life_hours);
+                Command::Credit(self.later(earned, *wait_hours))
+            }
             Step::Activate { change } => Command::Activate(Activated {
                 credited_by: transaction_id(change.index(self.changes.len() + 1)),
                 ends: vec![
@@ -453,25 +479,7 @@ impl History {
                 value,
                 debt_max,
                 lots,
-            } => {
-                let account = self.state.accounts.get(&unit(*place));
-                let open: Vec<&Lot> = account
-                    .iter()
-                    .flat_map(|account| account.lots.iter().chain(&account.pending_lots))
-                    .collect();
-                let lots_first = lots
-                    .iter()
-                    .filter(|_| !open.is_empty())
-                    .map(|lot| lot.get(&open).lot_id)
-                    .collect();
-                Command::Refund(vec![TakeBack {
-                    unit_code: unit(*place),
-                    value: Points::new(*value),
-                    lots_first,
-                    debt_max: Points::new(*debt_max),
-                    budget_code: budget_of(*value),
-                }])
-            }
+            } => self.refund(*place, *value, *debt_max, lots),
             Step::Hold {
                 unit: place,
                 value,

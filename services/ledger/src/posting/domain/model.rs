@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use fealty_types::{HoldId, UnitCode};
 
 use super::{
-    Activated, Adjusted, Begin, Command, EndedLots, GiveBack, LotEnd, Reversing, Slide, TakeBack,
+    Activated, Adjusted, Begin, Captured, Command, EndedLots, GiveBack, LotEnd, Reversing, Slide, TakeBack,
     TransactionKind, Wait,
 };
 
@@ -85,8 +85,8 @@ impl Model {
             if let Some(drawer) = self.next_ended(next) {
                 self.give_back(drawer, next);
             } else {
-                let begun = |it: &Waiting| it.wait.begin.time() == Some(next);
-                let mut all: Vec<Waiting> = self.waiting.extract_if(.., |it| begun(it)).collect();
+                let is_next = |it: &Waiting| it.wait.begin.time() == Some(next);
+                let mut all: Vec<Waiting> = self.waiting.extract_if(.., |it| is_next(it)).collect();
                 // What ends soonest pays off debt first.
                 all.sort_by_key(|it| it.end);
                 for it in all {
@@ -242,15 +242,9 @@ impl Model {
                 });
             }
             Command::Capture(captured) => {
-                let drawer = self.drawers.iter().find(|it| it.hold_id == captured.hold_id);
-                let held = drawer.map_or(-1, |drawer| drawer.grains.values().sum::<i128>());
-                if held < captured.value.get().into() {
+                if !self.capture(captured, at) {
                     return false;
                 }
-                let mut drawer = self.pull(captured.hold_id).expect("just seen");
-                take(&mut drawer.grains, captured.value.get().into());
-                self.captured += i128::from(captured.value.get());
-                self.give_back(drawer, at);
             }
             Command::Release(hold_id) => {
                 let Some(drawer) = self.pull(*hold_id) else {
@@ -278,6 +272,19 @@ impl Model {
         }
         assert_ne!(command.kind(), TransactionKind::Expire);
         self.version += 1;
+        true
+    }
+
+    fn capture(&mut self, captured: &Captured, at: DateTime<Utc>) -> bool {
+        let drawer = self.drawers.iter().find(|it| it.hold_id == captured.hold_id);
+        let held = drawer.map_or(-1, |drawer| drawer.grains.values().sum::<i128>());
+        if held < captured.value.get().into() {
+            return false;
+        }
+        let mut drawer = self.pull(captured.hold_id).expect("just seen");
+        take(&mut drawer.grains, captured.value.get().into());
+        self.captured += i128::from(captured.value.get());
+        self.give_back(drawer, at);
         true
     }
 

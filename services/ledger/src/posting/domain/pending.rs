@@ -174,7 +174,7 @@ pub(super) fn begin(state: &OwnerState, time: DateTime<Utc>) -> Decision {
     for (unit_code, account) in &mut after.accounts {
         for lot in account.pull(|lot| lot.begin_time() == Some(time)) {
             let end = lot.end();
-            let begun = draft.begin(unit_code, account, lot, end, time);
+            let begun = draft.begin(unit_code, account, (lot, end), time);
             begun.expect("there was room for it when it was given");
         }
     }
@@ -234,7 +234,7 @@ impl Draft {
             for lot in account.pull(of_that) {
                 any = true;
                 let end = activated.end_of(unit_code, &lot);
-                self.begin(unit_code, account, lot, end, at)?;
+                self.begin(unit_code, account, (lot, end), at)?;
             }
         }
         if any {
@@ -250,8 +250,7 @@ impl Draft {
         &mut self,
         unit_code: &UnitCode,
         account: &mut Account,
-        lot: Lot,
-        end: LotEnd,
+        (lot, end): (Lot, LotEnd),
         at: DateTime<Utc>,
     ) -> Result<(), Refusal> {
         let value = lot.value_left;

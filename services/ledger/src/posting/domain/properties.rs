@@ -229,7 +229,8 @@ const fn too_many(decided: &Result<(), Refusal>) -> bool {
     )
 }
 
-fn forget_named(command: &mut Command) {
+/// The model knows nothing of lots that are named.
+pub fn forget_named(command: &mut Command) {
     match command {
         Command::Refund(all) => all.iter_mut().for_each(|back| back.lots_first.clear()),
         Command::Reverse(Reversal {

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::history::{History, Step, UNITS, step, unit};
 use super::model::Model;
-use super::properties::{agrees, check, grains};
+use super::properties::{agrees, check, forget_named, grains};
 use super::*;
 
 /// What happens next.
@@ -66,11 +66,7 @@ impl Told {
     fn step(&mut self, step: &Step) -> Result<(), TestCaseError> {
         self.sweep();
         let mut command = self.history.command(step).expect("a command");
-        if let Command::Refund(all) = &mut command {
-            for back in all {
-                back.lots_first.clear();
-            }
-        }
+        forget_named(&mut command);
         let slides = self.history.slides(&command);
         let decided = self.history.decide(&command);
         if !matches!(decided, Err(Refusal::CountExceeded { .. })) {

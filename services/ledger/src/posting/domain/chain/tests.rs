@@ -154,6 +154,12 @@ fn alterations() -> BTreeMap<&'static str, fn(&mut Transaction)> {
     all.insert("request_id gone", |it| it.request_id = None);
     all.insert("occur_time", |it| it.occur_time += TimeDelta::microseconds(1));
     all.insert("record_time", |it| it.record_time += TimeDelta::microseconds(1));
+    add_of_lists(&mut all);
+    all
+}
+
+/// In the entries and the movements.
+fn add_of_lists(all: &mut BTreeMap<&'static str, fn(&mut Transaction)>) {
     all.insert("entry account", |it| {
         it.entries[0].account = EntryAccount::OwnerHeld;
     });
@@ -206,7 +212,6 @@ fn alterations() -> BTreeMap<&'static str, fn(&mut Transaction)> {
         it.actor.push_str("a ");
         it.reason = it.reason.replacen("a ", "", 1);
     });
-    all
 }
 
 #[test]
