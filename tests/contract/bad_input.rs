@@ -4,6 +4,7 @@
 mod administration;
 mod anybody;
 mod case;
+mod corrections;
 mod events;
 mod giving;
 mod holds;
@@ -58,6 +59,7 @@ async fn every_method_names_every_bad_field_and_knows_nothing_of_other_programs(
             administration::cases,
             people::cases,
             terms::cases,
+            corrections::cases,
             giving::cases,
             postings::cases,
             sharing::cases,

@@ -216,7 +216,7 @@ async fn plan(
     Ok(())
 }
 
-fn add_all(sums: &mut BTreeMap<String, i128>, more: &BTreeMap<String, i128>) {
+fn add_all<K: Ord + Clone>(sums: &mut BTreeMap<K, i128>, more: &BTreeMap<K, i128>) {
     for (name, value) in more {
         *sums.entry(name.clone()).or_default() += value;
     }

@@ -3,10 +3,9 @@
 use fealty_proto::ledger::v1::points_posting::Posting;
 use fealty_proto::ledger::v1::refund_purchase_request::Target;
 use fealty_proto::ledger::v1::{
-    AdjustPointsRequest, BatchPostPointsRequest, CreditPointsRequest, GetPurchaseRequest,
-    GetTransactionRequest, ListLotMovementsRequest, ListPurchasesRequest, ListTransactionsRequest,
-    PointsPosting, RecordPurchaseRequest, RefundPurchaseRequest, ReverseTransactionRequest,
-    SpendPointsRequest, SummarizePurchasesRequest, TransferPointsRequest,
+    BatchPostPointsRequest, CreditPointsRequest, GetPurchaseRequest, GetTransactionRequest,
+    ListPurchasesRequest, ListTransactionsRequest, PointsPosting, RecordPurchaseRequest,
+    RefundPurchaseRequest, SpendPointsRequest, SummarizePurchasesRequest,
 };
 use fealty_proto::types::v1::{Amount, Money};
 use fealty_tests::shop::{UNIT, money, purchase, request_id};
@@ -22,12 +21,8 @@ pub fn cases(world: &World) -> Vec<Case> {
         purchases,
         credit_points,
         spend_points,
-        adjust_points,
-        transfer_points,
         batch_post_points,
-        reverse_transaction,
         transactions,
-        lot_movements,
     ]
     .into_iter()
     .flat_map(|cases| cases(world))
@@ -166,7 +161,7 @@ fn purchases(world: &World) -> Vec<Case> {
     [read, list, sum].into_iter().flat_map(Table::done).collect()
 }
 
-fn amount(unit_code: &str, value: i64) -> Amount {
+pub fn amount(unit_code: &str, value: i64) -> Amount {
     Amount {
         unit_code: unit_code.to_owned(),
         value,
@@ -174,8 +169,10 @@ fn amount(unit_code: &str, value: i64) -> Amount {
 }
 
 /// What is missing where nothing is given, and what is wrong with the nonsense, whether points are given or taken.
-const EMPTY: [&str; 5] = ["request_id", "owner_id", "amount", "source", "reason"];
-const NONSENSE: [&str; 4] = ["amount.unit_code", "amount.value", "receipt_id", "occur_time"];
+/// What a posting lacks that has nothing.
+pub const EMPTY: [&str; 5] = ["request_id", "owner_id", "amount", "source", "reason"];
+/// What is wrong with one that is nonsense.
+pub const NONSENSE: [&str; 4] = ["amount.unit_code", "amount.value", "receipt_id", "occur_time"];
 
 fn credit_points(world: &World) -> Vec<Case> {
     let credit = || CreditPointsRequest {
@@ -257,103 +254,6 @@ fn spend_points(world: &World) -> Vec<Case> {
         .done()
 }
 
-fn adjust_points(world: &World) -> Vec<Case> {
-    let adjust = |value| AdjustPointsRequest {
-        request_id: request_id(),
-        owner_id: world.ours.member_id.clone(),
-        amount: Some(amount(UNIT, value)),
-        source: "desk".to_owned(),
-        reason: "a mistake".to_owned(),
-        ..AdjustPointsRequest::default()
-    };
-    Table::of(world, "/fealty.ledger.v1.TransactionService/AdjustPoints")
-        .row("nothing", &AdjustPointsRequest::default(), invalid(&EMPTY))
-        .row(
-            "nonsense",
-            &AdjustPointsRequest {
-                amount: Some(amount("Stamps!", 0)),
-                receipt_id: "x".repeat(129),
-                occur_time: Some(FAR_FUTURE),
-                ..adjust(1)
-            },
-            invalid(&NONSENSE),
-        )
-        .row("the least number", &adjust(i64::MIN), invalid(&["amount.value"]))
-        .row(
-            "an end of what is taken",
-            &AdjustPointsRequest {
-                lot_expire_time: Some(FAR_FUTURE),
-                ..adjust(-1)
-            },
-            invalid(&["lot_expire_time"]),
-        )
-        .row(
-            "a debt for what is given, into a lot that has ended",
-            &AdjustPointsRequest {
-                allow_debt: true,
-                lot_expire_time: Some(NO_TIME),
-                ..adjust(1)
-            },
-            invalid(&["allow_debt", "lot_expire_time"]),
-        )
-        .row(
-            "another program's owner",
-            &AdjustPointsRequest {
-                owner_id: world.theirs.member_id.clone(),
-                ..adjust(1)
-            },
-            not_found(),
-        )
-        .row(
-            "another program's unit",
-            &AdjustPointsRequest {
-                amount: Some(amount(&world.theirs.unit_code, -1)),
-                ..adjust(1)
-            },
-            not_found(),
-        )
-        .done()
-}
-
-fn transfer_points(world: &World) -> Vec<Case> {
-    let transfer = |from: &str, to: &str| TransferPointsRequest {
-        request_id: request_id(),
-        owner_id: from.to_owned(),
-        to_owner_id: to.to_owned(),
-        amount: Some(amount(UNIT, 1)),
-        source: "app".to_owned(),
-        reason: "a gift".to_owned(),
-        ..TransferPointsRequest::default()
-    };
-    let (ours, theirs) = (&world.ours.member_id, &world.theirs.member_id);
-    let empty: Vec<_> = EMPTY.into_iter().chain(["to_owner_id"]).collect();
-    Table::of(world, "/fealty.ledger.v1.TransactionService/TransferPoints")
-        .row("nothing", &TransferPointsRequest::default(), invalid(&empty))
-        .row(
-            "nonsense, to nobody",
-            &TransferPointsRequest {
-                amount: Some(amount("Stamps!", -1)),
-                receipt_id: "x".repeat(129),
-                occur_time: Some(FAR_FUTURE),
-                ..transfer(ours, "Ben")
-            },
-            invalid(&[
-                "amount.unit_code",
-                "amount.value",
-                "receipt_id",
-                "occur_time",
-                "to_owner_id",
-            ]),
-        )
-        .row(
-            "from another program's owner",
-            &transfer(theirs, ours),
-            not_found(),
-        )
-        .row("to another program's owner", &transfer(ours, theirs), not_found())
-        .done()
-}
-
 fn batch_post_points(world: &World) -> Vec<Case> {
     let batch = |postings: Vec<Option<Posting>>| BatchPostPointsRequest {
         postings: postings
@@ -401,76 +301,6 @@ fn batch_post_points(world: &World) -> Vec<Case> {
                 Some(Posting::Credit(same)),
             ]),
             invalid(&["postings[1].credit.request_id"]),
-        )
-        .done()
-}
-
-fn reverse_transaction(world: &World) -> Vec<Case> {
-    let reverse = |transaction_id: &str| ReverseTransactionRequest {
-        request_id: request_id(),
-        transaction_id: transaction_id.to_owned(),
-        value: 1,
-        source: "desk".to_owned(),
-        reason: "a mistake".to_owned(),
-        ..ReverseTransactionRequest::default()
-    };
-    let ours = || reverse(&world.ours.purchase_id);
-    Table::of(world, "/fealty.ledger.v1.TransactionService/ReverseTransaction")
-        .row(
-            "nothing",
-            &ReverseTransactionRequest::default(),
-            invalid(&["request_id", "transaction_id", "source", "reason"]),
-        )
-        .row(
-            "nonsense",
-            &ReverseTransactionRequest {
-                value: -1,
-                receipt_id: "x".repeat(129),
-                occur_time: Some(FAR_FUTURE),
-                ..reverse("first")
-            },
-            invalid(&["transaction_id", "value", "receipt_id", "occur_time"]),
-        )
-        .row(
-            "the least there is, at no time",
-            &ReverseTransactionRequest {
-                value: i64::MIN,
-                occur_time: Some(NO_TIME),
-                ..ours()
-            },
-            invalid(&["value", "occur_time"]),
-        )
-        .row("what nobody posted", &reverse(&request_id()), not_found())
-        .row(
-            "another program's",
-            &reverse(&world.theirs.transaction_id),
-            not_found(),
-        )
-        .done()
-}
-
-fn lot_movements(world: &World) -> Vec<Case> {
-    let of = |owner_id: &str, lot_id: &str| ListLotMovementsRequest {
-        owner_id: owner_id.to_owned(),
-        lot_id: lot_id.to_owned(),
-        ..ListLotMovementsRequest::default()
-    };
-    Table::of(world, "/fealty.ledger.v1.TransactionService/ListLotMovements")
-        .pages(|page_size, page_token| ListLotMovementsRequest {
-            page_size,
-            page_token,
-            ..of(&world.ours.member_id, &request_id())
-        })
-        .row("nothing", &of("Ana", ""), invalid(&["owner_id", "lot_id"]))
-        .row(
-            "no such lot",
-            &of(&world.ours.member_id, &request_id()),
-            not_found(),
-        )
-        .row(
-            "another program's owner",
-            &of(&world.theirs.member_id, &request_id()),
-            not_found(),
         )
         .done()
 }

@@ -78,7 +78,7 @@ pub struct TransactionPosted {
     #[prost(string, tag = "1")]
     pub transaction_id: ::prost::alloc::string::String,
     /// Its kind as the ledger names it: "purchase", "refund", "credit", "spend", "expire", "hold", "capture", "release",
-    /// "move", "notice", "adjust", "transfer", "reverse".
+    /// "move", "notice", "activate", "adjust", "transfer", "reverse".
     #[prost(string, tag = "2")]
     pub kind: ::prost::alloc::string::String,
     /// What came to the subject's available balance (positive) or left it (negative), one per unit.

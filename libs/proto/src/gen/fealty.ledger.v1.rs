@@ -521,7 +521,8 @@ pub struct Budget {
     /// The most that it gives, 1 or more. Never less than what is used.
     #[prost(int64, tag = "4")]
     pub value_max: i64,
-    /// What it has given, less what was taken back of it. What ends unspent stays used. Set by the service.
+    /// What it has given, less what was taken back of it. What ends unspent stays used, and so does what a reversal waives:
+    /// it is spent. Set by the service.
     #[prost(int64, tag = "5")]
     pub value_used: i64,
     /// Who pays: an owner of kind partner; empty for the program itself. Fixed once made.

@@ -55,9 +55,11 @@ fn bring_up(state: &OwnerState, UnitLot { unit_code, lot }: &mut UnitLot) {
             .chain(&account.pending_lots)
             .find(|open| open.lot_id == lot.lot_id)
     });
-    match open {
-        Some(open) => lot.clone_from(open),
-        None => lot.value_left = Points::ZERO,
+    if let Some(open) = open {
+        lot.clone_from(open);
+    } else {
+        lot.value_left = Points::ZERO;
+        lot.wait = None;
     }
 }
 

@@ -335,10 +335,15 @@ impl Draft {
         ] {
             self.book.post(unit, side, -i128::from(value.get()));
         }
-        let issued = take_back.value.get().into();
+        // What is waived was given and is spent: the budget that paid for it has it no more.
         let budget = take_back.budget_code.as_ref();
-        self.book
-            .post_of(unit, EntryAccount::ProgramIssued, budget, issued);
+        for (budget, value) in [
+            (budget, take_back.value.get() - waived.get()),
+            (None, waived.get()),
+        ] {
+            self.book
+                .post_of(unit, EntryAccount::ProgramIssued, budget, value.into());
+        }
         self.taken_back.push(TakenBack {
             unit_code: unit.clone(),
             from_pending,

@@ -83,7 +83,7 @@ fn write_into(
                 why: Unsuitable::HasHolds,
             });
         }
-        let moved = domain::move_all(giver, taker, closed, at)?;
+        let moved = domain::move_all(giver, taker, closed, at, &mut || LotId::generate_at(at))?;
         record(books, what, (from, at), moved.from);
         record(books, what, (into, at), moved.into);
     }

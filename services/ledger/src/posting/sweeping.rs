@@ -232,6 +232,7 @@ impl Swept {
             match transaction.kind {
                 TransactionKind::Release => swept.holds_count += 1,
                 TransactionKind::Notice => swept.notices_count += 1,
+                TransactionKind::Activate => {}
                 _ => swept.lots_count += transaction.lot_movements.len(),
             }
             let entries = transaction.entries.iter();

@@ -113,7 +113,7 @@ impl LotSum {
         }
         let is_later = self.slides && self.end.is_some() && moved.end > self.end;
         // A lot that is opened again has the end to which others like it moved in the meantime.
-        let moves_alone = moved.value == 0 || (kind == "reverse" && moved.value > 0);
+        let moves_alone = moved.value == 0 || (matches!(kind, "reverse" | "move") && moved.value > 0);
         self.contradicted |= !is_later || !moves_alone || kind == "notice";
         self.end = moved.end;
     }

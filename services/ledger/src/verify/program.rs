@@ -4,10 +4,13 @@ use std::collections::BTreeMap;
 
 use fealty_postgres::transact::Isolation;
 use fealty_postgres::{Scope, StorageError, TransactOptions, in_tx, transact};
+use futures::TryStreamExt as _;
+use serde_json::Value;
 use sqlx::PgConnection;
 use sqlx::postgres::PgPool;
 use uuid::Uuid;
 
+use super::add_all;
 use super::finding::{Check, Finding, Findings};
 use super::history::MOVED;
 use super::rows::{Entry, read};
@@ -132,24 +135,31 @@ impl Sides {
         for program in programs {
             let (since, budgets) = transact(pool, "verify_sides", Scope::Suite, options(), |tx| {
                 in_tx(async move {
-                    let since = storage::find_sides_since_in_tx(&mut *tx, *program, mark).await?;
+                    let mut since = Self::default();
+                    let mut rows = storage::stream_sides_since_in_tx(&mut *tx, *program, mark);
+                    while let Some(entries) = rows.try_next().await? {
+                        since.add_entries(*program, &entries);
+                    }
+                    drop(rows);
                     Ok::<_, StorageError>((since, storage::find_budgets_in_tx(tx, *program).await?))
                 })
             })
             .await?;
-            // What cannot be read was found in its page.
-            let entries = since
-                .iter()
-                .filter_map(|entries| read::<Vec<Entry>>(entries).ok());
-            for entry in entries.flatten() {
-                self.add_entry(*program, entry);
-            }
+            add_all(&mut self.moved, &since.moved);
+            add_all(&mut self.funded, &since.funded);
             for (code, used) in budgets {
                 self.check_budget(*program, code, used.into(), findings);
             }
         }
         self.check_rest(findings);
         Ok(())
+    }
+
+    /// What cannot be read was found in its page.
+    fn add_entries(&mut self, program: Uuid, entries: &Value) {
+        for entry in read::<Vec<Entry>>(entries).into_iter().flatten() {
+            self.add_entry(program, entry);
+        }
     }
 
     fn add_entry(&mut self, program: Uuid, entry: Entry) {

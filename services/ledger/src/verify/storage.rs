@@ -197,21 +197,21 @@ pub(super) fn stream_lots_in_tx<'a>(
 
 /// The entries of moves and transfers, and of what budgets paid for or got back, that stand in the feed at the mark or
 /// after it.
-pub(super) async fn find_sides_since_in_tx(
+pub(super) fn stream_sides_since_in_tx(
     tx: &mut PgConnection,
     program: Uuid,
     mark: Mark,
-) -> Result<Vec<serde_json::Value>, StorageError> {
-    let entries = sqlx::query_scalar!(
+) -> BoxStream<'_, Result<serde_json::Value, StorageError>> {
+    sqlx::query_scalar!(
         r#"SELECT entries FROM transaction
            WHERE program = $1 AND feed_xid >= $2::bigint::text::xid8 AND version IS NOT NULL
              AND (kind IN ('move', 'transfer') OR jsonb_path_exists(entries, '$[*].budget'))"#,
         program,
         mark.0,
     )
-    .fetch_all(tx)
-    .await?;
-    Ok(entries)
+    .fetch(tx)
+    .map(|row| row.map_err(StorageError::from))
+    .boxed()
 }
 
 /// Budgets, and what they say that they gave.

@@ -9,7 +9,7 @@ use chrono::{DateTime, Utc};
 use fealty_types::{LotId, Points, UnitCode};
 
 use super::pending::emptied;
-use super::{Account, Decision, Draft, EntryAccount, Lot, OwnerState, TransactionKind, overflow};
+use super::{Account, Decision, Draft, EntryAccount, Lot, NewLotId, OwnerState, TransactionKind, overflow};
 use crate::refusal::Refusal;
 
 /// What a move did to both owners.
@@ -27,7 +27,8 @@ pub struct Moved {
 /// What slides goes on sliding, with what slides at the other's: at the later of both ends.
 ///
 /// A lot may come a second time: its owner left, something was given back to it, and the owner joined again. What was ever
-/// credited to it by then is told by `closed`, the other's lots of these ids that are not open.
+/// credited to it by then is told by `closed`, the other's lots of these ids that are not open. Where the first is still
+/// open, on other terms than the second has by now, the second is called otherwise: an account has each id once.
 ///
 /// What has ended must have been swept before, on both sides, and nothing of the owner's may be held
 /// ([`OwnerState::has_open_holds`]).
@@ -36,13 +37,15 @@ pub fn move_all(
     into: &OwnerState,
     closed: &BTreeMap<LotId, Points>,
     at: DateTime<Utc>,
+    new_lot_id: NewLotId<'_>,
 ) -> Result<Moved, Refusal> {
     let (mut source, mut target) = (from.clone(), into.clone());
     let (mut outgoing, mut incoming) = (Draft::default(), Draft::default());
     for (unit, account) in &mut source.accounts {
         let moved = outgoing.give(unit, account);
         if !moved.lots.is_empty() || !moved.pending_lots.is_empty() || moved.debt.is_positive() {
-            incoming.take_over(unit, moved, (target.account_mut(unit), closed), at)?;
+            let taker = (target.account_mut(unit), closed);
+            incoming.take_over(unit, moved, taker, (at, &mut *new_lot_id))?;
         }
     }
     Ok(Moved {
@@ -93,7 +96,7 @@ impl Draft {
         unit: &UnitCode,
         given: Account,
         (account, closed): (&mut Account, &BTreeMap<LotId, Points>),
-        at: DateTime<Utc>,
+        (at, new_lot_id): (DateTime<Utc>, NewLotId<'_>),
     ) -> Result<(), Refusal> {
         self.post_move(unit, &given, 1);
         account.debt = account
@@ -107,7 +110,11 @@ impl Draft {
             let lot_id = lot.lot_id;
             let is_open = |account: &Account| account.lots.iter().position(|it| it.lot_id == lot_id);
             let was_open = is_open(account).is_some();
-            let taken = account.put(unit, lot.arriving());
+            let lot = Lot {
+                lot_id: if was_open { new_lot_id() } else { lot_id },
+                ..lot.arriving()
+            };
+            let taken = account.put(unit, lot);
             let taken = taken.ok_or_else(|| overflow(unit))?;
             self.lot_changes.extend(taken.lots);
             self.holds.extend(taken.holds);

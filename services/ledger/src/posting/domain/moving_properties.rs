@@ -10,6 +10,10 @@ use uuid::Uuid;
 use super::history::{History, SLIDING, Step, UNITS, step, unit};
 use super::*;
 
+fn new_id() -> LotId {
+    LotId::generate_at(DateTime::UNIX_EPOCH)
+}
+
 /// By unit: what is available or pending, less what is owed.
 fn net(states: [&OwnerState; 2]) -> BTreeMap<UnitCode, i128> {
     let mut sums = BTreeMap::new();
@@ -179,7 +183,7 @@ proptest! {
         into in proptest::collection::vec(step(), 0..200),
     ) {
         let (from, into, at) = meet(&from, &into);
-        let moved = move_all(&from, &into, &BTreeMap::new(), at).expect("nothing overflows");
+        let moved = move_all(&from, &into, &BTreeMap::new(), at, &mut new_id).expect("nothing overflows");
         let (left, has) = (&moved.from.state, &moved.into.state);
         check(left)?;
         check(has)?;
@@ -202,7 +206,7 @@ proptest! {
         into in proptest::collection::vec(step(), 0..100),
     ) {
         let (from, into, at) = meet(&from, &into);
-        let moved = move_all(&from, &into, &BTreeMap::new(), at).expect("nothing overflows");
+        let moved = move_all(&from, &into, &BTreeMap::new(), at, &mut new_id).expect("nothing overflows");
         let mut expected = by_end_together(&from, &into);
         for place in 0..UNITS.len() {
             let unit_code = unit(place);
@@ -233,7 +237,7 @@ fn a_lot_keeps_its_id_unless_the_other_has_one_of_the_same_end() {
     );
     let known = into.accounts[&unit(0)].lots[0].lot_id;
     let kept = from.accounts[&unit(0)].lots[1].lot_id;
-    let moved = move_all(&from, &into, &BTreeMap::new(), at).unwrap();
+    let moved = move_all(&from, &into, &BTreeMap::new(), at, &mut new_id).unwrap();
     let lots: Vec<_> = moved.into.state.accounts[&unit(0)]
         .lots
         .iter()
@@ -246,13 +250,13 @@ fn a_lot_keeps_its_id_unless_the_other_has_one_of_the_same_end() {
 fn debts_add_up_and_are_paid_off_with_the_points_of_both() {
     // Ten owed on the one side, thirty there on the other; then ten owed on both sides.
     let (owes, has, at) = meet(&[credit(0, 1, None), refund(11)], &[credit(0, 30, None)]);
-    let moved = move_all(&owes, &has, &BTreeMap::new(), at).unwrap();
+    let moved = move_all(&owes, &has, &BTreeMap::new(), at, &mut new_id).unwrap();
     let account = &moved.into.state.accounts[&unit(0)];
     assert_eq!((account.available.get(), account.debt.get()), (20, 0));
-    let moved = move_all(&has, &owes, &BTreeMap::new(), at).unwrap();
+    let moved = move_all(&has, &owes, &BTreeMap::new(), at, &mut new_id).unwrap();
     let account = &moved.into.state.accounts[&unit(0)];
     assert_eq!((account.available.get(), account.debt.get()), (20, 0));
-    let moved = move_all(&owes, &owes, &BTreeMap::new(), at).unwrap();
+    let moved = move_all(&owes, &owes, &BTreeMap::new(), at, &mut new_id).unwrap();
     let account = &moved.into.state.accounts[&unit(0)];
     assert_eq!((account.available.get(), account.debt.get()), (0, 20));
 }
@@ -266,7 +270,7 @@ fn lots_of_both_beyond_the_bound_merge() {
             .collect()
     };
     let (from, into, at) = meet(&lots(1), &lots(2));
-    let moved = move_all(&from, &into, &BTreeMap::new(), at).unwrap();
+    let moved = move_all(&from, &into, &BTreeMap::new(), at, &mut new_id).unwrap();
     let account = &moved.into.state.accounts[&unit(0)];
     assert_eq!(account.lots.len(), OPEN_LOTS_MAX);
     assert_eq!(account.available.get(), 2 * half * 3);
@@ -278,8 +282,30 @@ fn what_does_not_fit_is_refused() {
     let huge = [credit(0, i64::MAX, None)];
     let (from, into, at) = meet(&huge, &huge);
     assert_eq!(
-        move_all(&from, &into, &BTreeMap::new(), at),
+        move_all(&from, &into, &BTreeMap::new(), at, &mut new_id),
         Err(Refusal::AmountOverflow(unit(0)))
     );
     assert_eq!(from.available(&unit(0)), Points::new(i64::MAX));
+}
+
+/// The same lot is open at both, on other terms: its owner left, something was given back to it, and the owner joins again.
+#[test]
+fn a_lot_that_comes_while_the_first_is_open_is_called_otherwise() {
+    let mut first = owner(&[credit(0, 60, Some(5))]);
+    let second = owner(&[credit(0, 40, Some(9))]);
+    let at = first.at;
+    let hold = Step::Hold {
+        unit: 0,
+        value: 60,
+        life_hours: 100,
+    };
+    first.decide(&first.command(&hold).unwrap()).unwrap();
+    let lot_id = |history: &History| history.state.accounts[&unit(0)].lots[0].lot_id;
+    assert_eq!(lot_id(&first), lot_id(&second));
+    let moved = move_all(&second.state, &first.state, &BTreeMap::new(), at, &mut new_id).unwrap();
+    check(&moved.into.state).unwrap();
+    let lots = &moved.into.state.accounts[&unit(0)].lots;
+    assert_eq!(lots.len(), 2);
+    assert_ne!(lots[0].lot_id, lots[1].lot_id);
+    assert_eq!(lots.iter().map(|lot| lot.value_held.get()).sum::<i64>(), 60);
 }

@@ -187,10 +187,10 @@ impl Account {
         (!has_ended(anew, at)).then_some(Place::Anew(anew))
     }
 
-    /// What slides has the account's own end.
+    /// What slides has the account's own end, unless its own is a later one: from before its owner left another account.
     fn end_now(&self, end: LotEnd) -> LotEnd {
         match end {
-            LotEnd::Sliding(end) => LotEnd::Sliding(self.sliding_end.unwrap_or(end)),
+            LotEnd::Sliding(end) => LotEnd::Sliding(self.sliding_end.map_or(end, |known| known.max(end))),
             fixed @ LotEnd::Fixed(_) => fixed,
         }
     }

@@ -63,7 +63,7 @@ pub(crate) async fn list_holders_in_tx(
                          ORDER BY owner_id LIMIT $3)
            SELECT s.owner_id AS "owner_id: OwnerId",
                   EXISTS (SELECT FROM lot l JOIN unit u ON u.program = l.program AND u.unit_code = l.unit_code
-                          WHERE l.program = $1 AND l.owner_id = s.owner_id AND l.open AND l.value_left > 0
+                          WHERE l.program = $1 AND l.owner_id = s.owner_id AND l.open AND l.value_left > 0 AND NOT l.pending
                             AND u.expire_notice_days > 0
                             AND l.expire_time > COALESCE($4, statement_timestamp())
                             AND l.expire_time <= COALESCE($4, statement_timestamp())
