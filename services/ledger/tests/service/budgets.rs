@@ -1,12 +1,14 @@
 //! Budgets: how much somebody gives at the most.
 
 use fealty_proto::ledger::v1 as pb;
+use fealty_proto::ledger::v1::credit_points_request::Begin;
 use fealty_proto::types::v1::ErrorReason;
 use futures::future::join_all;
 use tonic::{Code, Response, Status};
 
 use super::harness::{is_replayed, new_id};
-use super::support::{Ledger, credit, days, refused, timestamp};
+use super::reversals::{reversal, try_reverse};
+use super::support::{Ledger, credit, days, refused, spend, timestamp};
 use super::verify::assert_verified;
 
 const SUMMER: &str = "summer_2026";
@@ -311,4 +313,38 @@ async fn who_pays_is_a_partner_and_what_is_counted_a_unit() {
     )
     .await;
     assert_eq!(made.partner_id, partner);
+}
+
+/// "stamps" waive what cannot be taken back.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reversal_gives_back_to_the_budget_what_it_takes_and_not_what_is_waived() {
+    let ledger = Ledger::start().await;
+    let owner = ledger.open_owner().await;
+    set_up(
+        &ledger,
+        pb::Budget {
+            unit_code: "stamps".to_owned(),
+            ..summer(100)
+        },
+    )
+    .await;
+    let stamps = |value, begin| pb::CreditPointsRequest {
+        budget_code: SUMMER.to_owned(),
+        begin,
+        ..credit(&owner, "stamps", value)
+    };
+    let mut given = Vec::new();
+    for request in [stamps(60, None), stamps(40, Some(Begin::BeginOnCall(true)))] {
+        let answer = ledger.credit(request).await.expect("given").into_inner();
+        given.push(answer.transaction.expect("a transaction").transaction_id);
+    }
+    assert_eq!(budget(&ledger).await.value_used, 100);
+    ledger.spend(spend(&owner, "stamps", 50)).await.expect("spent");
+    for (transaction_id, used) in given.iter().zip([90, 50]) {
+        try_reverse(&ledger, reversal(transaction_id, 0))
+            .await
+            .expect("reversed");
+        assert_eq!(budget(&ledger).await.value_used, used);
+    }
+    assert_verified(&ledger.database).await;
 }
