@@ -1,7 +1,7 @@
 //! Budgets: how much a campaign, a partner or the program gives at the most.
 //!
-//! A posting that a budget pays for locks its row after the owners ([`lock_in_tx`]), decides by what is left
-//! ([`Funds`]), and writes what is used then ([`write_used_in_tx`]): one lock for a whole batch. What transactions say is
+//! A posting that a budget pays for locks its row after the owners (`lock_in_tx`), decides by what is left
+//! ([`Funds`]), and writes what is used then (`write_used_in_tx`): one lock for a whole batch. What transactions say is
 //! the record; the row only sums it up, and `fealty verify` holds it to them.
 
 pub mod domain;
