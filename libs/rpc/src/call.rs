@@ -10,7 +10,7 @@ use std::task::{Context, Poll};
 use fealty_proto::Method;
 use http::{Request, Response};
 use tonic::body::Body;
-use tower::{Layer, Service, ServiceExt};
+use tower::{Service, ServiceExt};
 
 use crate::access::Caller;
 use crate::errors::ApiError;
@@ -111,9 +111,13 @@ pub(crate) fn refuse(error: &ApiError) -> Response<Body> {
     error.to_status().into_http()
 }
 
-/// The service below a layer.
+/// A tower service that serves calls.
 pub(crate) trait Inner:
-    Service<Request<Body>, Response = Response<Body>, Error = Infallible, Future: Send> + Clone + Send + 'static
+    Service<Request<Body>, Response = Response<Body>, Error = Infallible, Future: Send>
+    + Clone
+    + Send
+    + Sync
+    + 'static
 {
 }
 
@@ -121,60 +125,78 @@ impl<S> Inner for S where
     S: Service<Request<Body>, Response = Response<Body>, Error = Infallible, Future: Send>
         + Clone
         + Send
+        + Sync
         + 'static
 {
 }
 
-/// One layer: what happens around a call. The rest of tower's plumbing is the same for all of them.
-pub(crate) trait Stage: Clone + Send + Sync + 'static {
+/// What is below a stage.
+///
+/// Not a tower service: those are cloned and boxed once per layer and call, and there are half a dozen layers around
+/// each of thousands of calls a second. All stages of a call borrow one stack, in one future.
+pub(crate) trait Next: Send + Sync + 'static {
+    /// Handles the call.
+    fn call(&self, request: Request<Body>) -> impl Future<Output = Response<Body>> + Send;
+}
+
+/// One layer: what happens around a call.
+pub(crate) trait Stage: Send + Sync + 'static {
     /// Handles the call, usually by handing it on.
-    fn handle(&self, request: Request<Body>, next: impl Inner)
+    fn handle(&self, request: Request<Body>, next: &impl Next)
     -> impl Future<Output = Response<Body>> + Send;
 }
 
-/// Hands the request on.
-pub(crate) async fn proceed(next: impl Inner, request: Request<Body>) -> Response<Body> {
-    match next.oneshot(request).await {
-        Ok(response) => response,
-        Err(never) => match never {},
+/// A stage before what it wraps.
+#[derive(Debug)]
+pub(crate) struct Before<T, N>(pub(crate) T, pub(crate) N);
+
+impl<T: Stage, N: Next> Next for Before<T, N> {
+    fn call(&self, request: Request<Body>) -> impl Future<Output = Response<Body>> + Send {
+        self.0.handle(request, &self.1)
     }
 }
 
-/// A stage as a tower layer.
-#[derive(Debug, Clone)]
-pub(crate) struct StageLayer<T>(pub(crate) T);
+/// A tower service at the end of the stages.
+#[derive(Debug)]
+pub(crate) struct Below<S>(pub(crate) S);
 
-impl<T: Stage, S> Layer<S> for StageLayer<T> {
-    type Service = Staged<T, S>;
-
-    fn layer(&self, next: S) -> Self::Service {
-        Staged {
-            stage: self.0.clone(),
-            next,
+impl<S: Inner> Next for Below<S> {
+    async fn call(&self, request: Request<Body>) -> Response<Body> {
+        match self.0.clone().oneshot(request).await {
+            Ok(response) => response,
+            Err(never) => match never {},
         }
     }
 }
 
-/// A stage before the service that it wraps.
-#[derive(Debug, Clone)]
-pub(crate) struct Staged<T, S> {
-    stage: T,
-    next: S,
+/// The stages as a tower service.
+#[derive(Debug)]
+pub(crate) struct Staged<N>(Arc<N>);
+
+impl<N: Next> Staged<N> {
+    pub(crate) fn new(stages: N) -> Self {
+        Self(Arc::new(stages))
+    }
 }
 
-impl<T: Stage, S: Inner> Service<Request<Body>> for Staged<T, S> {
+impl<N> Clone for Staged<N> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<N: Next> Service<Request<Body>> for Staged<N> {
     type Response = Response<Body>;
     type Error = Infallible;
     type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
 
     fn poll_ready(&mut self, _cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        // Each call asks its own clone of the next service (`oneshot`).
+        // What is below is asked with each call (`oneshot`).
         Poll::Ready(Ok(()))
     }
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
-        let stage = self.stage.clone();
-        let next = self.next.clone();
-        Box::pin(async move { Ok(stage.handle(request, next).await) })
+        let stages = Arc::clone(&self.0);
+        Box::pin(async move { Ok(stages.call(request).await) })
     }
 }

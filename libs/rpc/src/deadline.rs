@@ -18,7 +18,7 @@ use tokio::time::{Instant, Sleep, sleep_until, timeout_at};
 use tonic::Status;
 use tonic::body::Body;
 
-use crate::call::{Call, Inner, Stage, proceed, refuse};
+use crate::call::{Call, Next, Stage, refuse};
 use crate::errors::ApiError;
 
 const TIMEOUT_HEADER: &str = "grpc-timeout";
@@ -110,14 +110,14 @@ pub(crate) struct Deadlines {
 impl Deadlines {
     /// A stream: bounded while it opens, then by its caller's own deadline, and in any case some time after its handler
     /// should have ended it.
-    async fn open_stream(&self, mut request: Request<Body>, next: impl Inner) -> Response<Body> {
+    async fn open_stream(&self, mut request: Request<Body>, next: &impl Next) -> Response<Body> {
         let end = StreamEnd::before_age(self.stream_age_max);
         request.extensions_mut().insert(end);
         let overdue = Deadline(end.0 + STREAM_END_GRACE);
         let deadline =
             timeout_of(request.headers()).map_or(overdue, |named| Deadline::after(named).min(overdue));
         let opened = Deadline::after(self.default).min(deadline);
-        match timeout_at(opened.0, proceed(next, request)).await {
+        match timeout_at(opened.0, next.call(request)).await {
             Ok(response) => response.map(|body| Body::new(DeadlineBody::new(body, deadline))),
             Err(_) => refuse(&ApiError::deadline_exceeded()),
         }
@@ -125,11 +125,11 @@ impl Deadlines {
 }
 
 impl Stage for Deadlines {
-    async fn handle(&self, mut request: Request<Body>, next: impl Inner) -> Response<Body> {
+    async fn handle(&self, mut request: Request<Body>, next: &impl Next) -> Response<Body> {
         // A watcher of the health, or of the reflection, stays as long as it likes.
         let endpoint = Call::current(&request).endpoint;
         if endpoint.is_open() {
-            return proceed(next, request).await;
+            return next.call(request).await;
         }
         if endpoint.is_stream() {
             return self.open_stream(request, next).await;
@@ -139,7 +139,7 @@ impl Stage for Deadlines {
             .min(self.max);
         let deadline = Deadline::after(granted);
         request.extensions_mut().insert(deadline);
-        match timeout_at(deadline.0, proceed(next, request)).await {
+        match timeout_at(deadline.0, next.call(request)).await {
             Ok(response) => response.map(|body| Body::new(DeadlineBody::new(body, deadline))),
             Err(_) => refuse(&ApiError::deadline_exceeded()),
         }

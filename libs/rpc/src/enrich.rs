@@ -11,7 +11,7 @@ use http_body::{Frame, SizeHint};
 use tonic::body::Body;
 use tonic::{Code, Status};
 
-use crate::call::{Inner, Stage, proceed};
+use crate::call::{Next, Stage};
 use crate::errors::ApiError;
 use crate::limits::retry_after;
 use crate::violations::FieldProblem;
@@ -39,12 +39,12 @@ pub(crate) struct Enrich {
 }
 
 impl Stage for Enrich {
-    async fn handle(&self, request: Request<Body>, next: impl Inner) -> Response<Body> {
+    async fn handle(&self, request: Request<Body>, next: &impl Next) -> Response<Body> {
         let naming = Naming {
             path: request.uri().path().to_owned(),
             message_size_max_bytes: self.message_size_max_bytes,
         };
-        let mut response = proceed(next, request).await;
+        let mut response = next.call(request).await;
         naming.enrich(response.headers_mut());
         if http_body::Body::is_end_stream(response.body()) {
             return response;

@@ -13,7 +13,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tonic::Status;
 use tonic::body::Body;
 
-use crate::call::{Call, Inner, Stage, proceed, refuse};
+use crate::call::{Call, Next, Stage, refuse};
 use crate::errors::ApiError;
 
 /// Shortest wait that a refused caller is asked for: a few batches of the ledger.
@@ -39,11 +39,11 @@ impl InFlight {
 }
 
 impl Stage for InFlight {
-    async fn handle(&self, request: Request<Body>, next: impl Inner) -> Response<Body> {
+    async fn handle(&self, request: Request<Body>, next: &impl Next) -> Response<Body> {
         // A full server still answers how it is: else a full one would be taken for a dead one.
         let endpoint = Call::current(&request).endpoint;
         if endpoint.is_open() {
-            return proceed(next, request).await;
+            return next.call(request).await;
         }
         let free = if endpoint.is_stream() {
             &self.for_streams
@@ -53,7 +53,7 @@ impl Stage for InFlight {
         let Ok(permit) = Arc::clone(free).try_acquire_owned() else {
             return refuse(&ApiError::overloaded(retry_after()));
         };
-        let response = proceed(next, request).await;
+        let response = next.call(request).await;
         response.map(|body| {
             Body::new(PermitBody {
                 body,

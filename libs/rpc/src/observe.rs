@@ -9,7 +9,7 @@ use std::task::{Context, Poll};
 use std::time::Instant;
 
 use bytes::Bytes;
-use fealty_telemetry::{Throttle, continue_trace};
+use fealty_telemetry::{CALL_TARGET, Throttle, TracePlace, continue_trace, spans_are_recorded};
 use http::{HeaderMap, Request, Response};
 use http_body::{Frame, SizeHint};
 use tonic::body::Body;
@@ -18,10 +18,7 @@ use tonic_types::StatusExt;
 use tracing::{Instrument, Span};
 
 pub(crate) use self::metrics::CallMetrics;
-use crate::call::{Call, Endpoints, Inner, Stage, proceed};
-
-/// The target of the line that each call writes.
-const LOG_TARGET: &str = "fealty::call";
+use crate::call::{Call, Endpoints, Next, Stage};
 
 /// Calls that failed by our fault: so many lines a second show what fails; in an outage that is every call, and the
 /// metrics count them all.
@@ -50,13 +47,18 @@ impl Observe {
 }
 
 impl Stage for Observe {
-    async fn handle(&self, mut request: Request<Body>, next: impl Inner) -> Response<Body> {
+    async fn handle(&self, mut request: Request<Body>, next: &impl Next) -> Response<Body> {
         let call = self.endpoints.begin(&request);
         let span = span_of(&call, request.headers());
-        let mut observation = Observation::begin(call.clone(), span.clone(), Arc::clone(&self.metrics));
+        let place = TracePlace::of_call(request.headers());
+        let mut observation = Observation::begin(
+            call.clone(),
+            (span.clone(), place.clone()),
+            Arc::clone(&self.metrics),
+        );
         request.extensions_mut().insert(call);
 
-        let response = proceed(next, request).instrument(span).await;
+        let response = place.hold(next.call(request).instrument(span)).await;
         if response.headers().contains_key(Status::GRPC_STATUS) {
             observation.end(response.headers());
         }
@@ -66,8 +68,11 @@ impl Stage for Observe {
 
 fn span_of(call: &Call, headers: &HeaderMap) -> Span {
     let name = call.endpoint.name();
+    if !spans_are_recorded() {
+        return tracing::info_span!(target: CALL_TARGET, "call", rpc.method = name);
+    }
     let span = tracing::info_span!(
-        target: LOG_TARGET,
+        target: CALL_TARGET,
         "call",
         otel.name = name,
         otel.kind = "server",
@@ -87,17 +92,19 @@ fn span_of(call: &Call, headers: &HeaderMap) -> Span {
 struct Observation {
     call: Call,
     span: Span,
+    place: TracePlace,
     metrics: Arc<CallMetrics>,
     begun: Instant,
     ended: bool,
 }
 
 impl Observation {
-    fn begin(call: Call, span: Span, metrics: Arc<CallMetrics>) -> Self {
+    fn begin(call: Call, (span, place): (Span, TracePlace), metrics: Arc<CallMetrics>) -> Self {
         metrics.begin(call.endpoint.name());
         Self {
             call,
             span,
+            place,
             metrics,
             begun: Instant::now(),
             ended: false,
@@ -140,16 +147,17 @@ impl Observation {
         }
 
         let duration_ms = duration.as_secs_f64() * 1_000.0;
+        let _in_trace = self.place.enter();
         let _in_span = self.span.enter();
         if self.call.endpoint.is_open() {
-            tracing::debug!(target: LOG_TARGET, method, code = code_name, reason, duration_ms, "call");
+            tracing::debug!(target: CALL_TARGET, method, code = code_name, reason, duration_ms, "call");
         } else if is_servers_fault(code) {
             let Some(held_back) = FAULT_LINES.pass() else {
                 return;
             };
-            tracing::warn!(target: LOG_TARGET, method, code = code_name, reason, duration_ms, program, key, held_back, "call");
+            tracing::warn!(target: CALL_TARGET, method, code = code_name, reason, duration_ms, program, key, held_back, "call");
         } else {
-            tracing::info!(target: LOG_TARGET, method, code = code_name, reason, duration_ms, program, key, "call");
+            tracing::info!(target: CALL_TARGET, method, code = code_name, reason, duration_ms, program, key, "call");
         }
     }
 }

@@ -12,7 +12,7 @@ use http_body::{Frame, SizeHint};
 use tonic::Status;
 use tonic::body::Body;
 
-use crate::call::{Inner, Stage, proceed, refuse};
+use crate::call::{Next, Stage, refuse};
 use crate::deadline::trailers_of;
 use crate::errors::ApiError;
 
@@ -21,9 +21,9 @@ use crate::errors::ApiError;
 pub(crate) struct CatchPanics;
 
 impl Stage for CatchPanics {
-    async fn handle(&self, request: Request<Body>, next: impl Inner) -> Response<Body> {
+    async fn handle(&self, request: Request<Body>, next: &impl Next) -> Response<Body> {
         // Nothing of the call is used after a panic.
-        match AssertUnwindSafe(proceed(next, request)).catch_unwind().await {
+        match AssertUnwindSafe(next.call(request)).catch_unwind().await {
             Ok(response) => response.map(|body| Body::new(CatchingBody { body: Some(body) })),
             Err(panic) => refuse(&error_of(panic.as_ref())),
         }

@@ -25,7 +25,7 @@ pub use self::config::{ServerConfig, TlsConfig};
 use self::connections::Connections;
 use crate::access::Authenticator;
 use crate::access::layer::Access;
-use crate::call::{Endpoints, Inner, StageLayer, service_of};
+use crate::call::{Before, Below, Endpoints, Inner, Staged, service_of};
 use crate::deadline::Deadlines;
 use crate::enrich::Enrich;
 use crate::limits::InFlight;
@@ -171,23 +171,24 @@ impl std::fmt::Debug for Server {
 }
 
 /// The layers, outermost first as documented in the crate's documentation.
-fn layered(config: &ServerConfig, observe: Observe, access: Access, routes: Routes) -> impl Inner + Sync {
-    let service = StageLayer(access).layer(routes);
-    let service = StageLayer(InFlight::new(config.calls_in_flight_max, config.streams_max)).layer(service);
-    let service = StageLayer(Deadlines {
+fn layered(config: &ServerConfig, observe: Observe, access: Access, routes: Routes) -> impl Inner {
+    let stages = Before(access, Below(routes));
+    let stages = Before(
+        InFlight::new(config.calls_in_flight_max, config.streams_max),
+        stages,
+    );
+    let deadlines = Deadlines {
         default: config.deadline_default(),
         max: config.deadline_max(),
         stream_age_max: config.stream_age_max(),
-    })
-    .layer(service);
-    let service = StageLayer(CatchPanics).layer(service);
-    let service = StageLayer(Enrich {
+    };
+    let stages = Before(CatchPanics, Before(deadlines, stages));
+    let enrich = Enrich {
         message_size_max_bytes: config.message_size_max_bytes,
-    })
-    .layer(service);
-    let service = StageLayer(observe).layer(service);
-    let service = GrpcWebLayer::new().layer(service);
-    StageLayer(WebOrigins::new(&config.web_origins)).layer(service)
+    };
+    let stages = Before(observe, Before(enrich, stages));
+    let web = GrpcWebLayer::new().layer(Staged::new(stages));
+    Staged::new(Before(WebOrigins::new(&config.web_origins), Below(web)))
 }
 
 /// Methods of the services whose scope the protos do not say; a service that the protos do not know at all is named

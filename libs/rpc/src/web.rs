@@ -9,7 +9,7 @@ use http::header::{
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use tonic::body::Body;
 
-use crate::call::{Inner, Stage, proceed};
+use crate::call::{Next, Stage};
 
 /// What a page may send.
 const HEADERS_ALLOWED: HeaderValue = HeaderValue::from_static(
@@ -44,9 +44,9 @@ impl WebOrigins {
 }
 
 impl Stage for WebOrigins {
-    async fn handle(&self, request: Request<Body>, next: impl Inner) -> Response<Body> {
+    async fn handle(&self, request: Request<Body>, next: &impl Next) -> Response<Body> {
         let Some(origin) = request.headers().get(ORIGIN).cloned() else {
-            return proceed(next, request).await;
+            return next.call(request).await;
         };
         if !self.allows(&origin) {
             return empty(StatusCode::FORBIDDEN);
@@ -56,7 +56,7 @@ impl Stage for WebOrigins {
         let mut response = if is_preflight {
             preflight()
         } else {
-            proceed(next, request).await
+            next.call(request).await
         };
         allow(response.headers_mut(), origin);
         response

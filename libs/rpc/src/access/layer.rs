@@ -7,7 +7,7 @@ use tonic::body::Body;
 
 use super::Authenticator;
 use super::stream::VerifiedBody;
-use crate::call::{Call, Endpoint, Inner, Stage, proceed, refuse};
+use crate::call::{Call, Endpoint, Next, Stage, refuse};
 use crate::errors::ApiError;
 
 /// Verifies the caller and puts it into the request's extensions.
@@ -23,10 +23,10 @@ impl Access {
 }
 
 impl Stage for Access {
-    async fn handle(&self, mut request: Request<Body>, next: impl Inner) -> Response<Body> {
+    async fn handle(&self, mut request: Request<Body>, next: &impl Next) -> Response<Body> {
         let call = Call::current(&request);
         match call.endpoint {
-            Endpoint::Open(_) => proceed(next, request).await,
+            Endpoint::Open(_) => next.call(request).await,
             // Not handed on: what the protos do not know has no scope, and must never be served by an accident of
             // routing.
             Endpoint::Unknown => refuse(&ApiError::method_unknown(request.uri().path())),
@@ -39,12 +39,12 @@ impl Stage for Access {
                 let _ = call.caller.set(caller.clone());
                 request.extensions_mut().insert(caller);
                 if !method.server_streaming {
-                    return proceed(next, request).await;
+                    return next.call(request).await;
                 }
                 let shown = request.headers().clone();
                 let verified =
                     |body| VerifiedBody::new(body, Arc::clone(&self.authenticator), *method, shown);
-                proceed(next, request).await.map(|body| Body::new(verified(body)))
+                next.call(request).await.map(|body| Body::new(verified(body)))
             }
         }
     }

@@ -59,7 +59,7 @@ struct Lifetimes {
     age_grace: Duration,
 }
 
-impl<S: Inner + Sync> Connections<S> {
+impl<S: Inner> Connections<S> {
     pub(super) fn new(
         config: &ServerConfig,
         service: S,

@@ -15,7 +15,7 @@ use tonic::Status;
 use tonic::body::Body;
 use tower::Service;
 
-use crate::call::{Inner, proceed};
+use crate::call::{Below, Inner, Next};
 
 /// The calls of one connection.
 pub(super) struct Activity {
@@ -88,9 +88,9 @@ impl<S: Inner> Service<Request<Body>> for Counted<S> {
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
         let active = self.activity.begin();
-        let next = self.next.clone();
+        let next = Below(self.next.clone());
         Box::pin(async move {
-            let response = proceed(next, request).await;
+            let response = next.call(request).await;
             Ok(response.map(|body| CountedBody {
                 body,
                 _active: active,
