@@ -2,8 +2,8 @@
 //!
 //! [`Telemetry::try_init`] is called once, before anything else happens. From then on:
 //!
-//! - **spans** of the `tracing` crate are OpenTelemetry spans, exported by OTLP over gRPC when an endpoint is
-//!   configured. Without one they still carry ids, so that log lines of one call can be found together;
+//! - **spans** of the `tracing` crate are OpenTelemetry spans, exported by OTLP over gRPC, when an endpoint is
+//!   configured. Without one a call still has its [`TracePlace`], so that its log lines can be found together;
 //! - **events** go to standard error, as text for people or as JSON for machines, with the ids of the trace and
 //!   span they happened in, and by OTLP when there is an endpoint;
 //! - **metrics** recorded through [`meter`] are rendered for Prometheus by [`Telemetry::render_metrics`], and pushed
@@ -19,6 +19,7 @@ mod config;
 mod error;
 mod export;
 mod json;
+mod lines;
 mod propagation;
 #[cfg(feature = "sink")]
 mod sink;
@@ -28,7 +29,10 @@ mod throttle;
 pub use config::{LogFormat, TelemetryConfig};
 pub use error::TelemetryError;
 pub use export::ServiceIdentity;
-pub use propagation::{continue_stored_trace, continue_trace, inject, trace_id, trace_parent};
+pub use lines::CALL_TARGET;
+pub use propagation::{
+    TracePlace, continue_stored_trace, continue_trace, inject, spans_are_recorded, trace_id, trace_parent,
+};
 #[cfg(feature = "sink")]
 pub use sink::{Sink, SinkSpan, TracedTests};
 pub use telemetry::Telemetry;

@@ -1,9 +1,13 @@
 //! The trace crosses a call, in its metadata, and a table, in a column: W3C Trace Context in both.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use http::{HeaderMap, HeaderName, HeaderValue};
+use opentelemetry::context::{FutureExt as _, WithContext};
 use opentelemetry::propagation::{Extractor, Injector};
-use opentelemetry::trace::TraceContextExt as _;
-use opentelemetry::{Context, global};
+use opentelemetry::trace::{SpanContext, TraceContextExt as _, TraceFlags, TraceState};
+use opentelemetry::{Context, ContextGuard, global};
+use opentelemetry_sdk::trace::{IdGenerator as _, RandomIdGenerator};
 use tracing::Span;
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 
@@ -13,6 +17,59 @@ const TRACE_PARENT: &str = "traceparent";
 /// Characters of a `traceparent` of the format's version 00, the only one there is. What stores it allows no other
 /// length, so another is never answered: no row is refused for the sake of a trace.
 const TRACE_PARENT_LENGTH: usize = 55;
+
+/// Whether spans of `tracing` are spans of OpenTelemetry. Without an endpoint they are not: nobody would ever see them,
+/// and they would cost each call as much as its protobuf does.
+static SPANS_ARE_RECORDED: AtomicBool = AtomicBool::new(false);
+
+pub(crate) fn record_spans() {
+    SPANS_ARE_RECORDED.store(true, Ordering::Relaxed);
+}
+
+/// Whether spans are recorded, and so worth their attributes.
+#[must_use]
+pub fn spans_are_recorded() -> bool {
+    SPANS_ARE_RECORDED.load(Ordering::Relaxed)
+}
+
+/// Where in which trace a call is when spans are not recorded: its caller's place, or a new trace. Log lines, and calls
+/// that are made for it, bear its id all the same. Where spans are recorded they know it, and this is empty.
+#[derive(Debug, Clone)]
+pub struct TracePlace(Option<Context>);
+
+impl TracePlace {
+    /// Of a call with these headers.
+    #[must_use]
+    pub fn of_call(headers: &HeaderMap) -> Self {
+        if spans_are_recorded() {
+            return Self(None);
+        }
+        let callers = global::get_text_map_propagator(|propagator| propagator.extract(&Names(headers)));
+        if callers.span().span_context().is_valid() {
+            return Self(Some(callers));
+        }
+        let ids = RandomIdGenerator::default();
+        let begun = SpanContext::new(
+            ids.new_trace_id(),
+            ids.new_span_id(),
+            TraceFlags::NOT_SAMPLED,
+            false,
+            TraceState::NONE,
+        );
+        Self(Some(Context::new().with_remote_span_context(begun)))
+    }
+
+    /// Does all of that work there.
+    pub fn hold<F: Future>(&self, work: F) -> WithContext<F> {
+        work.with_context(self.0.clone().unwrap_or_else(Context::current))
+    }
+
+    /// Whatever happens until it is dropped happens there.
+    #[must_use]
+    pub fn enter(&self) -> Option<ContextGuard> {
+        self.0.clone().map(Context::attach)
+    }
+}
 
 /// Writes the span's trace context into the headers of a call that is about to leave.
 ///
@@ -71,10 +128,11 @@ fn continue_from(span: &Span, carrier: &dyn Extractor) {
     }
 }
 
-/// The id of the span's trace in hex, as shown by every trace viewer. None without telemetry.
+/// The id of the span's trace in hex, as shown by every trace viewer; of the [`TracePlace`] where spans are not
+/// recorded. None outside of any trace.
 #[must_use]
 pub fn trace_id(span: &Span) -> Option<String> {
-    let context = span.context();
+    let context = context_of(span);
     let span_context = context.span().span_context().clone();
     span_context
         .is_valid()

@@ -13,6 +13,7 @@ use opentelemetry_sdk::propagation::TraceContextPropagator;
 use prometheus::TextEncoder;
 use tracing::Level;
 use tracing::level_filters::LevelFilter;
+use tracing_appender::non_blocking::WorkerGuard;
 use tracing_subscriber::filter::{FilterExt as _, Targets, filter_fn};
 use tracing_subscriber::fmt::format::JsonFields;
 use tracing_subscriber::layer::SubscriberExt as _;
@@ -22,6 +23,8 @@ use tracing_subscriber::{Layer, fmt};
 
 use crate::export::{Pipelines, ServiceIdentity};
 use crate::json::JsonEvents;
+use crate::lines::Lines;
+use crate::propagation::record_spans;
 use crate::{LogFormat, TelemetryConfig, TelemetryError};
 
 /// What the exporter itself is made of. Spans and events of these crates are never exported: exporting them would
@@ -40,6 +43,8 @@ pub struct Telemetry {
 
 struct Inner {
     pipelines: Mutex<Option<Pipelines>>,
+    /// As long as it lives, lines of calls are written.
+    lines: Mutex<Option<WorkerGuard>>,
     registry: prometheus::Registry,
     shutdown_timeout: Duration,
     /// Ends with the OS process only: tests share one telemetry, and none of them may end it for the others.
@@ -64,13 +69,15 @@ impl Telemetry {
             // Nothing was installed, so another attempt may succeed.
             INITIALISED.store(false, Ordering::SeqCst);
         })?;
-        install_subscriber(config, &pipelines)?;
+        let (lines, lines_guard) = Lines::new();
+        install_subscriber(config, &pipelines, lines)?;
         global::set_text_map_propagator(TraceContextPropagator::new());
         global::set_tracer_provider(pipelines.tracer.clone());
         global::set_meter_provider(pipelines.meter.clone());
         let inner = Inner {
             registry: pipelines.registry.clone(),
             pipelines: Mutex::new(Some(pipelines)),
+            lines: Mutex::new(Some(lines_guard)),
             shutdown_timeout: config.shutdown_timeout(),
             lasting: AtomicBool::new(false),
         };
@@ -146,6 +153,8 @@ impl Inner {
         if let Some(runtime) = runtime {
             runtime.shutdown_background();
         }
+        // Waits until the last line is out.
+        drop(self.lines.lock().unwrap_or_else(PoisonError::into_inner).take());
         result
     }
 
@@ -204,33 +213,44 @@ fn bounded(
     }
 }
 
-fn install_subscriber(config: &TelemetryConfig, pipelines: &Pipelines) -> Result<(), TelemetryError> {
+fn install_subscriber(
+    config: &TelemetryConfig,
+    pipelines: &Pipelines,
+    lines: Lines,
+) -> Result<(), TelemetryError> {
     let log_filter = || {
         config
             .env_filter()
             .map_err(|error| TelemetryError::Config(vec![error.to_string()]))
     };
-    let tracer = pipelines.tracer.tracer("fealty");
-    // Which traces are kept is the sampler's business, not the log filter's. Of the events only the grave ones
-    // become part of a span; the rest is in the log, tied to the span by its ids.
-    let spans = tracing_opentelemetry::layer()
-        .with_tracer(tracer)
-        .with_target(false)
-        .with_location(false)
-        .with_threads(false)
-        .with_filter(exportable().and(filter_fn(|meta| meta.is_span() || *meta.level() <= Level::WARN)));
-    let bridge = match &pipelines.logger {
-        Some(logger) => {
-            Some(OpenTelemetryTracingBridge::new(logger).with_filter(log_filter()?.and(exportable())))
-        }
-        None => None,
+    let installed = if let Some(logger) = &pipelines.logger {
+        let tracer = pipelines.tracer.tracer("fealty");
+        // Which traces are kept is the sampler's business, not the log filter's. Of the events only the grave ones
+        // become part of a span; the rest is in the log, tied to the span by its ids.
+        let spans = tracing_opentelemetry::layer()
+            .with_tracer(tracer)
+            .with_target(false)
+            .with_location(false)
+            .with_threads(false)
+            .with_tracked_inactivity(false)
+            .with_filter(exportable().and(filter_fn(|meta| meta.is_span() || *meta.level() <= Level::WARN)));
+        let bridge = OpenTelemetryTracingBridge::new(logger).with_filter(log_filter()?.and(exportable()));
+        tracing_subscriber::registry()
+            .with(spans)
+            .with(bridge)
+            .with(log_lines(config.log_format, lines).with_filter(log_filter()?))
+            .try_init()
+    } else {
+        tracing_subscriber::registry()
+            .with(log_filter()?)
+            .with(log_lines(config.log_format, lines))
+            .try_init()
     };
-    tracing_subscriber::registry()
-        .with(spans)
-        .with(bridge)
-        .with(log_lines(config.log_format).with_filter(log_filter()?))
-        .try_init()
-        .map_err(|_| TelemetryError::AlreadyInitialised)
+    installed.map_err(|_| TelemetryError::AlreadyInitialised)?;
+    if pipelines.logger.is_some() {
+        record_spans();
+    }
+    Ok(())
 }
 
 fn exportable() -> Targets {
@@ -239,17 +259,17 @@ fn exportable() -> Targets {
         .with_targets(NEVER_EXPORTED.map(|target| (target, LevelFilter::OFF)))
 }
 
-fn log_lines<S>(format: LogFormat) -> Box<dyn Layer<S> + Send + Sync>
+fn log_lines<S>(format: LogFormat, lines: Lines) -> Box<dyn Layer<S> + Send + Sync>
 where
     S: tracing::Subscriber + for<'span> LookupSpan<'span>,
 {
     match format {
         LogFormat::Text => fmt::layer()
-            .with_writer(std::io::stderr)
+            .with_writer(lines)
             .with_ansi(std::io::stderr().is_terminal())
             .boxed(),
         LogFormat::Json => fmt::layer()
-            .with_writer(std::io::stderr)
+            .with_writer(lines)
             .fmt_fields(JsonFields::new())
             .event_format(JsonEvents)
             .boxed(),

@@ -5,8 +5,8 @@ use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 
 use fealty_telemetry::{
-    ServiceIdentity, Sink, Telemetry, TelemetryConfig, TelemetryError, continue_stored_trace, continue_trace,
-    inject, meter, trace_id, trace_parent,
+    CALL_TARGET, LogFormat, ServiceIdentity, Sink, Telemetry, TelemetryConfig, TelemetryError, TracePlace,
+    continue_stored_trace, continue_trace, inject, meter, trace_id, trace_parent,
 };
 use http::HeaderMap;
 use tracing::{Instrument as _, info_span};
@@ -16,6 +16,8 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Names the collector to the test process that another test starts.
 const COLLECTOR_VAR: &str = "FEALTY_TEST_COLLECTOR";
+
+const CALLERS_TRACE_ID: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 
 fn identity() -> ServiceIdentity {
     ServiceIdentity {
@@ -225,18 +227,42 @@ fn log_lines_of_a_process_are_json_with_ids() {
     let sink = Sink::start().expect("a free port");
     let child = run_child("child_that_logs_json", &sink.endpoint());
     assert!(child.status.success(), "{child:?}");
-    let stderr = String::from_utf8_lossy(&child.stderr);
-    let lines: Vec<serde_json::Value> = stderr
-        .lines()
-        .filter_map(|line| serde_json::from_str(line).ok())
-        .collect();
-    let line = lines
+    let line = json_lines(&child);
+    let line = line
         .iter()
         .find(|line| line["message"] == "hello")
         .expect("the line was logged");
     assert_eq!(line["trace_id"], sink.spans()[0].trace_id);
     assert_eq!(line["span_id"], sink.spans()[0].span_id);
     assert!(sink.logs().contains(&"hello".to_owned()));
+}
+
+#[test]
+fn without_a_collector_the_lines_of_a_call_and_the_calls_made_for_it_bear_its_trace() {
+    let child = run_child("child_without_a_collector", "");
+    assert!(child.status.success(), "{child:?}");
+    let lines = json_lines(&child);
+    let trace_of = |message: &str| {
+        let line = lines.iter().find(|line| line["message"] == message);
+        let line = line.expect("the line was logged");
+        line["trace_id"].as_str().expect("an id").to_owned()
+    };
+    // Also the line that is gathered with others, though the process ended right after it.
+    for message in ["called", "inside"] {
+        assert_eq!(trace_of(message), CALLERS_TRACE_ID);
+    }
+    let handed_on = String::from_utf8_lossy(&child.stdout);
+    assert!(handed_on.contains(&format!("00-{CALLERS_TRACE_ID}-")), "{handed_on}");
+    let begun = trace_of("called by nobody's trace");
+    assert_eq!(begun.len(), 32);
+    assert_ne!(begun, CALLERS_TRACE_ID);
+}
+
+fn json_lines(child: &Output) -> Vec<serde_json::Value> {
+    String::from_utf8_lossy(&child.stderr)
+        .lines()
+        .filter_map(|line| serde_json::from_str(line).ok())
+        .collect()
 }
 
 /// Telemetry is once per process, so what happens at its end is tried in processes of their own.
@@ -292,10 +318,41 @@ async fn child_that_shuts_down() {
 #[ignore = "a process that another test starts"]
 async fn child_that_logs_json() {
     let config = TelemetryConfig {
-        log_format: fealty_telemetry::LogFormat::Json,
+        log_format: LogFormat::Json,
         ..child_config()
     };
     let telemetry = Telemetry::try_init(&config, identity()).expect("the first in this process");
     info_span!("call").in_scope(|| tracing::info!("hello"));
     telemetry.shutdown().await.expect("the collector is there");
+}
+
+#[tokio::test]
+#[ignore = "a process that another test starts"]
+async fn child_without_a_collector() {
+    let config = TelemetryConfig {
+        log_format: LogFormat::Json,
+        ..TelemetryConfig::default()
+    };
+    let telemetry = Telemetry::try_init(&config, identity()).expect("the first in this process");
+    let traceparent = format!("00-{CALLERS_TRACE_ID}-00f067aa0ba902b7-01");
+    let mut headers = HeaderMap::new();
+    headers.insert("traceparent", traceparent.parse().expect("a header value"));
+    let place = TracePlace::of_call(&headers);
+    let mut handed_on = HeaderMap::new();
+    let span = info_span!("call");
+    let work = async {
+        tracing::warn!("inside");
+        inject(&tracing::Span::current(), &mut handed_on);
+    };
+    place.hold(work.instrument(span)).await;
+    println!("{:?}", handed_on.get("traceparent"));
+    let in_place = place.enter();
+    tracing::info!(target: CALL_TARGET, "called");
+    drop(in_place);
+
+    let place = TracePlace::of_call(&HeaderMap::new());
+    let in_place = place.enter();
+    tracing::info!(target: CALL_TARGET, "called by nobody's trace");
+    drop(in_place);
+    drop(telemetry);
 }
