@@ -9,7 +9,7 @@ use fealty_postgres::{
     DatabaseTimeline, Scope, StorageError, TransactOptions, acquire, database_timeline, in_tx, transact,
 };
 use sqlx::postgres::PgPool;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
@@ -48,6 +48,8 @@ struct Shared<R> {
     jobs: PgPool,
     waker: FeedWaker,
     tail: watch::Sender<Tail>,
+    /// Somebody has begun to follow.
+    followed: Notify,
 }
 
 impl<R> Clone for EventFeed<R> {
@@ -87,6 +89,7 @@ impl<R: EventRows> EventFeed<R> {
             jobs,
             waker,
             tail: watch::Sender::default(),
+            followed: Notify::new(),
         }))
     }
 
@@ -106,10 +109,13 @@ impl<R: EventRows> EventFeed<R> {
         }
     }
 
-    /// Tails until something fails.
+    /// Tails until something fails, as long as anybody follows.
     async fn tail(&self) -> Result<Infallible, StorageError> {
         loop {
             self.follow_timeline().await?;
+            if self.0.tail.receiver_count() == 0 {
+                self.wait_for_followers().await?;
+            }
             let checked = Instant::now();
             while checked.elapsed() < TIMELINE_INTERVAL {
                 if !bounded(self.read_on()).await? {
@@ -118,6 +124,18 @@ impl<R: EventRows> EventFeed<R> {
                 }
             }
         }
+    }
+
+    /// Waits for somebody to follow. What has happened meanwhile they find in Postgres, if they want it: a busy service
+    /// does not read all that it writes for nobody.
+    async fn wait_for_followers(&self) -> Result<(), StorageError> {
+        self.0.followed.notified().await;
+        let timeline = bounded(database_timeline(&self.0.jobs)).await?;
+        let horizon = bounded(self.horizon()).await?;
+        self.0
+            .tail
+            .send_modify(|tail| tail.begin_at(timeline, horizon));
+        Ok(())
     }
 
     /// Makes sure that what is in memory belongs to the database that is there.
@@ -173,7 +191,9 @@ impl<R: EventRows> EventFeed<R> {
 
     /// The end of the feed, to pull from and to wait for.
     pub(super) fn watch(&self) -> watch::Receiver<Tail> {
-        self.0.tail.subscribe()
+        let following = self.0.tail.subscribe();
+        self.0.followed.notify_one();
+        following
     }
 
     /// Whose feed it is.

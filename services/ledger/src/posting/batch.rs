@@ -205,7 +205,11 @@ impl<R: Room> Batch<R> {
             self.transfer(call, &mut posted, spent, counterpart)?;
             outcome = Outcome::Posted;
         } else if let Some(command) = command {
-            let mut new_lot_id = || LotId::generate_at(moment.record_time);
+            let mut opened = Vec::new();
+            let mut new_lot_id = || {
+                opened.push(LotId::generate_at(moment.record_time));
+                opened[opened.len() - 1]
+            };
             let decision = domain::decide(state, &command, &slides, moment.record_time, &mut new_lot_id)?;
             self.funds.settle(&decision.change, moment.record_time)?;
             posted.taken_back.clone_from(&decision.change.taken_back);
@@ -218,6 +222,7 @@ impl<R: Room> Batch<R> {
                 decision: &decision,
             };
             R::see(&mut self.room, &seen);
+            self.books.opened(opened);
             self.books.apply(&mut posted.transaction, decision);
             outcome = Outcome::Posted;
         }

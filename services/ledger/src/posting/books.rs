@@ -1,6 +1,6 @@
 //! What a posting makes of owners, until it is written.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
 use fealty_types::{HoldId, LotId, OwnerId, ProgramId, TransactionId, UnitCode, Version};
@@ -8,7 +8,7 @@ use fealty_types::{HoldId, LotId, OwnerId, ProgramId, TransactionId, UnitCode, V
 use super::domain::{
     self, ChainHash, Change, Decision, Expiring, Hold, Link, Lot, OwnerState, Transaction, TransactionKind,
 };
-use super::storage::{NewTransaction, Outcome, OwnerChange};
+use super::storage::{AccountChange, NewTransaction, Outcome, OwnerChange};
 use crate::balances::domain::OwnerBalance;
 
 /// Who acts when time does.
@@ -20,6 +20,8 @@ pub(super) struct Books {
     owners: HashMap<OwnerId, OwnerState>,
     transactions: Vec<NewTransaction>,
     touched: BTreeMap<OwnerId, Touched>,
+    /// Lots that nobody has written yet.
+    opened: HashSet<LotId>,
     trace_parent: Option<String>,
 }
 
@@ -42,12 +44,13 @@ pub(super) struct Closed {
 
 impl Books {
     /// Of owners as they were read under their locks.
-    pub(super) const fn open(program: ProgramId, owners: HashMap<OwnerId, OwnerState>) -> Self {
+    pub(super) fn open(program: ProgramId, owners: HashMap<OwnerId, OwnerState>) -> Self {
         Self {
             program,
             owners,
             transactions: Vec::new(),
             touched: BTreeMap::new(),
+            opened: HashSet::new(),
             trace_parent: None,
         }
     }
@@ -55,6 +58,11 @@ impl Books {
     /// What is kept from now on belongs to that place in a trace.
     pub(super) fn trace_as(&mut self, trace_parent: Option<&str>) {
         self.trace_parent = trace_parent.map(str::to_owned);
+    }
+
+    /// Lots of these ids are new: what was decided has just drawn them.
+    pub(super) fn opened(&mut self, lot_ids: Vec<LotId>) {
+        self.opened.extend(lot_ids);
     }
 
     /// An owner as they are by now; `None` if there is none.
@@ -170,6 +178,9 @@ impl Books {
         for (owner_id, Touched { before, lots, holds }) in self.touched {
             let after = &self.owners[&owner_id];
             balances.push(OwnerBalance::of(owner_id, after, after.last_time));
+            let (new_lots, lots) = lots
+                .into_values()
+                .partition(|(_, lot)| self.opened.contains(&lot.lot_id));
             let changed = after
                 .accounts
                 .iter()
@@ -181,9 +192,10 @@ impl Books {
                 last_time: after.last_time,
                 chain_head: after.chain_head,
                 accounts: changed
-                    .map(|(unit, account)| (unit.clone(), account.clone()))
+                    .map(|(unit, account)| AccountChange::new(unit, account, before.accounts.get(unit)))
                     .collect(),
-                lots: lots.into_values().collect(),
+                lots,
+                new_lots,
                 holds: holds.into_values().collect(),
             });
         }

@@ -214,19 +214,18 @@ impl Committer {
     ) -> Result<Option<Committed>, StorageError> {
         let owner_ids: BTreeSet<OwnerId> = calls.iter().flat_map(Call::owner_ids).collect();
         let owner_ids: Vec<OwnerId> = owner_ids.into_iter().collect();
-        let locked = storage::lock_owners_in_tx(tx, program, &owner_ids, patience).await?;
-        let (owners, postgres_now) = storage::find_states_in_tx(tx, program, &locked.owners).await?;
-        let is_idle = is_idle(calls, &owners, &locked);
+        let locked = storage::lock_states_in_tx(tx, program, &owner_ids, patience).await?;
+        let is_idle = is_idle(calls, &locked);
         let idle: Vec<&Call<Work>> = calls
             .iter()
             .zip(&is_idle)
             .filter_map(|(call, is_idle)| is_idle.then_some(call))
             .collect();
-        if is_elsewhere(&idle, &owners) {
+        if is_elsewhere(&idle, &locked.owners) {
             return Ok(None);
         }
-        let now = self.time.now(postgres_now);
-        let ground = load_in_tx(tx, program, &idle, (owners, now)).await?;
+        let now = self.time.now(locked.now);
+        let ground = load_in_tx(tx, program, &idle, (locked.owners, now)).await?;
         let decided: Decided<AllRooms> = batch::decide(ground, idle);
         if !decided.transactions.is_empty() {
             storage::write_in_tx(tx, program, &decided.owners, &decided.transactions).await?;
@@ -248,9 +247,11 @@ impl Committer {
 }
 
 /// Which of the calls are about nobody whom somebody else has locked.
-fn is_idle(calls: &[Call<Work>], owners: &HashMap<OwnerId, OwnerState>, locked: &Locked) -> Vec<bool> {
+fn is_idle(calls: &[Call<Work>], locked: &Locked) -> Vec<bool> {
     let is_busy = |call: &Call<Work>| {
-        let named = call.owner_ids().filter_map(|owner_id| owners.get(&owner_id));
+        let named = call
+            .owner_ids()
+            .filter_map(|owner_id| locked.owners.get(&owner_id));
         let others = named.flat_map(|owner| owner.standing.others());
         call.owner_ids()
             .chain(others)

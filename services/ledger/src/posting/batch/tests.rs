@@ -174,15 +174,22 @@ impl Tables {
         assert_eq!(row.0, owner.version_before);
         assert!(row.1 <= owner.last_time, "an owner's time never runs backwards");
         *row = (owner.version, owner.last_time);
-        for (unit_code, account) in owner.accounts {
+        for account in owner.accounts {
+            let key = (owner.owner_id, account.unit_code.clone());
+            assert_eq!(account.is_new, !self.accounts.contains_key(&key));
             let row = Account {
-                lots: Vec::new(),
-                holds: Vec::new(),
-                ..account
+                available: account.available,
+                held: account.held,
+                debt: account.debt,
+                pending: account.pending,
+                sliding_end: account.sliding_end,
+                ..Account::default()
             };
-            self.accounts.insert((owner.owner_id, unit_code), row);
+            self.accounts.insert(key, row);
         }
-        for (unit_code, lot) in owner.lots {
+        let is_new = |(_, lot): &(UnitCode, Lot)| !self.lots.contains_key(&(owner.owner_id, lot.lot_id));
+        assert!(owner.new_lots.iter().all(is_new), "a new lot has no row yet");
+        for (unit_code, lot) in owner.lots.into_iter().chain(owner.new_lots) {
             self.lots.insert((owner.owner_id, lot.lot_id), (unit_code, lot));
         }
         for hold in owner.holds {

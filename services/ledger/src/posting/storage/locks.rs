@@ -1,7 +1,7 @@
 //! Locks owners: whoever changes them does it under their locks, which are taken in the order of their ids, so that nobody
 //! waits in a circle.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use fealty_postgres::StorageError;
 use fealty_types::{OwnerId, ProgramId};
@@ -9,7 +9,8 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::ended::lock_idle_owners_in_tx;
-use super::state::uuids;
+use super::state::{Now, add_holdings_in_tx, find_states_in_tx, lock_owners_in_tx, uuids};
+use crate::posting::domain::OwnerState;
 
 /// Whose locks one waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,19 +21,20 @@ pub(crate) enum Patience {
     WithNobody,
 }
 
-/// Who was locked, and who could not be.
+/// Who was locked, as they are, and who could not be.
 #[derive(Debug, Default)]
 pub(crate) struct Locked {
-    pub(crate) owners: Vec<OwnerId>,
+    pub(crate) owners: HashMap<OwnerId, OwnerState>,
+    /// Later than the locks; none with no owner.
+    pub(crate) now: Option<Now>,
     /// Locked by somebody else.
     pub(crate) busy: HashSet<OwnerId>,
 }
 
-/// Locks the owners for a posting, and those whose accounts they use and who are meant by them.
+/// Locks the owners for a posting, and those whose accounts they use and who are meant by them, and reads what they have.
 ///
-/// `NO KEY` is enough to keep other postings out. What was read before the lock came may be old: read again after it. An
-/// owner who was led elsewhere meanwhile is led to somebody who is not locked: then it has to be done again.
-pub(crate) async fn lock_owners_in_tx(
+/// An owner who was led elsewhere while this waited is led to somebody who is not locked: then it has to be done again.
+pub(crate) async fn lock_states_in_tx(
     tx: &mut PgConnection,
     program: ProgramId,
     owner_ids: &[OwnerId],
@@ -40,15 +42,23 @@ pub(crate) async fn lock_owners_in_tx(
 ) -> Result<Locked, StorageError> {
     let concerned = list_concerned_in_tx(&mut *tx, program, owner_ids).await?;
     match patience {
-        Patience::WithAll => Ok(Locked {
-            owners: lock_in_tx(tx, program, &concerned).await?,
-            busy: HashSet::new(),
-        }),
+        Patience::WithAll => {
+            #[cfg(feature = "sabotage")]
+            crate::sabotage::lock_first_in_tx(tx, program, &uuids(&concerned)).await?;
+            let mut owners = lock_owners_in_tx(&mut *tx, program, &concerned).await?;
+            let now = add_holdings_in_tx(tx, program, &mut owners).await?;
+            Ok(Locked {
+                owners,
+                now,
+                busy: HashSet::new(),
+            })
+        }
         Patience::WithNobody => {
-            let owners = lock_idle_owners_in_tx(&mut *tx, program, &concerned).await?;
-            let mut busy = list_existing_in_tx(tx, program, &concerned).await?;
-            busy.retain(|owner_id| !owners.contains(owner_id));
-            Ok(Locked { owners, busy })
+            let idle = lock_idle_owners_in_tx(&mut *tx, program, &concerned).await?;
+            let mut busy = list_existing_in_tx(&mut *tx, program, &concerned).await?;
+            busy.retain(|owner_id| !idle.contains(owner_id));
+            let (owners, now) = find_states_in_tx(tx, program, &idle).await?;
+            Ok(Locked { owners, now, busy })
         }
     }
 }
@@ -74,25 +84,6 @@ async fn list_concerned_in_tx(
         .flat_map(|row| row.merged_into_owner_id.into_iter().chain([row.account_owner_id]));
     let concerned: BTreeSet<OwnerId> = owner_ids.iter().copied().chain(others).collect();
     Ok(concerned.into_iter().collect())
-}
-
-async fn lock_in_tx(
-    tx: &mut PgConnection,
-    program: ProgramId,
-    owner_ids: &[OwnerId],
-) -> Result<Vec<OwnerId>, StorageError> {
-    let owner_ids: Vec<Uuid> = uuids(owner_ids);
-    #[cfg(feature = "sabotage")]
-    crate::sabotage::lock_first_in_tx(tx, program, &owner_ids).await?;
-    let locked = sqlx::query_scalar!(
-        r#"SELECT owner_id AS "owner_id: OwnerId" FROM owner
-           WHERE program = $1 AND owner_id = ANY($2) ORDER BY owner_id FOR NO KEY UPDATE"#,
-        program.as_uuid(),
-        &owner_ids,
-    )
-    .fetch_all(tx)
-    .await?;
-    Ok(locked)
 }
 
 async fn list_existing_in_tx(

@@ -10,15 +10,66 @@ use super::write::{OwnerChange, all_written};
 use crate::posting::domain::Lot;
 
 /// Writes the lots that a batch opened or changed.
-pub(super) async fn upsert_lots_in_tx(
+pub(super) async fn write_lots_in_tx(
     tx: &mut PgConnection,
     program: ProgramId,
     owners: &[OwnerChange],
 ) -> Result<(), StorageError> {
-    let columns = Columns::of(owners);
-    if columns.lot_ids.is_empty() {
-        return Ok(());
+    let new = Columns::of(owners, |owner| &owner.new_lots);
+    if !new.lot_ids.is_empty() {
+        insert_lots_in_tx(&mut *tx, program, &new).await?;
     }
+    let changed = Columns::of(owners, |owner| &owner.lots);
+    if !changed.lot_ids.is_empty() {
+        upsert_lots_in_tx(tx, program, &changed).await?;
+    }
+    Ok(())
+}
+
+/// The usual way of a credit: lots whose ids were drawn just now, so that there is nothing to look for.
+async fn insert_lots_in_tx(
+    tx: &mut PgConnection,
+    program: ProgramId,
+    columns: &Columns,
+) -> Result<(), StorageError> {
+    let written = sqlx::query!(
+        r#"INSERT INTO lot
+                  (program, owner_id, lot_id, unit_code, value_left, value_held, value_credited, expire_time, create_time,
+                   slides, budget_code, pending, begin_time, credited_by)
+           SELECT p.program, u.owner_id, u.lot_id, u.unit_code, u.value_left, u.value_held, u.value_credited,
+                  u.expire_time, u.create_time, u.slides, u.budget_code, u.credited_by IS NOT NULL, u.begin_time,
+                  u.credited_by
+           FROM program p, unnest($2::uuid[], $3::uuid[], $4::text[], $5::bigint[], $6::bigint[], $7::bigint[],
+                                  $8::timestamptz[], $9::timestamptz[], $10::boolean[], $11::text[], $12::timestamptz[],
+                                  $13::uuid[])
+                AS u (owner_id, lot_id, unit_code, value_left, value_held, value_credited, expire_time, create_time,
+                      slides, budget_code, begin_time, credited_by)
+           WHERE p.program = $1 ORDER BY u.owner_id, u.lot_id"#,
+        program.as_uuid(),
+        &columns.owner_ids,
+        &columns.lot_ids,
+        &columns.unit_codes,
+        &columns.left,
+        &columns.held,
+        &columns.credited,
+        &columns.expire_times as &[Option<DateTime<Utc>>],
+        &columns.create_times,
+        &columns.slide,
+        &columns.budget_codes as &[Option<String>],
+        &columns.begin_times as &[Option<DateTime<Utc>>],
+        &columns.credited_by as &[Option<Uuid>],
+    )
+    .execute(tx)
+    .await?;
+    all_written("lot", columns.lot_ids.len(), written.rows_affected())
+}
+
+/// Of lots that are there already, or were once: what moves to another account keeps its id.
+async fn upsert_lots_in_tx(
+    tx: &mut PgConnection,
+    program: ProgramId,
+    columns: &Columns,
+) -> Result<(), StorageError> {
     let written = sqlx::query!(
         r#"INSERT INTO lot AS l
                   (program, owner_id, lot_id, unit_code, value_left, value_held, value_credited, expire_time, create_time,
@@ -74,10 +125,10 @@ struct Columns {
 }
 
 impl Columns {
-    fn of(owners: &[OwnerChange]) -> Self {
+    fn of(owners: &[OwnerChange], lots: impl Fn(&OwnerChange) -> &Vec<(UnitCode, Lot)>) -> Self {
         let mut columns = Self::default();
         for owner in owners {
-            for (unit_code, lot) in &owner.lots {
+            for (unit_code, lot) in lots(owner) {
                 columns.push(owner.owner_id, unit_code, lot);
             }
         }

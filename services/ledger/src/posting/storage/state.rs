@@ -46,10 +46,50 @@ pub(crate) async fn find_states_in_tx(
         let owner_id = row.owner_id;
         states.insert(owner_id, row.owner()?);
     }
-    add_accounts_in_tx(&mut *tx, program, &owner_ids, &mut states).await?;
-    add_lots_in_tx(&mut *tx, program, &owner_ids, &mut states).await?;
-    add_holds_in_tx(tx, program, &mut states).await?;
+    add_holdings_in_tx(tx, program, &mut states).await?;
     Ok((states, now))
+}
+
+/// Locks owners, waiting for whoever has them, and reads them without what they have; in the order of their ids. What
+/// comes is as it is under the lock, whatever it was when the wait began.
+///
+/// `NO KEY` is enough to keep other postings out.
+pub(super) async fn lock_owners_in_tx(
+    tx: &mut PgConnection,
+    program: ProgramId,
+    owner_ids: &[OwnerId],
+) -> Result<HashMap<OwnerId, OwnerState>, StorageError> {
+    let rows = sqlx::query_as!(
+        OwnerRow,
+        r#"SELECT now() AS "now!", owner_id AS "owner_id: OwnerId", version AS "version: Version",
+                  last_time, chain_head, status, account_owner_id AS "account_owner_id: OwnerId",
+                  merged_into_owner_id AS "merged_into_owner_id: OwnerId"
+           FROM owner WHERE program = $1 AND owner_id = ANY($2) ORDER BY owner_id FOR NO KEY UPDATE"#,
+        program.as_uuid(),
+        &uuids(owner_ids),
+    )
+    .fetch_all(tx)
+    .await?;
+    rows.into_iter()
+        .map(|row| Ok((row.owner_id, row.owner()?)))
+        .collect()
+}
+
+/// Adds what owners have who are locked or seen by a REPEATABLE READ transaction, and answers the time, which is later
+/// than the lock; with no owner there is none.
+pub(super) async fn add_holdings_in_tx(
+    tx: &mut PgConnection,
+    program: ProgramId,
+    states: &mut HashMap<OwnerId, OwnerState>,
+) -> Result<Option<Now>, StorageError> {
+    if states.is_empty() {
+        return Ok(None);
+    }
+    let owner_ids = uuids(states.keys());
+    let now = add_accounts_in_tx(&mut *tx, program, &owner_ids, states).await?;
+    add_lots_in_tx(&mut *tx, program, &owner_ids, states).await?;
+    add_holds_in_tx(tx, program, states).await?;
+    Ok(Some(now))
 }
 
 async fn add_accounts_in_tx(
@@ -57,16 +97,18 @@ async fn add_accounts_in_tx(
     program: ProgramId,
     owner_ids: &[Uuid],
     states: &mut HashMap<OwnerId, OwnerState>,
-) -> Result<(), StorageError> {
+) -> Result<Now, StorageError> {
     let rows = sqlx::query!(
         r#"SELECT owner_id AS "owner_id: OwnerId", unit_code AS "unit_code: UnitCode", available AS "available: Points",
-                  held AS "held: Points", debt AS "debt: Points", pending AS "pending: Points", sliding_end
+                  held AS "held: Points", debt AS "debt: Points", pending AS "pending: Points", sliding_end,
+                  statement_timestamp() AS "now!"
            FROM account WHERE program = $1 AND owner_id = ANY($2)"#,
         program.as_uuid(),
         owner_ids,
     )
-    .fetch_all(tx)
+    .fetch_all(&mut *tx)
     .await?;
+    let now = rows.first().map(|row| row.now);
     for row in rows {
         let account = Account {
             available: row.available,
@@ -82,7 +124,18 @@ async fn add_accounts_in_tx(
         let state = state.ok_or_else(|| StorageError::corrupt("account", "it has no owner"))?;
         state.accounts.insert(row.unit_code, account);
     }
-    Ok(())
+    match now {
+        Some(now) => Ok(Now(now)),
+        // Nobody has anything yet.
+        None => time_in_tx(tx).await,
+    }
+}
+
+async fn time_in_tx(tx: &mut PgConnection) -> Result<Now, StorageError> {
+    let now = sqlx::query_scalar!(r#"SELECT statement_timestamp() AS "now!""#)
+        .fetch_one(tx)
+        .await?;
+    Ok(Now(now))
 }
 
 /// Reads the open lots: those that count in the order in which they are spent, those that wait in that in which they

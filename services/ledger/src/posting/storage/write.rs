@@ -12,10 +12,11 @@ use sqlx::PgConnection;
 use sqlx::types::Json;
 use uuid::Uuid;
 
+use super::accounts::{AccountChange, write_accounts_in_tx};
 use super::holds::upsert_holds_in_tx;
-use super::lots::upsert_lots_in_tx;
+use super::lots::write_lots_in_tx;
 use super::rows::{EntryRow, MovementRow};
-use crate::posting::domain::{Account, ChainHash, Hold, Lot, Transaction};
+use crate::posting::domain::{ChainHash, Hold, Lot, Transaction};
 
 /// A transaction to record, or a refusal to remember.
 #[derive(Debug)]
@@ -59,9 +60,11 @@ pub(crate) struct OwnerChange {
     /// Where the owner's chain stands.
     pub(crate) chain_head: Option<ChainHash>,
     /// The accounts that changed.
-    pub(crate) accounts: Vec<(UnitCode, Account)>,
-    /// The lots that changed.
+    pub(crate) accounts: Vec<AccountChange>,
+    /// The lots that changed, or came back.
     pub(crate) lots: Vec<(UnitCode, Lot)>,
+    /// The lots that nobody has written yet.
+    pub(crate) new_lots: Vec<(UnitCode, Lot)>,
     /// The holds that were made or changed.
     pub(crate) holds: Vec<Hold>,
 }
@@ -76,8 +79,8 @@ pub(crate) async fn write_in_tx(
     let mut feed_xids = HashMap::new();
     if !owners.is_empty() {
         feed_xids = update_owners_in_tx(tx, program, owners).await?;
-        upsert_accounts_in_tx(tx, program, owners).await?;
-        upsert_lots_in_tx(tx, program, owners).await?;
+        write_accounts_in_tx(tx, program, owners).await?;
+        write_lots_in_tx(tx, program, owners).await?;
         upsert_holds_in_tx(tx, program, owners).await?;
     }
     insert_transactions_in_tx(tx, program, transactions, &feed_xids).await
@@ -120,50 +123,6 @@ async fn update_owners_in_tx(
         .into_iter()
         .map(|row| (row.owner_id, row.feed_xid))
         .collect())
-}
-
-async fn upsert_accounts_in_tx(
-    tx: &mut PgConnection,
-    program: ProgramId,
-    owners: &[OwnerChange],
-) -> Result<(), StorageError> {
-    let accounts = || {
-        owners
-            .iter()
-            .flat_map(|owner| owner.accounts.iter().map(|(unit, it)| (owner.owner_id, unit, it)))
-    };
-    let owner_ids: Vec<Uuid> = accounts().map(|(owner_id, ..)| owner_id.as_uuid()).collect();
-    if owner_ids.is_empty() {
-        return Ok(());
-    }
-    let units: Vec<String> = accounts().map(|(_, unit, _)| unit.to_string()).collect();
-    let available: Vec<i64> = accounts().map(|(.., account)| account.available.get()).collect();
-    let held: Vec<i64> = accounts().map(|(.., account)| account.held.get()).collect();
-    let debt: Vec<i64> = accounts().map(|(.., account)| account.debt.get()).collect();
-    let pending: Vec<i64> = accounts().map(|(.., account)| account.pending.get()).collect();
-    let ends: Vec<Option<DateTime<Utc>>> = accounts().map(|(.., account)| account.sliding_end).collect();
-    let written = sqlx::query!(
-        r#"INSERT INTO account AS a (program, owner_id, unit_code, available, held, debt, pending, sliding_end)
-           SELECT p.program, u.owner_id, u.unit_code, u.available, u.held, u.debt, u.pending, u.sliding_end
-           FROM program p, unnest($2::uuid[], $3::text[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[],
-                                  $8::timestamptz[])
-                AS u (owner_id, unit_code, available, held, debt, pending, sliding_end)
-           WHERE p.program = $1 ORDER BY u.owner_id, u.unit_code
-           ON CONFLICT (program, owner_id, unit_code)
-           DO UPDATE SET available = EXCLUDED.available, held = EXCLUDED.held, debt = EXCLUDED.debt,
-                         pending = EXCLUDED.pending, sliding_end = EXCLUDED.sliding_end"#,
-        program.as_uuid(),
-        &owner_ids,
-        &units,
-        &available,
-        &held,
-        &debt,
-        &pending,
-        &ends as &[Option<DateTime<Utc>>],
-    )
-    .execute(tx)
-    .await?;
-    all_written("account", owner_ids.len(), written.rows_affected())
 }
 
 async fn insert_transactions_in_tx(
