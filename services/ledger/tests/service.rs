@@ -37,6 +37,7 @@ mod service {
     mod purchases;
     mod refunds;
     mod refusals;
+    mod returning_lots;
     mod reversals;
     mod rules;
     mod sharing;

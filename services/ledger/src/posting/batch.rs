@@ -178,16 +178,17 @@ impl<R: Room> Batch<R> {
         }
         self.require_standing(call.kind, call.owner_id, account)?;
         self.require_counterpart(call, sides)?;
+        // What has ended is written off whether the command is accepted or not, and known to who plans it.
+        for account in sides.accounts() {
+            let (books, room) = (&mut self.books, &mut self.room);
+            books.sweep_each(account, moment.record_time, |seen| R::see(room, seen));
+        }
         let Plan {
             command,
             slides,
             purchase_id,
             draft,
         } = R::plan(&self.room, &call.work, moment)?;
-        // What has ended is written off whether the command is accepted or not.
-        for account in sides.accounts() {
-            self.books.sweep(account, moment.record_time);
-        }
         let state = self.owner(account);
         let mut posted = Posted {
             transaction: Transaction {

@@ -8,6 +8,7 @@ use fealty_types::{HoldId, LotId, OwnerId, ProgramId, TransactionId, UnitCode, V
 use super::domain::{
     self, ChainHash, Change, Decision, Expiring, Hold, Link, Lot, OwnerState, Transaction, TransactionKind,
 };
+use super::room::Seen;
 use super::storage::{AccountChange, NewTransaction, Outcome, OwnerChange};
 use crate::balances::domain::OwnerBalance;
 
@@ -72,9 +73,36 @@ impl Books {
 
     /// Writes off what has ended by `at`, in transactions of their own.
     pub(super) fn sweep(&mut self, owner_id: OwnerId, at: DateTime<Utc>) {
+        self.sweep_each(owner_id, at, |_| {});
+    }
+
+    /// The same; each is shown before it is taken over.
+    pub(super) fn sweep_each(
+        &mut self,
+        owner_id: OwnerId,
+        at: DateTime<Utc>,
+        mut see: impl FnMut(&Seen<'_>),
+    ) {
         while let Some(decision) = domain::sweep(&self.owners[&owner_id], at) {
-            self.record_swept(owner_id, at, decision);
+            let mut transaction = Transaction {
+                occur_time: swept_time(&decision.change, &decision.holds).unwrap_or(at),
+                ..Transaction::by_ledger(owner_id, at)
+            };
+            see(&Seen {
+                transaction_id: transaction.transaction_id,
+                owner_id,
+                decision: &decision,
+            });
+            self.apply(&mut transaction, decision);
+            self.push_by_ledger(transaction);
         }
+    }
+
+    /// The lots that were decided about since and are not open any more, as they were left.
+    pub(super) fn closed_lots(&self, owner_id: OwnerId) -> impl Iterator<Item = &Lot> {
+        let touched = self.touched.get(&owner_id).into_iter();
+        let lots = touched.flat_map(|touched| touched.lots.values());
+        lots.map(|(_, lot)| lot).filter(|lot| !lot.is_open())
     }
 
     /// Tells of what ends soon, in a transaction of its own.
@@ -90,15 +118,6 @@ impl Books {
         self.apply(&mut transaction, decision);
         self.push_by_ledger(transaction);
         transaction_id
-    }
-
-    fn record_swept(&mut self, owner_id: OwnerId, at: DateTime<Utc>, decision: Decision) {
-        let mut transaction = Transaction {
-            occur_time: swept_time(&decision.change, &decision.holds).unwrap_or(at),
-            ..Transaction::by_ledger(owner_id, at)
-        };
-        self.apply(&mut transaction, decision);
-        self.push_by_ledger(transaction);
     }
 
     /// Takes a decision over into the owner's state, and into its transaction.

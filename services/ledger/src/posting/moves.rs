@@ -53,7 +53,7 @@ impl Posting {
         }
         let mut books = Books::open(program, owners);
         books.trace_as(fealty_telemetry::trace_parent(&Span::current()).as_deref());
-        write_into(&mut books, what, &closed, at)?;
+        write_into(&mut books, what, closed, at)?;
         let mut after = HashMap::with_capacity(owner_ids.len());
         for owner_id in owner_ids {
             let state = books.find(*owner_id);
@@ -66,16 +66,18 @@ impl Posting {
     }
 }
 
-/// Decides a move. Pure but for the ids that it draws.
+/// Decides a move. Pure but for the ids that it draws. `closed` are lots of who takes over that were not open before.
 fn write_into(
     books: &mut Books,
     what: &Move,
-    closed: &BTreeMap<LotId, Points>,
+    mut closed: BTreeMap<LotId, Points>,
     at: DateTime<Utc>,
 ) -> Result<(), Refusal> {
     if let Some((from, into)) = what.points {
         books.sweep(from, at);
         books.sweep(into, at);
+        let ended = books.closed_lots(into);
+        closed.extend(ended.map(|lot| (lot.lot_id, lot.value_credited)));
         let (giver, taker) = (expect(books, from), expect(books, into));
         if giver.has_open_holds() {
             return Err(Refusal::OwnerUnsuitable {
@@ -83,7 +85,7 @@ fn write_into(
                 why: Unsuitable::HasHolds,
             });
         }
-        let moved = domain::move_all(giver, taker, closed, at, &mut || LotId::generate_at(at))?;
+        let moved = domain::move_all(giver, taker, &closed, at, &mut || LotId::generate_at(at))?;
         record(books, what, (from, at), moved.from);
         record(books, what, (into, at), moved.into);
     }

@@ -38,7 +38,8 @@ pub trait Room: Sized + Send + Sync + 'static {
     /// answer of their request id; after others the same request id may succeed later.
     fn plan(loaded: &Self::Loaded, work: &Self::Work, moment: &Moment) -> Result<Plan<Self::Draft>, Refusal>;
 
-    /// Lets `loaded` know of what any room's call before did in the same batch. Pure. Most rooms need not.
+    /// Lets `loaded` know of what any room's call before did in the same batch, to either side, and of what time did by
+    /// itself. Pure. Most rooms need not.
     fn see(_loaded: &mut Self::Loaded, _seen: &Seen<'_>) {}
 
     /// Makes the row of an accepted work, and lets `loaded` know for the works after it. Pure.
@@ -56,7 +57,7 @@ pub trait Room: Sized + Send + Sync + 'static {
     fn present(work: &Self::Work, posted: &Posted, row: &Self::Row) -> Vec<u8>;
 }
 
-/// What was decided in a batch, of whichever room.
+/// What was decided in a batch, of whichever room, or of none.
 #[derive(Debug, Clone, Copy)]
 pub struct Seen<'a> {
     /// The transaction that it is.

@@ -25,7 +25,7 @@ const CALLS_COUNT: usize = 60;
 type Credited = Result<Response<pb::CreditPointsResponse>, Status>;
 
 /// One lane, so that all calls meet.
-async fn one_lane(queue_calls_max: usize) -> Ledger {
+pub async fn one_lane(queue_calls_max: usize) -> Ledger {
     let posting = PostingConfig {
         lanes: 1,
         queue_calls_max,
@@ -39,13 +39,13 @@ async fn one_lane(queue_calls_max: usize) -> Ledger {
 }
 
 /// Somebody's lock on an owner, and a call that waits for it in the lane.
-struct HeldUp<'a> {
+pub struct HeldUp<'a> {
     lock: Transaction<'a, Postgres>,
     waiting: JoinSet<Credited>,
 }
 
 impl<'a> HeldUp<'a> {
-    async fn lane(ledger: &'a Ledger) -> Self {
+    pub async fn lane(ledger: &'a Ledger) -> Self {
         let owner = ledger.open_owner().await;
         let mut lock = lock(ledger, &owner).await;
         let mut waiting = JoinSet::new();
@@ -59,7 +59,7 @@ impl<'a> HeldUp<'a> {
 
     /// Lets the lane go on. If it took longer than anybody may wait for a lock, it has gone on by itself, and only the call
     /// that waited for the lock has failed.
-    async fn let_go(mut self) {
+    pub async fn let_go(mut self) {
         self.lock.rollback().await.expect("let go");
         let held_up = self
             .waiting

@@ -4,6 +4,7 @@ mod lots;
 mod owners;
 mod races;
 mod refused;
+mod together;
 
 use fealty_proto::ledger::v1 as pb;
 use fealty_proto::ledger::v1::reverse_transaction_response::Outcome;

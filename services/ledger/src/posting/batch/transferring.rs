@@ -2,7 +2,7 @@
 
 use fealty_types::{LotId, OwnerId};
 
-use super::{Batch, Call, Posted, Refusal, Room, Sides, Transaction, domain};
+use super::{Batch, Call, Posted, Refusal, Room, Seen, Sides, Transaction, domain};
 use crate::balances::domain::OwnerBalance;
 use crate::posting::domain::{Counterpart, Moved, Spent};
 
@@ -48,6 +48,14 @@ impl<R: Room> Batch<R> {
             owner_id: counterpart,
         });
         posted.balance = OwnerBalance::of(account, &from.state, at);
+        for (transaction, decision) in [(&posted.transaction, &from), (&received, &into)] {
+            let seen = Seen {
+                transaction_id: transaction.transaction_id,
+                owner_id: transaction.owner_id,
+                decision,
+            };
+            R::see(&mut self.room, &seen);
+        }
         self.books.apply(&mut posted.transaction, from);
         self.books.apply(&mut received, into);
         self.books.push_by_ledger(received.clone());

@@ -114,7 +114,8 @@ impl Lot {
     }
 
     /// Whether it has something left, or a hold claims a part of it.
-    pub(super) const fn is_open(&self) -> bool {
+    #[must_use]
+    pub const fn is_open(&self) -> bool {
         self.value_left.is_positive() || self.value_held.is_positive()
     }
 

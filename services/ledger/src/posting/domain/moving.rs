@@ -3,7 +3,7 @@
 //! Each of the two has a change of their own. Between them the points lie in the program's account
 //! [`EntryAccount::ProgramMoved`]: what the one change puts there, the other takes, so that it is empty after both.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 use fealty_types::{LotId, Points, UnitCode};
@@ -28,7 +28,8 @@ pub struct Moved {
 ///
 /// A lot may come a second time: its owner left, something was given back to it, and the owner joined again. What was ever
 /// credited to it by then is told by `closed`, the other's lots of these ids that are not open. Where the first is still
-/// open, on other terms than the second has by now, the second is called otherwise: an account has each id once.
+/// open, on other terms than the second has by now, or both together are more than a number holds, the second is called
+/// otherwise: an account has each id once.
 ///
 /// What has ended must have been swept before, on both sides, and nothing of the owner's may be held
 /// ([`OwnerState::has_open_holds`]).
@@ -70,12 +71,21 @@ impl OwnerState {
 
 impl Lot {
     /// As it arrives at another owner: what left it before is not theirs.
-    fn arriving(self) -> Self {
+    fn arriving(&self) -> Self {
         Self {
             value_held: Points::ZERO,
             value_credited: self.value_left,
-            ..self
+            ..self.clone()
         }
+    }
+
+    /// With what was credited to it before, if it was there and is closed. `None` when the sum does not fit.
+    fn after(self, closed: &BTreeMap<LotId, Points>) -> Option<Self> {
+        let before = closed.get(&self.lot_id).copied().unwrap_or(Points::ZERO);
+        Some(Self {
+            value_credited: self.value_credited.checked_add(before)?,
+            ..self
+        })
     }
 }
 
@@ -106,26 +116,20 @@ impl Draft {
         if let Some(end) = given.sliding_end {
             self.lot_changes.extend(account.slide(unit, end, at));
         }
+        let open: BTreeSet<LotId> = account.lots.iter().map(|lot| lot.lot_id).collect();
         for lot in given.lots {
-            let lot_id = lot.lot_id;
-            let is_open = |account: &Account| account.lots.iter().position(|it| it.lot_id == lot_id);
-            let was_open = is_open(account).is_some();
-            let lot = Lot {
-                lot_id: if was_open { new_lot_id() } else { lot_id },
+            let again = lot
+                .arriving()
+                .after(closed)
+                .filter(|lot| !open.contains(&lot.lot_id));
+            let lot = again.unwrap_or_else(|| Lot {
+                lot_id: new_lot_id(),
                 ..lot.arriving()
-            };
+            });
             let taken = account.put(unit, lot);
             let taken = taken.ok_or_else(|| overflow(unit))?;
             self.lot_changes.extend(taken.lots);
             self.holds.extend(taken.holds);
-            if let (Some(before), Some(place)) = (closed.get(&lot_id), is_open(account))
-                && !was_open
-            {
-                let again = &mut account.lots[place];
-                let credited = again.value_credited.checked_add(*before);
-                again.value_credited = credited.ok_or_else(|| overflow(unit))?;
-                self.lot_changes.push(again.moved(unit, Points::ZERO));
-            }
         }
         for lot in given.pending_lots {
             let taken = account.set_aside(unit, lot.arriving());

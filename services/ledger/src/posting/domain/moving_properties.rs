@@ -157,6 +157,19 @@ fn check_books(unit_code: &UnitCode, moved: &Moved) -> Result<(), TestCaseError>
     Ok(())
 }
 
+/// As if all lots of an owner had been at the other's before, and so much had been credited to each there.
+fn were_there(state: &OwnerState, value: i64) -> BTreeMap<LotId, Points> {
+    let lots = state.accounts.values().flat_map(|account| &account.lots);
+    lots.map(|lot| (lot.lot_id, Points::new(value))).collect()
+}
+
+/// What came to a lot, whatever left it again.
+fn came_to(change: &Change, lot_id: LotId) -> i64 {
+    let movements = change.lot_movements.iter();
+    let came = movements.filter(|moved| moved.lot_id == lot_id && moved.value.is_positive());
+    came.map(|moved| moved.value.get()).sum()
+}
+
 fn credit(unit: usize, value: i64, life_hours: Option<i64>) -> Step {
     Step::Credit {
         unit,
@@ -183,8 +196,13 @@ proptest! {
         into in proptest::collection::vec(step(), 0..200),
     ) {
         let (from, into, at) = meet(&from, &into);
-        let moved = move_all(&from, &into, &BTreeMap::new(), at, &mut new_id).expect("nothing overflows");
+        let closed = were_there(&from, 100);
+        let moved = move_all(&from, &into, &closed, at, &mut new_id).expect("nothing overflows");
         let (left, has) = (&moved.from.state, &moved.into.state);
+        for (_, lot) in moved.into.lots.iter().filter(|(_, lot)| closed.contains_key(&lot.lot_id)) {
+            let came = came_to(&moved.into.change, lot.lot_id);
+            prop_assert_eq!(lot.value_credited.get(), 100 + came, "all that ever came to it");
+        }
         check(left)?;
         check(has)?;
         prop_assert_eq!(net([&from, &into]), net([left, has]));
@@ -308,4 +326,35 @@ fn a_lot_that_comes_while_the_first_is_open_is_called_otherwise() {
     assert_eq!(lots.len(), 2);
     assert_ne!(lots[0].lot_id, lots[1].lot_id);
     assert_eq!(lots.iter().map(|lot| lot.value_held.get()).sum::<i64>(), 60);
+}
+
+#[test]
+fn a_lot_that_comes_again_counts_what_came_before_unless_no_number_holds_it() {
+    let (from, into, at) = meet(&[credit(0, 10, Some(9))], &[]);
+    let lot_id = from.accounts[&unit(0)].lots[0].lot_id;
+    let lot_of = |before| {
+        let closed = were_there(&from, before);
+        let moved = move_all(&from, &into, &closed, at, &mut new_id).unwrap();
+        let lot = moved.into.state.accounts[&unit(0)].lots[0].clone();
+        (lot.lot_id == lot_id, lot.value_credited.get())
+    };
+    assert_eq!(lot_of(7), (true, 17));
+    assert_eq!(lot_of(i64::MAX - 10), (true, i64::MAX));
+    assert_eq!(lot_of(i64::MAX - 9), (false, 10));
+}
+
+#[test]
+fn a_lot_that_comes_again_and_becomes_one_with_another_counts_all_that_ever_came_to_it() {
+    let most = i64::try_from(OPEN_LOTS_MAX).unwrap();
+    let lots: Vec<Step> = (1..=most).map(|place| credit(0, 3, Some(10 * place))).collect();
+    let (from, into, at) = meet(&[credit(0, 3, Some(9))], &lots);
+    let lot_id = from.accounts[&unit(0)].lots[0].lot_id;
+    let moved = move_all(&from, &into, &were_there(&from, 7), at, &mut new_id).unwrap();
+    let (_, lot) = moved
+        .into
+        .lots
+        .iter()
+        .find(|(_, lot)| lot.lot_id == lot_id)
+        .unwrap();
+    assert_eq!((lot.value_left.get(), lot.value_credited.get()), (0, 10));
 }

@@ -83,7 +83,7 @@ pub struct Ground {
     /// Whose account an owner uses, where it is another's.
     pub accounts: HashMap<OwnerId, OwnerId>,
     /// The lots from which they took, open or not, by whose they are; also those of the account that is used now.
-    pub lots: HashMap<(OwnerId, LotId), Lot>,
+    pub lots: HashMap<LotId, HashMap<OwnerId, Lot>>,
 }
 
 impl Reversible {
@@ -223,7 +223,7 @@ impl Ground {
         coming
             .iter()
             .map(|portion| {
-                let of = |owner_id| self.lots.get(&(owner_id, portion.lot_id)).cloned();
+                let of = |owner_id| self.lots.get(&portion.lot_id)?.get(&owner_id).cloned();
                 let lot = of(account).unwrap_or_else(|| {
                     let theirs = of(owner_id).expect("what took from a lot was read with its row");
                     Lot {
@@ -256,9 +256,10 @@ impl Ground {
             self.transactions.insert(seen.transaction_id, made);
         }
         for (_, lot) in &decision.lots {
-            let key = (owner_id, lot.lot_id);
-            if is_named || self.lots.contains_key(&key) {
-                self.lots.insert(key, lot.clone());
+            // Also where it is in an account for the first time: what comes back to another's is told by its id.
+            if is_named || self.lots.contains_key(&lot.lot_id) {
+                let known = self.lots.entry(lot.lot_id).or_default();
+                known.insert(owner_id, lot.clone());
             }
         }
     }

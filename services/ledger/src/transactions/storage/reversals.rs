@@ -151,9 +151,14 @@ async fn add_lots_in_tx(
                 credited_by,
             }),
         };
-        ground.lots.insert((row.owner_id, row.lot_id), lot);
+        let known = ground.lots.entry(row.lot_id).or_default();
+        known.insert(row.owner_id, lot);
     }
-    match taken.iter().find(|key| !ground.lots.contains_key(key)) {
+    let is_known = |(owner_id, lot_id): &(OwnerId, LotId)| {
+        let known = ground.lots.get(lot_id);
+        known.is_some_and(|known| known.contains_key(owner_id))
+    };
+    match taken.iter().find(|key| !is_known(key)) {
         None => Ok(ground),
         Some((_, lot_id)) => Err(StorageError::corrupt(
             "lot",
