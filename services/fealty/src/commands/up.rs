@@ -10,6 +10,7 @@ mod plant;
 mod ports;
 pub(super) mod ready;
 mod suite;
+mod taken;
 
 use std::convert::Infallible;
 use std::net::SocketAddr;

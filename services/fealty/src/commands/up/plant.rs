@@ -13,6 +13,7 @@ use fealty_proto::members::v1::GetProgramRequest;
 use fealty_rpc::access::ApiKeySecret;
 use fealty_types::{ApiKeyId, Clock as _, ProgramId, SystemClock};
 
+use super::taken::Patience;
 use crate::commands::keys::all_of_program;
 use crate::kept::Kept;
 use crate::services::ServiceName;
@@ -133,20 +134,22 @@ async fn is_good(
 pub(super) async fn try_key(kept: &Kept, program_id: ProgramId) -> anyhow::Result<()> {
     let config = |endpoint: &str| ClientConfig::new(endpoint, &kept.keys.program);
     let members = MembersClient::try_new(&config(kept.addresses.of(ServiceName::Members)))?;
-    let answer = members
-        .get_program(GetProgramRequest {})
-        .await
-        .context("members does not take the planted key")?
+    let answer = Patience::WHILE_STARTING
+        .until_taken(ServiceName::Members, async || {
+            members.get_program(GetProgramRequest {}).await
+        })
+        .await?
         .into_message();
     let named = answer.program.map(|program| program.program_id);
     anyhow::ensure!(
         named == Some(program_id.to_string()),
         "the planted key is of program {named:?}, not of {program_id}"
     );
-    // The ledger learns of the key by its feed, and asks for the newest when it meets one that it does not know.
-    LedgerClient::try_new(&config(kept.addresses.of(ServiceName::Ledger)))?
-        .list_units(ListUnitsRequest::default())
-        .await
-        .context("the ledger does not take the planted key")?;
+    let ledger = LedgerClient::try_new(&config(kept.addresses.of(ServiceName::Ledger)))?;
+    Patience::WHILE_STARTING
+        .until_taken(ServiceName::Ledger, async || {
+            ledger.list_units(ListUnitsRequest::default()).await
+        })
+        .await?;
     Ok(())
 }
