@@ -12,12 +12,15 @@
 //! | `form` | hashes a row, by the page that tells how |
 //! | `history` | walks an owner's transactions: versions, chain, entries, movements of lots, holds |
 //! | `counterparts` | holds the two sides of a transfer to each other |
+//! | `days` | adds up what owners sent on their last day |
+//! | `sliding` | follows the ends to which activity moved what slides |
 //! | `standing` | holds what the other tables say to what the history came to |
 //! | `reversals` | holds reversals to what they took back |
 //! | `page` | reads a page and does both |
 //! | `program` | asks what is about a whole program |
 
 mod counterparts;
+mod days;
 mod finding;
 mod form;
 mod history;
@@ -27,6 +30,7 @@ mod program;
 mod reversals;
 mod rows;
 mod sides;
+mod sliding;
 mod standing;
 mod storage;
 

@@ -19,7 +19,7 @@ pub enum Check {
     Sum,
     /// Each balance follows from the one before.
     Balance,
-    /// An account is what its entries came to.
+    /// An account is what its entries came to, and slides to where its lots did.
     Account,
     /// A lot is what its movements came to, and what holds claim of it.
     Lot,
@@ -41,7 +41,7 @@ pub enum Check {
     Moved,
     /// What a budget gave is what it says.
     Budget,
-    /// The two sides of a transfer agree.
+    /// The two sides of a transfer agree, and what its sender sent on the last day is what that day says.
     Transfer,
     /// What belongs to an owner has one.
     Owner,

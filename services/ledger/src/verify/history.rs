@@ -8,11 +8,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
+use super::days::Days;
 use super::finding::{Check, Finding, Findings};
 use super::form::{self, Hash};
 use super::lots::LotSums;
 use super::rows::{Entry, Movement, Transaction, read};
 use super::sides::Holds;
+use super::sliding::SlidingEnds;
 
 /// The owner's accounts, as entries name them.
 pub(super) const AVAILABLE: &str = "owner_available";
@@ -46,6 +48,8 @@ pub(super) struct History {
     pub(super) balances: BTreeMap<(String, String), i128>,
     pub(super) lots: LotSums,
     pub(super) holds: Holds,
+    pub(super) days: Days,
+    pub(super) sliding: SlidingEnds,
     /// What came into `program_moved`, by unit.
     pub(super) moved: BTreeMap<String, i128>,
     /// What budgets gave, by code.
@@ -78,7 +82,7 @@ impl Read<'_> {
 }
 
 impl History {
-    pub(super) fn new(program: Uuid, owner_id: Uuid, lots: LotSums) -> Self {
+    pub(super) fn new(program: Uuid, owner_id: Uuid, lots: LotSums, days: Days) -> Self {
         Self {
             program,
             owner_id,
@@ -89,6 +93,8 @@ impl History {
             balances: BTreeMap::new(),
             lots,
             holds: Holds::default(),
+            days,
+            sliding: SlidingEnds::default(),
             moved: BTreeMap::new(),
             funded: BTreeMap::new(),
         }
@@ -123,6 +129,8 @@ impl History {
         self.check_balances(read, findings);
         self.check_units(read, findings);
         self.lots.add(read);
+        self.days.add(read);
+        self.sliding.add(read);
         let place = self.place(row);
         self.holds.add(read, &place, findings);
         super::sides::check(read, &place, findings);

@@ -8,10 +8,11 @@ use sqlx::PgConnection;
 use sqlx::postgres::PgPool;
 use uuid::Uuid;
 
+use super::days::Days;
 use super::finding::{Check, Finding, Findings};
 use super::history::History;
 use super::lots::{Claims, LotSums, Part};
-use super::rows::{Account, Owner};
+use super::rows::{Account, Owner, SentDay};
 use super::standing::{LotRows, Standing};
 use super::storage::{self, Mark};
 use super::{Limits, Outcome, add_all};
@@ -78,6 +79,7 @@ pub(super) async fn check_in_tx(
 ) -> Result<(), StorageError> {
     let owners = storage::find_owners_in_tx(&mut *tx, page).await?;
     let accounts = storage::find_accounts_in_tx(&mut *tx, page).await?;
+    let days = storage::find_sent_days_in_tx(&mut *tx, page).await?;
     let mut histories = BTreeMap::new();
     let mut lots = BTreeMap::new();
     for part in Part::all(page.parts_count) {
@@ -88,7 +90,7 @@ pub(super) async fn check_in_tx(
         } else {
             &mut nowhere
         };
-        let mut walked = walk_in_tx(&mut *tx, page, mark, part, findings).await?;
+        let mut walked = walk_in_tx(&mut *tx, (page, &days), mark, part, findings).await?;
         lots = check_lots_in_tx(&mut *tx, page, &mut walked, &mut outcome.findings).await?;
         if part.is_first() {
             histories = walked;
@@ -106,7 +108,7 @@ pub(super) async fn check_in_tx(
         .sum::<u64>();
     check_standings(
         page,
-        (&owners, &accounts),
+        (&owners, &accounts, &days),
         (&histories, &lots),
         &mut outcome.findings,
     );
@@ -116,7 +118,7 @@ pub(super) async fn check_in_tx(
 /// Walks all transactions of a page.
 async fn walk_in_tx(
     tx: &mut PgConnection,
-    page: &Page,
+    (page, days): (&Page, &[SentDay]),
     mark: Mark,
     part: Part,
     findings: &mut Findings,
@@ -129,7 +131,9 @@ async fn walk_in_tx(
             Some(history) if history.owner_id == row.owner_id => current.insert(history),
             finished => {
                 histories.extend(finished.map(|history| (history.owner_id, history)));
-                current.insert(History::new(page.program, row.owner_id, LotSums::of(part)))
+                let days = Days::of(days_of(days, row.owner_id));
+                let lots = LotSums::of(part);
+                current.insert(History::new(page.program, row.owner_id, lots, days))
             }
         };
         history.add(&row, mark.is_after(row.feed_xid), findings);
@@ -173,7 +177,7 @@ async fn check_lots_in_tx(
 
 fn check_standings(
     page: &Page,
-    (owners, accounts): (&[Owner], &[Account]),
+    (owners, accounts, days): (&[Owner], &[Account], &[SentDay]),
     (histories, lots): (&BTreeMap<Uuid, History>, &BTreeMap<Uuid, LotRows>),
     findings: &mut Findings,
 ) {
@@ -184,6 +188,7 @@ fn check_standings(
         .chain(lots.keys())
         .copied()
         .chain(accounts.iter().map(|account| account.owner_id))
+        .chain(days.iter().map(|day| day.owner_id))
         .collect();
     for owner_id in all {
         // Accounts come by owner.
@@ -195,10 +200,18 @@ fn check_standings(
             owner: owners.get(&owner_id).copied(),
             accounts: &accounts[begin..end],
             lots: lots.get(&owner_id),
+            days: days_of(days, owner_id),
             history: histories.get(&owner_id),
         };
         standing.check(findings);
     }
+}
+
+/// They come by owner.
+fn days_of(days: &[SentDay], owner_id: Uuid) -> &[SentDay] {
+    let begin = days.partition_point(|day| day.owner_id < owner_id);
+    let end = days.partition_point(|day| day.owner_id <= owner_id);
+    &days[begin..end]
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Rows as they are found: nothing is taken for granted, so that what was tampered with can be read and named.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -203,6 +203,18 @@ pub(super) struct Account {
     pub(super) held: i64,
     pub(super) debt: i64,
     pub(super) pending: i64,
+    pub(super) sliding_end: Option<DateTime<Utc>>,
+}
+
+/// A row of `transfer_day`.
+#[derive(Debug, Clone)]
+pub(super) struct SentDay {
+    pub(super) owner_id: Uuid,
+    pub(super) unit_code: String,
+    pub(super) day: NaiveDate,
+    pub(super) sent_value: i64,
+    pub(super) sent_count: i64,
+    pub(super) time_zone: Option<String>,
 }
 
 /// A row of `lot`.

@@ -2,12 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
+use super::days::Days;
 use super::finding::{Check, Finding, Findings};
 use super::form::hex;
 use super::history::{AVAILABLE, DEBT, HELD, History, PENDING};
-use super::rows::{Account, Lot, Owner};
+use super::rows::{Account, Lot, Owner, SentDay};
 
 /// What is left and held in the rows of lots, by unit.
 #[derive(Debug, Default)]
@@ -15,6 +17,8 @@ pub(super) struct LotRows {
     left: BTreeMap<String, i128>,
     pending: BTreeMap<String, i128>,
     held: BTreeMap<String, i128>,
+    /// The last end of those that are open and slide.
+    sliding: BTreeMap<String, DateTime<Utc>>,
 }
 
 impl LotRows {
@@ -26,6 +30,11 @@ impl LotRows {
         };
         *left.entry(row.unit_code.clone()).or_default() += i128::from(row.value_left);
         *self.held.entry(row.unit_code.clone()).or_default() += i128::from(row.value_held);
+        let counts = !row.pending && (row.value_left > 0 || row.value_held > 0);
+        if let Some(end) = row.expire_time.filter(|_| row.slides && counts) {
+            let known = self.sliding.entry(row.unit_code.clone()).or_insert(end);
+            *known = end.max(*known);
+        }
     }
 }
 
@@ -37,6 +46,7 @@ pub(super) struct Standing<'a> {
     pub(super) owner: Option<&'a Owner>,
     pub(super) accounts: &'a [Account],
     pub(super) lots: Option<&'a LotRows>,
+    pub(super) days: &'a [SentDay],
     pub(super) history: Option<&'a History>,
 }
 
@@ -51,9 +61,35 @@ impl Standing<'_> {
         }
         for unit in self.units() {
             self.check_unit(unit, findings);
+            self.check_sliding_end(unit, findings);
         }
-        if let Some(history) = self.history {
-            history.holds.check_rest(findings);
+        let place = self.finding(Check::Transfer, "");
+        match self.history {
+            Some(history) => {
+                history.holds.check_rest(findings);
+                history.days.check(&place, findings);
+            }
+            None => Days::of(self.days).check(&place, findings),
+        }
+    }
+
+    /// All that slides and has not ended has the account's end; else that is no earlier than what was told.
+    fn check_sliding_end(&self, unit: &str, findings: &mut Findings) {
+        let account = self.accounts.iter().find(|account| account.unit_code == unit);
+        let found = account.and_then(|account| account.sliding_end);
+        let time = self.history.and_then(|history| history.record_time);
+        let open = self.lots.and_then(|lots| lots.sliding.get(unit).copied());
+        let shown = |end: Option<DateTime<Utc>>| end.map_or_else(|| "none".to_owned(), |end| end.to_string());
+        let finding = || self.finding(Check::Account, format!("sliding_end of {unit}"));
+        if let Some(end) = open.filter(|end| time.is_some_and(|time| time < *end)) {
+            if found != Some(end) {
+                findings.push(finding().differs(end, shown(found)));
+            }
+            return;
+        }
+        let told = self.history.and_then(|history| history.sliding.find(unit));
+        if let Some(told) = told.filter(|told| found.is_none_or(|found| found < *told)) {
+            findings.push(finding().differs(format_args!("{told} or later"), shown(found)));
         }
     }
 

@@ -8,7 +8,7 @@ use sqlx::postgres::PgPool;
 use uuid::Uuid;
 
 use super::page::Page;
-use super::rows::{Account, Lot, Owner, Transaction};
+use super::rows::{Account, Lot, Owner, SentDay, Transaction};
 
 /// Rows that a question about a program answers with: more than anybody reads.
 const SUSPECTS_MAX: i64 = 1_000;
@@ -107,7 +107,7 @@ pub(super) async fn find_accounts_in_tx(
 ) -> Result<Vec<Account>, StorageError> {
     let accounts = sqlx::query_as!(
         Account,
-        "SELECT owner_id, unit_code, available, held, debt, pending FROM account
+        "SELECT owner_id, unit_code, available, held, debt, pending, sliding_end FROM account
          WHERE program = $1 AND owner_id > $2 AND owner_id <= $3 ORDER BY owner_id, unit_code",
         page.program,
         page.after,
@@ -116,6 +116,24 @@ pub(super) async fn find_accounts_in_tx(
     .fetch_all(tx)
     .await?;
     Ok(accounts)
+}
+
+/// By owner: what they sent on the last day on which they sent any.
+pub(super) async fn find_sent_days_in_tx(
+    tx: &mut PgConnection,
+    page: &Page,
+) -> Result<Vec<SentDay>, StorageError> {
+    let days = sqlx::query_as!(
+        SentDay,
+        "SELECT owner_id, unit_code, day, sent_value, sent_count, time_zone FROM transfer_day
+         WHERE program = $1 AND owner_id > $2 AND owner_id <= $3 ORDER BY owner_id, unit_code",
+        page.program,
+        page.after,
+        page.upto,
+    )
+    .fetch_all(tx)
+    .await?;
+    Ok(days)
 }
 
 /// By owner and version, each with the row that its kind has elsewhere. Those are looked up one by one: a join would read

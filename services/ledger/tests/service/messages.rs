@@ -37,6 +37,18 @@ pub fn life(length: Length) -> pb::LotLife {
     }
 }
 
+/// `miles`, to which each activity gives thirty days more.
+pub fn sliding_miles() -> pb::Unit {
+    pb::Unit {
+        unit_code: "miles".to_owned(),
+        display_name: "Miles".to_owned(),
+        expiry_policy: Some(policy(Policy::AfterActivity(life(Length::LifeDays(30))))),
+        shortfall_policy: pb::ShortfallPolicy::Waive.into(),
+        ended_lot_policy: pb::EndedLotPolicy::Gone.into(),
+        ..pb::Unit::default()
+    }
+}
+
 /// A rule without bounds in time.
 pub fn cashback(unit_code: &str, rate: &str) -> pb::EarningRule {
     pb::EarningRule {

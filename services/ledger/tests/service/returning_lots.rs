@@ -2,32 +2,13 @@
 
 use chrono::{DateTime, TimeDelta};
 use fealty_proto::ledger::v1 as pb;
-use fealty_proto::ledger::v1::expiry_policy::Policy;
-use fealty_proto::ledger::v1::lot_life::Length;
 use fealty_types::ManualClock;
 
-use super::harness::new_id;
-use super::messages::{life, policy};
+use super::messages::sliding_miles;
 use super::reversals::{reversal, try_reverse};
 use super::sharing::{join, leave, open_household};
 use super::support::{Ledger, credit, days, spend};
 use super::verify::assert_verified;
-
-/// Each activity gives them thirty days more.
-async fn define_sliding_miles(ledger: &Ledger) {
-    let request = pb::CreateUnitRequest {
-        request_id: new_id(),
-        unit: Some(pb::Unit {
-            unit_code: "miles".to_owned(),
-            display_name: "Miles".to_owned(),
-            expiry_policy: Some(policy(Policy::AfterActivity(life(Length::LifeDays(30))))),
-            shortfall_policy: pb::ShortfallPolicy::Waive.into(),
-            ..pb::Unit::default()
-        }),
-    };
-    let made = ledger.units().create_unit(ledger.call(request)).await;
-    made.expect("a unit");
-}
 
 async fn give(ledger: &Ledger, owner: &str, value: i64) {
     ledger.credit(credit(owner, "miles", value)).await.expect("given");
@@ -50,7 +31,7 @@ async fn lots(ledger: &Ledger, owner: &str) -> Vec<(String, i64, i64)> {
 async fn a_lot_that_comes_again_as_the_first_is_written_off_counts_all_that_ever_came_to_it() {
     let clock = ManualClock::new(DateTime::UNIX_EPOCH + TimeDelta::days(20_000));
     let ledger = Ledger::start_at(&clock).await;
-    define_sliding_miles(&ledger).await;
+    ledger.define(sliding_miles()).await;
     let (member, household) = (ledger.open_owner().await, open_household(&ledger).await);
     give(&ledger, &member, 40).await;
     let spent = ledger.spend(spend(&member, "miles", 10)).await.expect("spent");

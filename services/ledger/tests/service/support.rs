@@ -208,15 +208,17 @@ impl Ledger {
                 transfer_rules: (unit_code == "points").then(pb::TransferRules::default),
                 ..pb::Unit::default()
             };
-            let request = pb::CreateUnitRequest {
-                request_id: new_id(),
-                unit: Some(unit),
-            };
-            self.units()
-                .create_unit(self.call(request))
-                .await
-                .expect("a unit");
+            self.define(unit).await;
         }
+    }
+
+    pub async fn define(&self, unit: pb::Unit) {
+        let request = pb::CreateUnitRequest {
+            request_id: new_id(),
+            unit: Some(unit),
+        };
+        let made = self.units().create_unit(self.call(request)).await;
+        made.expect("a unit");
     }
 
     pub async fn open_owner(&self) -> String {

@@ -57,7 +57,12 @@ impl TransferWork {
         let account = terms.accounts.get(&self.owner_id).unwrap_or(&self.owner_id);
         let key = (*account, self.unit_code.clone());
         let day = moment.record_time.with_timezone(&self.zone).date_naive();
-        let sent = rules.allow(&self.unit_code, self.value, day, terms.sent.get(&key).copied())?;
+        let sent = rules.allow(
+            &self.unit_code,
+            self.value,
+            (day, self.zone),
+            terms.sent.get(&key).copied(),
+        )?;
         let (owner_id, unit_code) = key;
         let command = Command::Send(Spent {
             unit_code: unit_code.clone(),

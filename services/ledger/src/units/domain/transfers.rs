@@ -1,9 +1,13 @@
 //! How owners may transfer points to each other.
 
-use chrono::NaiveDate;
+use chrono::{Days, NaiveDate};
+use chrono_tz::Tz;
 use fealty_types::{Points, UnitCode};
 
 use crate::refusal::Refusal;
+
+/// At one instant, two zones show days that lie no further apart than that: clocks differ by 26 hours at the most.
+const ZONES_APART_MAX_DAYS: u64 = 2;
 
 /// Bounds of transfers. `None` is no bound.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,6 +31,9 @@ pub struct SentOnDay {
     pub value: Points,
     /// How many transfers.
     pub count: i64,
+    /// The time zone in which this day is told from those before it. `None` where no one zone does: another was the
+    /// program's when points were sent last, in these days or at a time of which it is not known.
+    pub zone: Option<Tz>,
 }
 
 impl SentOnDay {
@@ -36,7 +43,14 @@ impl SentOnDay {
             day,
             value: Points::ZERO,
             count: 0,
+            zone: None,
         }
+    }
+
+    /// Whether `zone` tells `day` from all days before it, of which this is the last.
+    fn is_told_apart(&self, day: NaiveDate, zone: Tz) -> bool {
+        let later = self.day.checked_add_days(Days::new(ZONES_APART_MAX_DAYS));
+        self.zone == Some(zone) || later.is_some_and(|later| later < day)
     }
 }
 
@@ -47,7 +61,7 @@ impl TransferRules {
         &self,
         unit_code: &UnitCode,
         value: Points,
-        day: NaiveDate,
+        (day, zone): (NaiveDate, Tz),
         sent: Option<SentOnDay>,
     ) -> Result<SentOnDay, Refusal> {
         if value < self.value_min || self.value_max.is_some_and(|max| value > max) {
@@ -58,6 +72,7 @@ impl TransferRules {
                 value_max: self.value_max,
             });
         }
+        let is_told_apart = sent.is_none_or(|sent| sent.is_told_apart(day, zone));
         let sent = sent.filter(|sent| sent.day == day);
         let sent = sent.unwrap_or_else(|| SentOnDay::nothing(day));
         // What does not fit is more than any bound; without one it is counted no further.
@@ -79,6 +94,7 @@ impl TransferRules {
             day,
             value: sum,
             count,
+            zone: is_told_apart.then_some(zone),
         })
     }
 }
@@ -101,7 +117,12 @@ mod tests {
     }
 
     fn allow(rules: &TransferRules, value: i64, sent: Option<SentOnDay>) -> Result<SentOnDay, Refusal> {
-        rules.allow(&"points".parse().unwrap(), Points::new(value), day(22), sent)
+        rules.allow(
+            &"points".parse().unwrap(),
+            Points::new(value),
+            (day(22), Tz::UTC),
+            sent,
+        )
     }
 
     #[test]
@@ -129,6 +150,32 @@ mod tests {
         assert_eq!(allow(&rules(), 60, Some(yesterday)), Ok(first));
         let few = SentOnDay { count: 3, ..first };
         assert!(allow(&rules(), 10, Some(few)).is_err(), "three is all");
+    }
+
+    #[test]
+    fn a_day_names_its_zone_unless_another_was_in_force_in_the_days_before() {
+        let free = TransferRules {
+            value_min: Points::new(1),
+            value_max: None,
+            day_value_max: None,
+            day_count_max: None,
+        };
+        let code = "points".parse().unwrap();
+        let send = |number, zone, sent| {
+            let sent = free.allow(&code, Points::new(1), (day(number), zone), sent);
+            sent.unwrap()
+        };
+        let (here, there) = (Tz::UTC, Tz::Pacific__Auckland);
+        let first = send(5, here, None);
+        assert_eq!(first.zone, Some(here));
+        assert_eq!(send(5, here, Some(first)).zone, Some(here));
+        assert_eq!(send(6, here, Some(first)).zone, Some(here));
+        let moved = send(5, there, Some(first));
+        assert_eq!((moved.zone, moved.count), (None, 2), "it is one day all the same");
+        for number in [5, 6, 7] {
+            assert_eq!(send(number, there, Some(moved)).zone, None);
+        }
+        assert_eq!(send(8, there, Some(moved)).zone, Some(there));
     }
 
     #[test]

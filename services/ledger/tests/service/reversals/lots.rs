@@ -2,12 +2,9 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use fealty_proto::ledger::v1 as pb;
-use fealty_proto::ledger::v1::expiry_policy::Policy;
-use fealty_proto::ledger::v1::lot_life::Length;
 use fealty_types::ManualClock;
 
-use super::super::harness::new_id;
-use super::super::messages::{after_days, life, policy};
+use super::super::messages::{after_days, sliding_miles};
 use super::super::sharing::{hold, points_of};
 use super::super::support::{Ledger, credit, days, of_unit, timestamp};
 use super::super::verify::assert_verified;
@@ -33,25 +30,6 @@ async fn give_until(ledger: &Ledger, owner: &str, value: i64, end: DateTime<Utc>
         ..credit(owner, "points", value)
     };
     ledger.credit(request).await.expect("given");
-}
-
-async fn define(ledger: &Ledger, expiry: pb::ExpiryPolicy, ended: pb::EndedLotPolicy) {
-    let request = pb::CreateUnitRequest {
-        request_id: new_id(),
-        unit: Some(pb::Unit {
-            unit_code: "miles".to_owned(),
-            display_name: "Miles".to_owned(),
-            expiry_policy: Some(expiry),
-            shortfall_policy: pb::ShortfallPolicy::Waive.into(),
-            ended_lot_policy: ended.into(),
-            ..pb::Unit::default()
-        }),
-    };
-    ledger
-        .units()
-        .create_unit(ledger.call(request))
-        .await
-        .expect("a unit");
 }
 
 fn left(lots: &[pb::Lot]) -> Vec<(i64, i64)> {
@@ -145,7 +123,12 @@ async fn points_whose_end_has_passed_are_gone_where_the_unit_says_nothing_else()
 async fn points_whose_end_has_passed_begin_anew_where_the_unit_says_so() {
     let clock = clock();
     let ledger = Ledger::start_at(&clock).await;
-    define(&ledger, after_days(10), pb::EndedLotPolicy::Unspecified).await;
+    let unit = pb::Unit {
+        expiry_policy: Some(after_days(10)),
+        ended_lot_policy: pb::EndedLotPolicy::Unspecified.into(),
+        ..sliding_miles()
+    };
+    ledger.define(unit).await;
     let request = pb::UpdateUnitRequest {
         unit: Some(pb::Unit {
             unit_code: "miles".to_owned(),
@@ -181,8 +164,7 @@ async fn points_whose_end_has_passed_begin_anew_where_the_unit_says_so() {
 async fn what_slides_has_the_end_to_which_activity_has_moved_it_meanwhile() {
     let clock = clock();
     let ledger = Ledger::start_at(&clock).await;
-    let sliding = policy(Policy::AfterActivity(life(Length::LifeDays(30))));
-    define(&ledger, sliding, pb::EndedLotPolicy::Gone).await;
+    ledger.define(sliding_miles()).await;
     let owner = ledger.open_owner().await;
     give(&ledger, &owner, "miles", 30).await;
     let spent = take(&ledger, &owner, "miles", 30).await;

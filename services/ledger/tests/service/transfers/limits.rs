@@ -169,6 +169,38 @@ async fn a_day_has_its_bounds_in_the_programs_time_zone_and_refusals_count_for_n
     assert_eq!(rows, 2, "one for each who sends");
 }
 
+/// In which zone the day is told from those before.
+async fn zone_of_day(ledger: &Ledger) -> Option<String> {
+    let zone = sqlx::query_scalar("SELECT time_zone FROM transfer_day").fetch_one(&ledger.database.owner);
+    zone.await.expect("a day")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn days_in_which_the_programs_time_zone_changes_verify_and_name_none_until_they_are_over() {
+    let clock = ManualClock::new("2026-11-22T22:00:00Z".parse().expect("a time"));
+    let ledger = Ledger::start_at(&clock).await;
+    let (ana, ben) = two(&ledger).await;
+    ledger.give(&ana, 150).await;
+    sent(&ledger, transfer(&ana, &ben, 10)).await;
+    assert_eq!(zone_of_day(&ledger).await.as_deref(), Some("UTC"));
+    sqlx::query("UPDATE program SET time_zone = 'Pacific/Auckland'")
+        .execute(&ledger.database.owner)
+        .await
+        .expect("changed");
+    // One that never knew of another.
+    let replica = ledger.replica().await;
+    for _ in 0..3 {
+        sent(&replica, transfer(&ana, &ben, 20)).await;
+        assert_eq!(zone_of_day(&ledger).await, None);
+        check_books(&ledger).await;
+        clock.advance(days(1));
+    }
+    clock.advance(days(2));
+    sent(&replica, transfer(&ana, &ben, 5)).await;
+    assert_eq!(zone_of_day(&ledger).await.as_deref(), Some("Pacific/Auckland"));
+    assert_eq!(check_books(&ledger).await, 150);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_members_send_from_a_households_account_counts_together() {
     let ledger = Ledger::start().await;

@@ -6,7 +6,7 @@ use fealty_proto::ledger::v1::credit_points_request::Begin;
 use fealty_types::ManualClock;
 
 use super::super::harness::new_id;
-use super::super::messages::{cashback, purchase_of, refund_of, unreferenced_refund};
+use super::super::messages::{cashback, purchase_of, refund_of, sliding_miles, unreferenced_refund};
 use super::super::reversals::{reversal, try_reverse};
 use super::super::sharing::{hold, join, leave, merge, open_household, release};
 use super::super::support::{Ledger, adjust, credit, days, spend, timestamp, transfer};
@@ -76,6 +76,7 @@ impl Shop {
         correct(ledger, owes).await;
         // Pays it off, and more.
         send(ledger, &member, &friend, 150).await;
+        slide(ledger, &member, &friend).await;
         let guest = ledger.open_owner().await;
         send(ledger, &friend, &guest, 3).await;
         Self {
@@ -156,6 +157,16 @@ async fn give_later(ledger: &Ledger, member: &str) {
             begun.expect("it begins");
         }
     }
+}
+
+/// Miles of both slide; the friend's are spent by now.
+async fn slide(ledger: &Ledger, member: &str, friend: &str) {
+    ledger.define(sliding_miles()).await;
+    for owner in [member, friend] {
+        ledger.credit(credit(owner, "miles", 6)).await.expect("miles");
+    }
+    ledger.spend(spend(member, "miles", 2)).await.expect("spent");
+    ledger.spend(spend(friend, "miles", 6)).await.expect("spent");
 }
 
 /// A budget of a thousand stamps.

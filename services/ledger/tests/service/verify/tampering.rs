@@ -2,6 +2,7 @@
 
 mod counterparts;
 mod funding;
+mod kept;
 mod sides;
 
 use fealty_ledger::verify::{Check, Finding};
@@ -13,7 +14,7 @@ use super::super::support::Ledger;
 use super::{assert_verified, busy, clock, report_of};
 
 /// What is put back after each change: parents first.
-const TABLES: [&str; 8] = [
+const TABLES: [&str; 9] = [
     "owner",
     "account",
     "lot",
@@ -22,6 +23,7 @@ const TABLES: [&str; 8] = [
     "purchase",
     "refund",
     "reversal",
+    "transfer_day",
 ];
 
 /// A change by hand. The statement answers where it was: owner, version and transaction, as far as it has them.
@@ -446,4 +448,9 @@ async fn an_altered_hold_purchase_or_refund_is_found_and_named() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_altered_or_removed_side_of_a_transfer_is_found_and_named() {
     each_is_found(counterparts::COUNTERPARTS).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_altered_day_of_a_sender_or_end_of_what_slides_is_found_and_named() {
+    each_is_found(kept::KEPT).await;
 }

@@ -4,6 +4,19 @@ use fealty_ledger::verify::Check;
 
 use super::{Tamper, found_by, found_only_by};
 
+/// Begins a statement by removing an owner's side of their first transfer.
+macro_rules! first_removed {
+    ($owner:literal) => {
+        concat!(
+            "WITH gone AS (DELETE FROM transaction WHERE transaction_id = (
+                               SELECT transaction_id FROM transaction WHERE owner_id = ",
+            $owner,
+            " AND kind = 'transfer' ORDER BY version LIMIT 1)
+                           RETURNING counterpart_transaction_id) "
+        )
+    };
+}
+
 /// Of what the member ($1) sent the friend ($3).
 pub(super) const COUNTERPARTS: &[Tamper] = &[
     found_by(
@@ -20,29 +33,29 @@ pub(super) const COUNTERPARTS: &[Tamper] = &[
     ),
     found_by(
         "the receiver's side removed",
-        "WITH gone AS (DELETE FROM transaction WHERE transaction_id = (
-                           SELECT transaction_id FROM transaction WHERE owner_id = $3 AND kind = 'transfer'
-                           ORDER BY version LIMIT 1) RETURNING counterpart_transaction_id)
-         SELECT t.owner_id, t.version, t.transaction_id FROM transaction t JOIN gone
-             ON t.transaction_id = gone.counterpart_transaction_id",
+        concat!(
+            first_removed!("$3"),
+            "SELECT t.owner_id, t.version, t.transaction_id FROM transaction t JOIN gone
+                 ON t.transaction_id = gone.counterpart_transaction_id"
+        ),
         &[Check::Transfer, Check::Version, Check::Chain, Check::Moved],
     ),
     found_by(
         "the sender's side removed",
-        "WITH gone AS (DELETE FROM transaction WHERE transaction_id = (
-                           SELECT transaction_id FROM transaction WHERE owner_id = $1 AND kind = 'transfer'
-                           ORDER BY version LIMIT 1) RETURNING counterpart_transaction_id)
-         SELECT t.owner_id, t.version, t.transaction_id FROM transaction t JOIN gone
-             ON t.transaction_id = gone.counterpart_transaction_id",
+        concat!(
+            first_removed!("$1"),
+            "SELECT t.owner_id, t.version, t.transaction_id FROM transaction t JOIN gone
+                 ON t.transaction_id = gone.counterpart_transaction_id"
+        ),
         &[Check::Transfer, Check::Version, Check::Chain, Check::Moved],
     ),
     found_by(
         "both sides removed",
-        "WITH gone AS (DELETE FROM transaction WHERE transaction_id = (
-                           SELECT transaction_id FROM transaction WHERE owner_id = $1 AND kind = 'transfer'
-                           ORDER BY version LIMIT 1) RETURNING counterpart_transaction_id, version)
-         DELETE FROM transaction t USING gone WHERE t.transaction_id = gone.counterpart_transaction_id
-         RETURNING t.owner_id, NULL::bigint, NULL::uuid",
+        concat!(
+            first_removed!("$1"),
+            "DELETE FROM transaction t USING gone WHERE t.transaction_id = gone.counterpart_transaction_id
+             RETURNING t.owner_id, NULL::bigint, NULL::uuid"
+        ),
         &[Check::Version, Check::Chain, Check::Balance, Check::Lot],
     ),
     found_only_by(
