@@ -41,6 +41,7 @@ mod service {
     mod reversals;
     mod rules;
     mod sharing;
+    mod steps;
     mod storm;
     mod sums;
     mod support;

@@ -7,18 +7,15 @@ use std::time::Duration;
 
 use fealty_ledger::posting::config::PostingConfig;
 use fealty_proto::ledger::v1 as pb;
-use fealty_proto::types::v1::Amount;
-use fealty_proto::types::v1::ErrorReason;
-use fealty_rpc::errors::reason_of;
 use fealty_testing::Proxy;
 use fealty_testing::proxy::{CutAt, Side};
 use futures::future::join_all;
-use prost::Message;
 use tokio::time::sleep;
-use tonic::{Response, Status};
+use tonic::Status;
 
-use super::harness::{is_replayed, new_id};
+use super::harness::new_id;
 use super::messages::{cashback, purchase_of, refund_of};
+use super::steps::{Said, Step, capture, hold};
 use super::support::{Ledger, Setting, credit, spend};
 use super::verify::assert_verified;
 
@@ -30,84 +27,8 @@ const WRITES: &[u8] = b"READ WRITE";
 const ARRIVES_WITHIN: Duration = Duration::from_millis(100);
 const ATTEMPTS_TOGETHER_MAX: u32 = 7;
 
-/// How long a caller goes on asking.
-const ATTEMPTS_MAX: u32 = 100;
-const PAUSE: Duration = Duration::from_millis(50);
-
 /// Fewer would be no posting: BEGIN, locks, reads, writes, COMMIT.
 const STATEMENTS_MIN: usize = 12;
-
-#[derive(Debug, Clone)]
-enum Step {
-    Credit(pb::CreditPointsRequest),
-    Spend(pb::SpendPointsRequest),
-    Hold(pb::HoldPointsRequest),
-    Capture(pb::CaptureHoldRequest),
-    Purchase(pb::RecordPurchaseRequest),
-    Refund(pb::RefundPurchaseRequest),
-}
-
-impl Step {
-    fn request_id(&self) -> &str {
-        match self {
-            Self::Credit(request) => &request.request_id,
-            Self::Spend(request) => &request.request_id,
-            Self::Hold(request) => &request.request_id,
-            Self::Capture(request) => &request.request_id,
-            Self::Purchase(request) => &request.request_id,
-            Self::Refund(request) => &request.request_id,
-        }
-    }
-
-    /// The answer, and whether it was given before.
-    async fn send(&self, ledger: &Ledger) -> Result<(Vec<u8>, bool), Status> {
-        match self.clone() {
-            Self::Credit(request) => told(ledger.credit(request).await),
-            Self::Spend(request) => told(ledger.spend(request).await),
-            Self::Hold(request) => told(ledger.holds().hold_points(ledger.call(request)).await),
-            Self::Capture(request) => told(ledger.holds().capture_hold(ledger.call(request)).await),
-            Self::Purchase(request) => told(ledger.purchases().record_purchase(ledger.call(request)).await),
-            Self::Refund(request) => told(ledger.purchases().refund_purchase(ledger.call(request)).await),
-        }
-    }
-
-    async fn until_known(&self, ledger: &Ledger) -> Vec<u8> {
-        for _ in 0..ATTEMPTS_MAX {
-            match self.send(ledger).await {
-                Ok((answer, _)) => return answer,
-                Err(status) => {
-                    let reason = reason_of(&status);
-                    let may_pass = [ErrorReason::DependencyUnavailable, ErrorReason::Contention];
-                    assert!(
-                        reason.is_some_and(|reason| may_pass.contains(&reason)),
-                        "{self:?}: {status:?}"
-                    );
-                }
-            }
-            sleep(PAUSE).await;
-        }
-        panic!("never answered: {self:?}");
-    }
-}
-
-fn told<M: Message>(answer: Result<Response<M>, Status>) -> Result<(Vec<u8>, bool), Status> {
-    answer.map(|answer| {
-        let is_replay = is_replayed(&answer);
-        (answer.into_inner().encode_to_vec(), is_replay)
-    })
-}
-
-fn hold(owner: &str, value: i64) -> pb::HoldPointsRequest {
-    pb::HoldPointsRequest {
-        request_id: new_id(),
-        owner_id: owner.to_owned(),
-        amount: Some(Amount {
-            unit_code: "points".to_owned(),
-            value,
-        }),
-        ..pb::HoldPointsRequest::default()
-    }
-}
 
 /// A ledger that reaches Postgres directly, and one that does by a proxy, which a batch of calls goes through.
 struct Stage {
@@ -171,12 +92,7 @@ impl Stage {
             Step::Credit(credit(&self.owners[0], "points", 11)),
             Step::Spend(spend(&self.owners[0], "points", 5)),
             Step::Hold(hold(&self.owners[1], 7)),
-            Step::Capture(pb::CaptureHoldRequest {
-                request_id: new_id(),
-                hold_id: held.into_inner().hold.expect("a hold").hold_id,
-                value: 4,
-                reason: "a part".to_owned(),
-            }),
+            Step::Capture(capture(held.into_inner().hold.expect("a hold").hold_id, 4)),
             Step::Purchase(purchase_of(&self.owners[3], 3_000)),
             Step::Refund(refund_of(
                 &bought.into_inner().purchase.expect("a purchase").purchase_id,
@@ -192,7 +108,7 @@ impl Stage {
         calls: &[Step],
         arrive_within: Duration,
         cut: Option<CutAt>,
-    ) -> Vec<Result<(Vec<u8>, bool), Status>> {
+    ) -> Vec<Result<Said, Status>> {
         self.proxy.watch(WRITES);
         if let Some(cut) = cut {
             self.proxy.cut_at(cut);
@@ -220,7 +136,7 @@ impl Stage {
         for attempt in 1..=ATTEMPTS_TOGETHER_MAX {
             let calls = self.calls().await;
             for answer in self.send_together(&calls, pause, None).await {
-                assert!(!answer.expect("nobody cuts").1);
+                assert!(!answer.expect("nobody cuts").is_replay);
             }
             if let [before, batch] = self.proxy.watched()[..] {
                 assert!(batch > before && batch >= STATEMENTS_MIN, "{batch}");
@@ -255,16 +171,16 @@ impl Stage {
         let mut known = Vec::new();
         for (call, answer) in calls.iter().zip(answers) {
             let answer = match answer {
-                Ok((answer, _)) => answer,
-                Err(_) => call.until_known(&self.replica).await,
+                Ok(said) => said,
+                Err(_) => call.until_known(&self.replica).await.expect("accepted"),
             };
-            known.push(answer);
+            known.push(answer.message);
         }
         // Whoever asks again, and wherever, is told the same.
         for (call, known) in calls.iter().zip(&known) {
             for ledger in [&self.ledger, &self.replica] {
-                let (answer, is_replay) = call.send(ledger).await.expect("the same answer");
-                assert!(is_replay && answer == *known, "{cut:?}: {call:?}");
+                let again = call.send(ledger).await.expect("the same answer");
+                assert!(again.is_replay && again.message == *known, "{cut:?}: {call:?}");
             }
         }
         assert_eq!(self.recorded(&calls).await, [1; 6], "{cut:?}");

@@ -5,28 +5,22 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::Duration;
 
 use fealty_proto::ledger::v1 as pb;
-use fealty_proto::types::v1::{Amount, ErrorReason};
-use fealty_rpc::errors::reason_of;
+use fealty_proto::types::v1::ErrorReason;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use tokio::task::JoinSet;
-use tonic::Status;
 use uuid::Uuid;
 
-use super::harness::new_id;
-use super::reversals::{reversal, try_reverse};
+use super::reversals::reversal;
+use super::steps::{Step, capture, hold};
 use super::support::{Ledger, adjust, credit, spend, transfer};
 use super::verify::assert_verified;
 
 const OWNERS_COUNT: usize = 8;
 const CALLERS_COUNT: u64 = 120;
 const STEPS_COUNT: usize = 12;
-
-/// Callers wait as long as it takes on a machine that runs all tests at once.
-const ATTEMPTS_MAX: u32 = 200;
 
 /// What a caller knows of a call of theirs in the end.
 #[derive(Debug, Clone, PartialEq)]
@@ -130,12 +124,7 @@ async fn call(replicas: &[Arc<Ledger>; 2], owners: &[String], seed: u64) -> BTre
             }
         }
         if let (Known::Took { .. }, Some(hold_id)) = &said {
-            let capture = Step::Capture(pb::CaptureHoldRequest {
-                request_id: new_id(),
-                hold_id: hold_id.clone(),
-                value: 1,
-                reason: "a part".to_owned(),
-            });
+            let capture = Step::Capture(capture(hold_id.clone(), 1));
             let capture_id = capture.request_id().to_owned();
             let (captured, _) = send_thrice(replicas, capture, &mut random).await;
             known.insert(capture_id, captured);
@@ -155,7 +144,7 @@ async fn send_thrice(
     for _ in 0..3 {
         let replica = Arc::clone(&replicas[random.random_range(0..2)]);
         let step = step.clone();
-        sent.spawn(async move { step.until_known(&replica).await });
+        sent.spawn(async move { until_known(&step, &replica).await });
     }
     let mut said = Vec::new();
     while let Some(answer) = sent.join_next().await {
@@ -165,105 +154,23 @@ async fn send_thrice(
     said.swap_remove(0)
 }
 
-fn hold(owner: &str, value: i64) -> pb::HoldPointsRequest {
-    pb::HoldPointsRequest {
-        request_id: new_id(),
-        owner_id: owner.to_owned(),
-        amount: Some(Amount {
-            unit_code: "points".to_owned(),
-            value,
-        }),
-        source: "test".to_owned(),
-        reason: "a test".to_owned(),
-        ..pb::HoldPointsRequest::default()
-    }
-}
-
-#[derive(Debug, Clone)]
-enum Step {
-    Credit(pb::CreditPointsRequest),
-    Spend(pb::SpendPointsRequest),
-    Hold(pb::HoldPointsRequest),
-    Capture(pb::CaptureHoldRequest),
-    Transfer(pb::TransferPointsRequest),
-    Adjust(pb::AdjustPointsRequest),
-    Reverse(pb::ReverseTransactionRequest),
-}
-
-impl Step {
-    fn request_id(&self) -> &str {
-        match self {
-            Self::Credit(request) => &request.request_id,
-            Self::Spend(request) => &request.request_id,
-            Self::Hold(request) => &request.request_id,
-            Self::Capture(request) => &request.request_id,
-            Self::Transfer(request) => &request.request_id,
-            Self::Adjust(request) => &request.request_id,
-            Self::Reverse(request) => &request.request_id,
-        }
-    }
-
-    async fn until_known(&self, ledger: &Ledger) -> (Known, Option<String>) {
-        for _ in 0..ATTEMPTS_MAX {
-            let status = match self.send(ledger).await {
-                Ok(answered) => return answered,
-                Err(status) => status,
-            };
-            let reason = reason_of(&status).expect("a reason");
-            match reason {
-                ErrorReason::Contention
-                | ErrorReason::Overloaded
-                | ErrorReason::DependencyUnavailable
-                | ErrorReason::DeadlineExceeded => tokio::time::sleep(Duration::from_millis(50)).await,
-                refused => return (Known::Refused(refused), None),
-            }
-        }
-        panic!("never answered: {self:?}")
-    }
-
-    async fn send(&self, ledger: &Ledger) -> Result<(Known, Option<String>), Status> {
-        let (transaction, hold_id) = match self.clone() {
-            Self::Credit(request) => (ledger.credit(request).await?.into_inner().transaction, None),
-            Self::Spend(request) => (ledger.spend(request).await?.into_inner().transaction, None),
-            Self::Hold(request) => {
-                let held = ledger
-                    .holds()
-                    .hold_points(ledger.call(request))
-                    .await?
-                    .into_inner();
-                (held.transaction, held.hold.map(|hold| hold.hold_id))
-            }
-            Self::Capture(request) => {
-                let captured = ledger.holds().capture_hold(ledger.call(request)).await?;
-                (captured.into_inner().transaction, None)
-            }
-            Self::Transfer(request) => {
-                let sent = ledger
-                    .transactions()
-                    .transfer_points(ledger.call(request))
-                    .await?;
-                (sent.into_inner().transaction, None)
-            }
-            Self::Adjust(request) => {
-                let adjusted = ledger.transactions().adjust_points(ledger.call(request)).await?;
-                (adjusted.into_inner().transaction, None)
-            }
-            Self::Reverse(request) => {
-                let reversed = try_reverse(ledger, request).await?;
-                (reversed.into_inner().transaction, None)
-            }
-        };
-        let transaction = transaction.expect("a transaction");
-        Uuid::parse_str(&transaction.transaction_id).expect("an id");
-        let available = transaction
-            .entries
-            .iter()
-            .filter(|entry| entry.account() == pb::EntryAccount::OwnerAvailable);
-        let took = Known::Took {
-            owner_id: transaction.owner_id.clone(),
-            version: transaction.version,
-            value: available.map(|entry| entry.value).sum(),
-        };
-        Ok((took, hold_id))
-    }
+/// What there is to know of a step in the end, and the hold that it made.
+async fn until_known(step: &Step, ledger: &Ledger) -> (Known, Option<String>) {
+    let said = match step.until_known(ledger).await {
+        Ok(said) => said,
+        Err(reason) => return (Known::Refused(reason), None),
+    };
+    let transaction = said.transaction.expect("a transaction");
+    Uuid::parse_str(&transaction.transaction_id).expect("an id");
+    let available = transaction
+        .entries
+        .iter()
+        .filter(|entry| entry.account() == pb::EntryAccount::OwnerAvailable);
+    let took = Known::Took {
+        owner_id: transaction.owner_id.clone(),
+        version: transaction.version,
+        value: available.map(|entry| entry.value).sum(),
+    };
+    let made = said.hold.filter(|_| matches!(step, Step::Hold(_)));
+    (took, made.map(|hold| hold.hold_id))
 }
