@@ -56,5 +56,5 @@ pub use lane::Lane;
 pub(crate) use moves::Move;
 pub use post::{Group, Posting};
 pub use room::{Moment, Plan, Posted, Room, Seen, is_remembered};
-pub(crate) use storage::{EntryRow, HoldRow, MovementRow, PinRow, find_states_in_tx};
+pub(crate) use storage::{EntryRow, HoldRow, LotRow, MovementRow, PinRow, find_states_in_tx};
 pub(crate) use sweeping::{Sweeper, Swept, Task};

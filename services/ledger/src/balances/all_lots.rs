@@ -10,7 +10,8 @@ use sqlx::postgres::PgPool;
 use super::domain::{LotsOf, UnitLot};
 use super::shared_reads::look_in_tx;
 use crate::clock::RecordClock;
-use crate::posting::domain::{Begin, Lot, OwnerState, Wait};
+use crate::posting::LotRow;
+use crate::posting::domain::OwnerState;
 use crate::refusal::{LedgerError, Refusal, Resource};
 
 /// By their ids, so that a page reads as many rows as it shows, however many an owner has emptied. What is open is shown
@@ -69,11 +70,12 @@ async fn list_in_tx(
     owner_id: OwnerId,
     asked: &LotsOf,
 ) -> Result<Vec<UnitLot>, StorageError> {
-    let rows = sqlx::query!(
-        r#"SELECT lot_id AS "lot_id: LotId", unit_code AS "unit_code: UnitCode", value_left AS "value_left: Points",
-                  value_held AS "value_held: Points", value_credited AS "value_credited: Points", expire_time, slides,
-                  create_time, budget_code AS "budget_code: BudgetCode", begin_time,
-                  credited_by AS "credited_by: TransactionId"
+    let rows = sqlx::query_as!(
+        LotRow,
+        r#"SELECT owner_id AS "owner_id: OwnerId", unit_code AS "unit_code: UnitCode", lot_id AS "lot_id: LotId",
+                  value_left AS "value_left: Points", value_held AS "value_held: Points",
+                  value_credited AS "value_credited: Points", expire_time, slides, create_time,
+                  budget_code AS "budget_code: BudgetCode", begin_time, credited_by AS "credited_by: TransactionId"
            FROM lot WHERE program = $1 AND owner_id = $2 AND ($3::uuid IS NULL OR lot_id > $3)
            ORDER BY lot_id LIMIT $4"#,
         program.as_uuid(),
@@ -84,21 +86,8 @@ async fn list_in_tx(
     .fetch_all(tx)
     .await?;
     let lots = rows.into_iter().map(|row| UnitLot {
-        unit_code: row.unit_code,
-        lot: Lot {
-            lot_id: row.lot_id,
-            value_left: row.value_left,
-            value_held: row.value_held,
-            value_credited: row.value_credited,
-            expire_time: row.expire_time,
-            slides: row.slides,
-            create_time: row.create_time,
-            budget_code: row.budget_code,
-            wait: row.credited_by.map(|credited_by| Wait {
-                begin: row.begin_time.map_or(Begin::OnCall, Begin::At),
-                credited_by,
-            }),
-        },
+        unit_code: row.unit_code.clone(),
+        lot: row.into(),
     });
     Ok(lots.collect())
 }

@@ -9,8 +9,9 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::holds;
+use super::lot_row::LotRow;
 use crate::owners::domain::OwnerStatus;
-use crate::posting::domain::{Account, Begin, ChainHash, Lot, OwnerState, Standing, Wait};
+use crate::posting::domain::{Account, ChainHash, OwnerState, Standing};
 
 /// Postgres's clock, as the statement that read something began.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -146,7 +147,8 @@ async fn add_lots_in_tx(
     owner_ids: &[Uuid],
     states: &mut HashMap<OwnerId, OwnerState>,
 ) -> Result<(), StorageError> {
-    let rows = sqlx::query!(
+    let rows = sqlx::query_as!(
+        LotRow,
         r#"SELECT owner_id AS "owner_id: OwnerId", unit_code AS "unit_code: UnitCode", lot_id AS "lot_id: LotId",
                   value_left AS "value_left: Points", value_held AS "value_held: Points",
                   value_credited AS "value_credited: Points", expire_time, slides, create_time,
@@ -162,19 +164,7 @@ async fn add_lots_in_tx(
         let state = states.get_mut(&row.owner_id);
         let account = state.and_then(|state| state.accounts.get_mut(&row.unit_code));
         let account = account.ok_or_else(|| StorageError::corrupt("lot", "it has no account"))?;
-        let begin = row.begin_time.map_or(Begin::OnCall, Begin::At);
-        let lot = Lot {
-            lot_id: row.lot_id,
-            value_left: row.value_left,
-            value_held: row.value_held,
-            value_credited: row.value_credited,
-            expire_time: row.expire_time,
-            slides: row.slides,
-            create_time: row.create_time,
-            budget_code: row.budget_code,
-            wait: row.credited_by.map(|credited_by| Wait { begin, credited_by }),
-        };
-        account.keep(lot);
+        account.keep(row.into());
     }
     Ok(())
 }

@@ -3,14 +3,14 @@
 use std::collections::{BTreeSet, HashMap};
 
 use fealty_postgres::StorageError;
-use fealty_types::{BudgetCode, HoldId, LotId, OwnerId, Points, ProgramId, TransactionId};
+use fealty_types::{BudgetCode, HoldId, LotId, OwnerId, Points, ProgramId, TransactionId, UnitCode};
 use sqlx::PgConnection;
 use sqlx::types::Json;
 use uuid::Uuid;
 
 use crate::holds;
-use crate::posting::domain::{Begin, Entry, Hold, Lot, LotMovement, TransactionKind, Wait};
-use crate::posting::{EntryRow, MovementRow};
+use crate::posting::domain::{Entry, Hold, LotMovement, TransactionKind};
+use crate::posting::{EntryRow, LotRow, MovementRow};
 use crate::transactions::domain::{Ground, Reversible};
 use crate::transactions::reversing::Reversed;
 
@@ -124,11 +124,12 @@ async fn add_lots_in_tx(
         .map(OwnerId::as_uuid)
         .collect();
     let lot_ids: BTreeSet<Uuid> = taken.iter().map(|(_, lot_id)| lot_id.as_uuid()).collect();
-    let rows = sqlx::query!(
-        r#"SELECT owner_id AS "owner_id: OwnerId", lot_id AS "lot_id: LotId", value_left AS "value_left: Points",
-                  value_held AS "value_held: Points", value_credited AS "value_credited: Points", expire_time, slides,
-                  create_time, budget_code AS "budget_code: BudgetCode", begin_time,
-                  credited_by AS "credited_by: TransactionId"
+    let rows = sqlx::query_as!(
+        LotRow,
+        r#"SELECT owner_id AS "owner_id: OwnerId", unit_code AS "unit_code: UnitCode", lot_id AS "lot_id: LotId",
+                  value_left AS "value_left: Points", value_held AS "value_held: Points",
+                  value_credited AS "value_credited: Points", expire_time, slides, create_time,
+                  budget_code AS "budget_code: BudgetCode", begin_time, credited_by AS "credited_by: TransactionId"
            FROM lot WHERE program = $1 AND owner_id = ANY($2) AND lot_id = ANY($3)"#,
         program.as_uuid(),
         &owner_ids.into_iter().collect::<Vec<Uuid>>(),
@@ -137,22 +138,8 @@ async fn add_lots_in_tx(
     .fetch_all(tx)
     .await?;
     for row in rows {
-        let lot = Lot {
-            lot_id: row.lot_id,
-            value_left: row.value_left,
-            value_held: row.value_held,
-            value_credited: row.value_credited,
-            expire_time: row.expire_time,
-            slides: row.slides,
-            create_time: row.create_time,
-            budget_code: row.budget_code,
-            wait: row.credited_by.map(|credited_by| Wait {
-                begin: row.begin_time.map_or(Begin::OnCall, Begin::At),
-                credited_by,
-            }),
-        };
         let known = ground.lots.entry(row.lot_id).or_default();
-        known.insert(row.owner_id, lot);
+        known.insert(row.owner_id, row.into());
     }
     let is_known = |(owner_id, lot_id): &(OwnerId, LotId)| {
         let known = ground.lots.get(lot_id);
