@@ -191,6 +191,8 @@ pub enum Refusal {
         /// Why.
         why: Unsuitable,
     },
+    /// Somebody else has by now what the call is about, and is not locked: it has to be looked up again.
+    HeldElsewhere(OwnerId),
     /// The unit's points cannot be transferred.
     TransferNotAllowed(UnitCode),
     /// Both sides of a transfer use that owner's account.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use fealty_proto::r#type::v1::ErrorReason;
 use fealty_rpc::errors::ApiError;
-use fealty_service::status::storage_status;
+use fealty_service::status::{CONTENTION_RETRY_AFTER, storage_status};
 use tonic::{Code, Status};
 
 use crate::refusal::{LedgerError, Refusal, Unsuitable};
@@ -39,6 +39,8 @@ impl From<Refusal> for ApiError {
             .with("receipt_id", receipt_id)
             .with("source", source)
             .with("transaction_id", transaction_id),
+            // Whoever comes again finds who has it.
+            Refusal::HeldElsewhere(_) => Self::contention(CONTENTION_RETRY_AFTER),
             transfer @ (Refusal::TransferNotAllowed(_)
             | Refusal::TransferToSelf(_)
             | Refusal::TransferValueNotAllowed { .. }
@@ -359,6 +361,11 @@ mod tests {
                 Refusal::etag_mismatch(Resource::Unit, "x"),
                 Code::Aborted,
                 "ETAG_MISMATCH",
+            ),
+            (
+                Refusal::HeldElsewhere(OwnerId::generate_at(time)),
+                Code::Aborted,
+                "CONTENTION",
             ),
             (
                 Refusal::CountExceeded {

@@ -4,6 +4,7 @@
 mod activating;
 pub mod domain;
 pub mod grpc;
+mod holders;
 mod lot_life;
 mod reversing;
 mod room;
@@ -19,8 +20,8 @@ use crate::posting::{Answer, Call, Group, Posting};
 use crate::refusal::{LedgerError, Refusal, Resource};
 pub use activating::{Activating, ActivatingWork};
 use domain::{
-    LOOKED_THROUGH_MAX, LotLife, LotLifeOf, PointsWork, ReversalWork, Statement, StatementOf,
-    StatementPosition, TransferWork,
+    LOOKED_THROUGH_MAX, LotLife, LotLifeOf, PointsWork, Statement, StatementOf, StatementPosition,
+    TransferWork,
 };
 pub use reversing::{Reversed, Reversing};
 pub use room::Points;
@@ -73,33 +74,6 @@ impl Transactions {
         self.posting.post_all_or_nothing::<Points>(program, calls).await
     }
 
-    /// Lets points begin.
-    pub async fn activate(
-        &self,
-        program: ProgramId,
-        call: Call<ActivatingWork>,
-    ) -> Result<Answer, LedgerError> {
-        self.posting.post_one::<Activating>(program, call).await
-    }
-
-    /// Whose the points are by now that a transaction gave: of whoever has what waits of them, else whose they were then.
-    pub async fn find_owner(&self, program: ProgramId, id: TransactionId) -> Result<OwnerId, LedgerError> {
-        let options = TransactOptions::read_only();
-        transact(
-            &self.pool,
-            "find_pending_owner",
-            Scope::Program(program),
-            options,
-            |tx| {
-                in_tx(async move {
-                    let found = storage::find_owner_in_tx(tx, program, id).await?;
-                    found.ok_or_else(|| Refusal::not_found(Resource::Transaction, id).into())
-                })
-            },
-        )
-        .await
-    }
-
     /// One transaction.
     pub async fn get(&self, program: ProgramId, id: TransactionId) -> Result<Transaction, LedgerError> {
         let options = TransactOptions::read_only();
@@ -116,11 +90,6 @@ impl Transactions {
             },
         )
         .await
-    }
-
-    /// Takes back a transaction.
-    pub async fn reverse(&self, program: ProgramId, call: Call<ReversalWork>) -> Result<Answer, LedgerError> {
-        self.posting.post_one::<Reversing>(program, call).await
     }
 
     /// An owner's transactions, newest first.

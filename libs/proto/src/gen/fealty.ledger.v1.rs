@@ -2854,7 +2854,8 @@ pub mod transaction_service_client {
         ///
         /// Nothing else can be reversed (TRANSACTION_NOT_REVERSIBLE says what to do instead), also no reversal. It is possible
         /// whatever the owner's status. It is about the account that made the transaction; if its owner uses another's by now
-        /// (a household was joined, or owners were merged), about that one.
+        /// (a household was joined, or owners were merged), about that one. What is still pending of a credit is taken back from
+        /// whoever has it, also if that is another by now (a household was joined and left). It names whom the transaction named.
         pub async fn reverse_transaction(
             &mut self,
             request: impl tonic::IntoRequest<super::ReverseTransactionRequest>,
@@ -3059,7 +3060,8 @@ pub mod transaction_service_server {
         ///
         /// Nothing else can be reversed (TRANSACTION_NOT_REVERSIBLE says what to do instead), also no reversal. It is possible
         /// whatever the owner's status. It is about the account that made the transaction; if its owner uses another's by now
-        /// (a household was joined, or owners were merged), about that one.
+        /// (a household was joined, or owners were merged), about that one. What is still pending of a credit is taken back from
+        /// whoever has it, also if that is another by now (a household was joined and left). It names whom the transaction named.
         async fn reverse_transaction(
             &self,
             request: tonic::Request<super::ReverseTransactionRequest>,

@@ -1,5 +1,6 @@
 //! Decides a batch: call by call in order, each accepted or refused on its own. Pure but for the ids that it draws.
 
+mod sides;
 #[cfg(test)]
 mod tests;
 mod transferring;
@@ -16,7 +17,8 @@ use super::room::{Moment, Plan, Posted, Room, Seen, is_remembered};
 use super::storage::{Earlier, EarlierRequest, NewTransaction, Outcome, OwnerChange};
 use crate::balances::domain::OwnerBalance;
 use crate::budgets::Funds;
-use crate::refusal::{Refusal, Resource};
+use crate::refusal::Refusal;
+use sides::Sides;
 
 /// What was read under the owners' locks.
 pub(super) struct Ground<R: Room> {
@@ -125,24 +127,6 @@ impl<R: Room> Batch<R> {
             replayed: false,
             message,
         })
-    }
-
-    /// Whose accounts a call is about.
-    fn sides_of(&self, call: &Call<R::Work>) -> Result<Sides, Refusal> {
-        Ok(Sides {
-            account: self.account_of(call.owner_id)?,
-            counterpart: call
-                .counterpart_id
-                .map(|named| self.account_of(named))
-                .transpose()?,
-        })
-    }
-
-    /// Whose account somebody uses.
-    fn account_of(&self, named: OwnerId) -> Result<OwnerId, Refusal> {
-        let owner = self.books.find(named);
-        let owner = owner.ok_or_else(|| Refusal::not_found(Resource::Owner, named))?;
-        Ok(owner.standing.account_owner_id.unwrap_or(named))
     }
 
     /// An owner that was read.
@@ -293,20 +277,6 @@ impl<R: Room> Batch<R> {
             balances,
             funds: self.funds,
         }
-    }
-}
-
-/// Whose accounts a call is about, as they are led under the locks.
-#[derive(Debug, Clone, Copy)]
-struct Sides {
-    account: OwnerId,
-    /// Of a transfer: the receiver's.
-    counterpart: Option<OwnerId>,
-}
-
-impl Sides {
-    fn accounts(self) -> impl Iterator<Item = OwnerId> {
-        std::iter::once(self.account).chain(self.counterpart)
     }
 }
 

@@ -15,8 +15,10 @@ pub struct Call<W> {
     pub command_hash: [u8; 32],
     /// Whose balances.
     pub owner_id: OwnerId,
-    /// Of a transfer: to whom. Waits in the lane of the first, and locks both.
+    /// Of a transfer: to whom. Of a reversal: who has what waits of it. Waits in the lane of the first, and locks both.
     pub counterpart_id: Option<OwnerId>,
+    /// Of a reversal: who was named by what it takes back, if that was not `owner_id`: it is recorded on their behalf.
+    pub on_behalf_of: Option<OwnerId>,
     /// What kind of transaction it makes.
     pub kind: TransactionKind,
     /// System in which it happened.
@@ -45,6 +47,7 @@ impl<W> Call<W> {
             command_hash: self.command_hash,
             owner_id: self.owner_id,
             counterpart_id: self.counterpart_id,
+            on_behalf_of: self.on_behalf_of,
             kind: self.kind,
             source: self.source,
             receipt_id: self.receipt_id,
@@ -77,7 +80,8 @@ impl<W> Call<W> {
         Transaction {
             transaction_id: moment.transaction_id,
             owner_id: account_owner_id,
-            on_behalf_of: Some(self.owner_id).filter(|named| *named != account_owner_id),
+            on_behalf_of: Some(self.on_behalf_of.unwrap_or(self.owner_id))
+                .filter(|named| *named != account_owner_id),
             version: Version::ZERO,
             kind: self.kind,
             entries: Vec::new(),

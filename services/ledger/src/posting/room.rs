@@ -34,6 +34,12 @@ pub trait Room: Sized + Send + Sync + 'static {
         None
     }
 
+    /// Who has what a work is about at that time, where it need not be whoever was named: the work is decided on their
+    /// account. Pure.
+    fn holder(_loaded: &Self::Loaded, _work: &Self::Work, _at: DateTime<Utc>) -> Option<OwnerId> {
+        None
+    }
+
     /// Turns a work into a command, or refuses it. Pure. Refusals for which [`is_remembered`] holds are stored as the
     /// answer of their request id; after others the same request id may succeed later.
     fn plan(loaded: &Self::Loaded, work: &Self::Work, moment: &Moment) -> Result<Plan<Self::Draft>, Refusal>;
@@ -168,6 +174,7 @@ pub const fn is_remembered(refusal: &Refusal) -> bool {
         | Refusal::FieldInvalid { .. }
         | Refusal::RuleOverlaps(_)
         | Refusal::OwnerUnsuitable { .. }
+        | Refusal::HeldElsewhere(_)
         | Refusal::VersionAhead { .. } => false,
     }
 }

@@ -1,7 +1,8 @@
 //! All rooms that take part in postings, as one room: a batch holds calls of any of them.
 
+use chrono::{DateTime, Utc};
 use fealty_postgres::StorageError;
-use fealty_types::{BudgetCode, ProgramId};
+use fealty_types::{BudgetCode, OwnerId, ProgramId};
 use sqlx::PgConnection;
 
 use super::room::{Moment, Plan, Posted, Room, Seen};
@@ -71,6 +72,12 @@ macro_rules! rooms {
             fn budget_code<'a>(loaded: &'a Loaded, work: &'a Work) -> Option<&'a BudgetCode> {
                 match work {
                     $(Work::$name(work) => <$room>::budget_code(loaded.$field.as_ref()?, work),)+
+                }
+            }
+
+            fn holder(loaded: &Loaded, work: &Work, at: DateTime<Utc>) -> Option<OwnerId> {
+                match work {
+                    $(Work::$name(work) => <$room>::holder(loaded.$field.as_ref()?, work, at),)+
                 }
             }
 

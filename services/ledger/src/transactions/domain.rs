@@ -3,6 +3,7 @@
 mod lot_life;
 mod reversal;
 mod transfer;
+mod waiting;
 
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
@@ -19,6 +20,7 @@ pub use transfer::{SendersDay, Terms, TransferWork};
 
 pub use lot_life::{LotLife, LotLifeOf, LotLifePosition, LotRecord, follow};
 pub use reversal::{Ground, NewReversal, ReversalWork, Reversible};
+pub use waiting::{Waiting, WaitingLot};
 
 /// Points to credit, to spend, or to correct a balance by.
 #[derive(Debug, Clone, PartialEq, Eq)]

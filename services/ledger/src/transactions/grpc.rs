@@ -62,8 +62,9 @@ impl TransactionService for Transactions {
         serve_response(request, async |caller, message| {
             let program = caller.program_id()?;
             let activation = activate_points::parse(&caller, &message)?;
-            let owner_id = self.find_owner(program, activation.work.credited_by).await?;
-            respond(&self.activate(program, activation.of_owner(owner_id)).await?)
+            let credited_by = activation.work.credited_by;
+            let answer = self.activate(program, credited_by, |holder| activation.of_owner(holder));
+            respond(&answer.await?)
         })
         .await
     }
@@ -124,8 +125,8 @@ impl TransactionService for Transactions {
             // It is recorded for ever whose account it was, so that may be looked up before anything is locked. The lock of
             // that owner is what keeps others from taking back the same, whoever's account they use by then.
             let reversed = self.get(program, reversal.work.transaction_id).await?;
-            let call = reversal.of_owner(reversed.owner_id);
-            respond(&self.reverse(program, call).await?)
+            let call = reversal.of(&reversed);
+            respond(&self.reverse(program, &reversed, call).await?)
         })
         .await
     }

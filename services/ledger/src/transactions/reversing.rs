@@ -2,8 +2,9 @@
 
 use std::collections::HashSet;
 
+use chrono::{DateTime, Utc};
 use fealty_postgres::StorageError;
-use fealty_types::{BudgetCode, ProgramId, TransactionId};
+use fealty_types::{BudgetCode, OwnerId, ProgramId, TransactionId};
 use sqlx::PgConnection;
 
 use super::domain::{Ground, NewReversal, ReversalWork};
@@ -39,7 +40,8 @@ impl Room for Reversing {
         let named: HashSet<TransactionId> = works.iter().map(|work| work.transaction_id).collect();
         let ground = Ground {
             units: units::terms_in_tx(&mut *tx, program).await?,
-            named,
+            // Where it is with somebody who is not locked, that is found out, and the call comes again.
+            waiting: storage::find_waiting_in_tx(&mut *tx, program, named).await?,
             ..Ground::default()
         };
         // Their owners are locked, so what is read of them stays.
@@ -48,6 +50,11 @@ impl Room for Reversing {
 
     fn budget_code<'a>(ground: &'a Ground, work: &'a ReversalWork) -> Option<&'a BudgetCode> {
         ground.transactions.get(&work.transaction_id)?.budget_code()
+    }
+
+    /// What waits of a credit is taken back from whoever has it: that is always as much as is left to take back.
+    fn holder(ground: &Ground, work: &ReversalWork, at: DateTime<Utc>) -> Option<OwnerId> {
+        ground.waiting.holder(work.transaction_id, at)
     }
 
     fn plan(ground: &Ground, work: &ReversalWork, moment: &Moment) -> Result<Plan<NewReversal>, Refusal> {

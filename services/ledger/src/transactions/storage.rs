@@ -3,6 +3,7 @@
 mod lot_life;
 mod reversals;
 mod sent;
+mod waiting;
 
 use chrono::{DateTime, Utc};
 use fealty_postgres::StorageError;
@@ -18,6 +19,7 @@ use crate::posting::{EntryRow, MovementRow};
 pub(super) use lot_life::{find_lot_time_in_tx, find_version_before_in_tx, list_moving_in_tx};
 pub(super) use reversals::{insert_reversals_in_tx, load_reversed_in_tx};
 pub(super) use sent::{find_accounts_in_tx, find_sent_in_tx, upsert_sent_in_tx};
+pub(super) use waiting::find_waiting_in_tx;
 
 /// One that was accepted: a remembered refusal is no transaction.
 pub(super) async fn find_in_tx(
@@ -46,7 +48,7 @@ pub(super) async fn find_in_tx(
 }
 
 /// Who has what waits of the points that it gave, else whose they were when it gave them.
-pub(super) async fn find_owner_in_tx(
+pub(super) async fn find_holder_in_tx(
     tx: &mut PgConnection,
     program: ProgramId,
     id: TransactionId,

@@ -25,7 +25,7 @@ async fn start() -> (Ledger, ManualClock) {
     (Ledger::start_at(&clock).await, clock)
 }
 
-fn waiting(owner: &str, unit_code: &str, value: i64, begin: Begin) -> pb::CreditPointsRequest {
+pub fn waiting(owner: &str, unit_code: &str, value: i64, begin: Begin) -> pb::CreditPointsRequest {
     pb::CreditPointsRequest {
         begin: Some(begin),
         ..credit(owner, unit_code, value)
@@ -36,12 +36,12 @@ fn until_time(time: DateTime<Utc>) -> Begin {
     Begin::BeginTime(timestamp(time))
 }
 
-async fn give(ledger: &Ledger, request: pb::CreditPointsRequest) -> pb::Transaction {
+pub async fn give(ledger: &Ledger, request: pb::CreditPointsRequest) -> pb::Transaction {
     let given = ledger.credit(request).await.expect("given").into_inner();
     given.transaction.expect("a transaction")
 }
 
-fn activation(transaction_id: &str) -> pb::ActivatePointsRequest {
+pub fn activation(transaction_id: &str) -> pb::ActivatePointsRequest {
     pb::ActivatePointsRequest {
         request_id: new_id(),
         transaction_id: transaction_id.to_owned(),
@@ -50,7 +50,7 @@ fn activation(transaction_id: &str) -> pb::ActivatePointsRequest {
     }
 }
 
-async fn activate(
+pub async fn activate(
     ledger: &Ledger,
     request: pb::ActivatePointsRequest,
 ) -> Result<Response<pb::ActivatePointsResponse>, Status> {
@@ -58,7 +58,7 @@ async fn activate(
 }
 
 /// By the record: available, pending and debt.
-async fn has(ledger: &Ledger, owner: &str, unit_code: &str) -> (i64, i64, i64) {
+pub async fn has(ledger: &Ledger, owner: &str, unit_code: &str) -> (i64, i64, i64) {
     let balance = ledger
         .balance(owner, Some(Strong(true)))
         .await

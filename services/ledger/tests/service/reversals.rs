@@ -5,6 +5,7 @@ mod owners;
 mod races;
 mod refused;
 mod together;
+mod waiting;
 
 use fealty_proto::ledger::v1 as pb;
 use fealty_proto::ledger::v1::reverse_transaction_response::Outcome;

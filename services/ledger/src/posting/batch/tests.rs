@@ -13,6 +13,7 @@ use sqlx::PgConnection;
 use super::*;
 use crate::budgets::Funds;
 use crate::posting::domain::{Account, ChainHash, Command, Hold, HoldStatus, Link, Lot, TransactionKind};
+use crate::refusal::Resource;
 use calls::{
     any_batches, call, credit, hold, hold_id, owner_id, points, program, slides, spend, start, transfer,
 };

@@ -136,6 +136,7 @@ impl Spec {
             command_hash: Sha256::digest(format!("{command:?}")).into(),
             owner_id: owner_id(self.owner),
             counterpart_id: None,
+            on_behalf_of: None,
             kind,
             source: "till".to_owned(),
             receipt_id: self.receipt.map(|receipt| receipt.to_string()),

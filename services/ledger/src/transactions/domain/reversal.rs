@@ -1,10 +1,11 @@
 //! What the reversal of a transaction comes to. Pure.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use chrono_tz::Tz;
 use fealty_types::{BudgetCode, LotId, OwnerId, Points, TransactionId, UnitCode};
 
+use super::Waiting;
 use crate::posting::domain::{
     Command, Entry, EntryAccount, GiveBack, Hold, Lot, LotMovement, Part, Portion, Reversal, Reversing,
     TakeBack, TransactionKind, portions,
@@ -76,8 +77,8 @@ pub struct NewReversal {
 pub struct Ground {
     /// All units.
     pub units: Vec<UnitTerms>,
-    /// The transactions that the works name.
-    pub named: HashSet<TransactionId>,
+    /// What waits of the transactions that the works name.
+    pub waiting: Waiting,
     /// Those that are there, as they are after the reversals that were decided before.
     pub transactions: HashMap<TransactionId, Reversible>,
     /// Whose account an owner uses, where it is another's.
@@ -244,7 +245,8 @@ impl Ground {
     /// Another call of the same batch was decided: what it did may be named, and lots are now as it left them.
     pub fn see(&mut self, seen: &Seen<'_>) {
         let (decision, owner_id) = (seen.decision, seen.owner_id);
-        let is_named = self.named.contains(&seen.transaction_id);
+        self.waiting.see(seen);
+        let is_named = self.waiting.named.contains(&seen.transaction_id);
         if is_named {
             let change = &decision.change;
             let hold = decision

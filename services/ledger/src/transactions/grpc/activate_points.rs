@@ -57,19 +57,20 @@ pub(super) fn parse(caller: &Caller, message: &pb::ActivatePointsRequest) -> Res
 }
 
 impl Activation {
-    /// The call about their owner.
-    pub(super) fn of_owner(self, owner_id: OwnerId) -> Call<ActivatingWork> {
+    /// The call about whoever has them.
+    pub(super) fn of_owner(&self, owner_id: OwnerId) -> Call<ActivatingWork> {
         Call {
             request_id: self.request_id,
             command_hash: self.command_hash,
             owner_id,
             counterpart_id: None,
+            on_behalf_of: None,
             kind: TransactionKind::Activate,
-            source: self.source,
+            source: self.source.clone(),
             receipt_id: None,
             money: None,
-            actor: self.actor,
-            reason: self.reason,
+            actor: self.actor.clone(),
+            reason: self.reason.clone(),
             occur_time: None,
             trace_parent: None,
             work: self.work,

@@ -269,6 +269,7 @@ impl Parsed {
             command_hash,
             owner_id: self.owner_id,
             counterpart_id: None,
+            on_behalf_of: None,
             kind,
             source: self.source,
             receipt_id: self.receipt_id,

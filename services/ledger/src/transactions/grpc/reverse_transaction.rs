@@ -8,13 +8,13 @@ use fealty_rpc::errors::ApiError;
 use fealty_rpc::fields::TimeRange;
 use fealty_rpc::violations::Violations;
 use fealty_rpc::{command_hash, fields};
-use fealty_types::{OwnerId, Points, RequestId, TransactionId};
+use fealty_types::{Points, RequestId, TransactionId};
 use prost::Message;
 
 use super::points::{REASON_LENGTH_MAX, RECEIPT_ID_LENGTH_MAX, SOURCE_LENGTH_MAX};
 use super::present;
 use crate::balances;
-use crate::posting::domain::TransactionKind;
+use crate::posting::domain::{Transaction, TransactionKind};
 use crate::posting::{Call, Posted};
 use crate::transactions::domain::ReversalWork;
 
@@ -35,13 +35,14 @@ pub(super) struct ReversalCall {
 }
 
 impl ReversalCall {
-    /// The call, now that it is known whose account it was.
-    pub(super) fn of_owner(self, owner_id: OwnerId) -> Call<ReversalWork> {
+    /// The call, now that it is known what is taken back: it is about the account that it was, on behalf of whom it was.
+    pub(super) fn of(self, reversed: &Transaction) -> Call<ReversalWork> {
         Call {
             request_id: self.request_id,
             command_hash: self.command_hash,
-            owner_id,
+            owner_id: reversed.owner_id,
             counterpart_id: None,
+            on_behalf_of: reversed.on_behalf_of,
             kind: TransactionKind::Reverse,
             source: self.source,
             receipt_id: self.receipt_id,

@@ -47,6 +47,7 @@ impl Parsing<'_> {
         };
         Some(Call {
             counterpart_id: Some(to_owner_id),
+            on_behalf_of: None,
             ..call.finish(hash, self.caller.actor(), TransactionKind::Transfer, work)
         })
     }

@@ -85,7 +85,7 @@ async fn find_named_in_tx(
     program: ProgramId,
     ground: &Ground,
 ) -> Result<Vec<NamedRow>, StorageError> {
-    let named: Vec<Uuid> = ground.named.iter().map(TransactionId::as_uuid).collect();
+    let named: Vec<Uuid> = ground.waiting.named.iter().map(TransactionId::as_uuid).collect();
     let rows = sqlx::query_as!(
         NamedRow,
         r#"SELECT t.transaction_id AS "transaction_id: TransactionId", t.owner_id AS "owner_id: OwnerId", t.kind,

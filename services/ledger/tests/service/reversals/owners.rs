@@ -2,10 +2,11 @@
 
 use fealty_proto::ledger::v1 as pb;
 
-use super::super::sharing::{check_books, join, leave, merge, open_household, points_of};
+use super::super::messages::{purchase_of, refund_of};
+use super::super::sharing::{check_books, hold, join, leave, merge, open_household, points_of};
 use super::super::support::Ledger;
 use super::super::verify::assert_verified;
-use super::{give, parts, reverse, take};
+use super::{capture, give, parts, reverse, take};
 
 async fn set_status(ledger: &Ledger, owner_id: &str, status: pb::OwnerStatus, revision: i64) {
     let request = pb::SetOwnerStatusRequest {
@@ -39,8 +40,13 @@ async fn what_a_member_spent_of_the_households_is_the_households_again_also_when
     join(&ledger, &member, &household).await;
     let spent = take(&ledger, &member, "points", 30).await;
     leave(&ledger, &member).await;
-    let back = reverse(&ledger, &spent, 0).await;
-    assert_eq!(back.transaction.expect("a transaction").owner_id, household);
+    let back = reverse(&ledger, &spent, 0).await.transaction;
+    let back = back.expect("a transaction");
+    assert_eq!(
+        (&back.owner_id, &back.on_behalf_of_owner_id),
+        (&household, &member),
+        "who spent is who has it back, on whoever's account"
+    );
     assert_eq!(
         (
             points_of(&ledger, &household).await,
@@ -49,6 +55,49 @@ async fn what_a_member_spent_of_the_households_is_the_households_again_also_when
         (50, 0)
     );
     assert_eq!(check_books(&ledger).await, 50);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_was_named_is_named_where_it_is_taken_back() {
+    let ledger = Ledger::start().await;
+    let (member, household) = (ledger.open_owner().await, open_household(&ledger).await);
+    join(&ledger, &member, &household).await;
+    let given = give(&ledger, &member, "points", 50).await;
+    let spent = take(&ledger, &member, "points", 30).await;
+    let held = hold(&ledger, &member, 10).await;
+    let captured = capture(&ledger, &held, 10).await.transaction_id;
+    let of_household = give(&ledger, &household, "points", 5).await;
+    for transaction_id in [spent, captured, given, of_household] {
+        let request = pb::GetTransactionRequest {
+            transaction_id: transaction_id.clone(),
+        };
+        let done = ledger.transactions().get_transaction(ledger.call(request)).await;
+        let done = done.expect("found").into_inner().transaction;
+        let done = done.expect("a transaction");
+        let back = reverse(&ledger, &transaction_id, 0).await.transaction;
+        let back = back.expect("a transaction");
+        assert_eq!(
+            (back.owner_id, back.on_behalf_of_owner_id),
+            (household.clone(), done.on_behalf_of_owner_id)
+        );
+    }
+    assert_eq!(check_books(&ledger).await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refund_names_who_bought_on_the_households_account() {
+    let ledger = Ledger::start().await;
+    let (member, household) = (ledger.open_owner().await, open_household(&ledger).await);
+    join(&ledger, &member, &household).await;
+    let bought = purchase_of(&member, 1_000);
+    let bought = ledger.purchases().record_purchase(ledger.call(bought)).await;
+    let bought = bought.expect("bought").into_inner().purchase.expect("a purchase");
+    let refund = refund_of(&bought.purchase_id, 1_000);
+    let refunded = ledger.purchases().refund_purchase(ledger.call(refund)).await;
+    refunded.expect("refunded");
+    for transaction in &ledger.statement(&household).await[..2] {
+        assert_eq!(transaction.on_behalf_of_owner_id, member, "{transaction:?}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

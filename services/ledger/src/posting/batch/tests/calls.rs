@@ -108,6 +108,7 @@ fn call_to(
         command_hash: Sha256::digest(text).into(),
         owner_id: owner_id(owner),
         counterpart_id: to.map(owner_id),
+        on_behalf_of: None,
         kind: command.kind(),
         source: "till".to_owned(),
         receipt_id: receipt.map(|number| number.to_string()),

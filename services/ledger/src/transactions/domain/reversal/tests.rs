@@ -1,3 +1,5 @@
+use std::collections::HashSet;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use fealty_types::UnitScale;
 
@@ -42,7 +44,10 @@ fn ground() -> Ground {
     };
     Ground {
         units: vec![terms],
-        named: HashSet::from([id(1), id(2)]),
+        waiting: Waiting {
+            named: HashSet::from([id(1), id(2)]),
+            ..Waiting::default()
+        },
         ..Ground::default()
     }
 }
