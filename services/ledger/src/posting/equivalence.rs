@@ -7,7 +7,7 @@
 
 mod history;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt::Write as _;
 use std::sync::Arc;
 
@@ -31,10 +31,10 @@ use crate::balances::Balances;
 use crate::clock::RecordClock;
 use crate::verify::{self, Limits, Options, Progress};
 use crate::{MIGRATOR, SERVICE_DATABASE};
-use history::{OWNERS, Spec, drawn, owner_id};
+use history::{MEMBER, OWNERS, Spec, account_of, drawn, owner_id};
 
 /// Calls between two movements of the clock, and how often it moves.
-const PART_CALLS: usize = 110;
+const PART_CALLS: usize = 130;
 const PARTS_COUNT: usize = 3;
 
 /// More than a part has: then all of it is one batch.
@@ -45,6 +45,34 @@ const ID_LEN: usize = 36;
 
 /// Some lots and holds end in between, and some do not.
 const STEP: TimeDelta = TimeDelta::days(4);
+
+/// All kinds of transactions but those that are no postings.
+const KINDS: [&str; 12] = [
+    "activate", "adjust", "capture", "credit", "expire", "hold", "purchase", "refund", "release", "reverse",
+    "spend", "transfer",
+];
+
+/// Refusals that some call meets, by their reason, or by their name where they are not remembered.
+const REFUSALS: [&str; 18] = [
+    "BUDGET_EXHAUSTED",
+    "BUDGET_NOT_OPEN",
+    "CAPTURE_EXCEEDS_HOLD",
+    "FieldInvalid",
+    "HOLD_NOT_OPEN",
+    "HeldElsewhere",
+    "INSUFFICIENT_BALANCE",
+    "NOTHING_PENDING",
+    "NotFound",
+    "RECEIPT_ALREADY_USED",
+    "REFUND_EXCEEDS_PURCHASE",
+    "REVERSAL_EXCEEDS_TRANSACTION",
+    "RequestIdReused",
+    "TRANSACTION_NOT_REVERSIBLE",
+    "TRANSFER_LIMIT_REACHED",
+    "TRANSFER_NOT_ALLOWED",
+    "TRANSFER_TO_SELF",
+    "TRANSFER_VALUE_NOT_ALLOWED",
+];
 
 fn start() -> DateTime<Utc> {
     DateTime::UNIX_EPOCH + TimeDelta::days(20_000)
@@ -57,34 +85,43 @@ async fn database() -> TestDatabase {
     database.expect("a database")
 }
 
-/// A program with units that never end, end ten days after they were earned and three days after the last activity, two
-/// rules, and the owners.
+/// A program with units that never end, end ten days after they were earned and three days after the last activity, of
+/// which two may be sent to others; a rule for each; two budgets, of which one gives a few days only; and the owners, of
+/// whom one uses the account of another.
 async fn plant(database: &TestDatabase) -> ProgramId {
     let program = fealty_service::testing::plant_program(&database.jobs, "UTC", "GBP");
     let program = program.await.expect("a program");
     let units = [
-        ("points", "DEBT", 500, "NULL"),
+        (
+            "points",
+            "'DEBT', 500",
+            "NULL",
+            "'GONE'",
+            r#"'{"value_min": 3, "value_max": 40, "day_value_max": 30, "day_count_max": 1}'"#,
+        ),
         (
             "stamps",
-            "WAIVE",
-            0,
+            "'WAIVE', 0",
             r#"'{"kind": "after_earning", "life": {"days": 10}}'"#,
+            "'AS_EARNED_NOW'",
+            "NULL",
         ),
         (
             "miles",
-            "DEBT",
-            50,
+            "'DEBT', 50",
             r#"'{"kind": "after_activity", "life": {"days": 3}}'"#,
+            "'GONE'",
+            r#"'{"value_min": 1}'"#,
         ),
     ];
-    for (number, (code, policy, debt_max, expiry)) in units.iter().enumerate() {
+    for (number, (code, shortfall, expiry, ended, transfers)) in units.iter().enumerate() {
         run(
             database,
             format!(
                 "INSERT INTO unit (program, unit_code, unit_id, display_name, scale, shortfall_policy, debt_max, revision,
-                                   create_time, update_time, expiry_policy)
-                 VALUES ('{program}', '{code}', '00000000-0000-0000-0000-00000000000{number}', '{code}', 0, '{policy}',
-                         {debt_max}, 1, to_timestamp(0), to_timestamp(0), {expiry})"
+                                   create_time, update_time, expiry_policy, ended_lot_policy, transfer_rules)
+                 VALUES ('{program}', '{code}', '00000000-0000-0000-0000-00000000000{number}', '{code}', 0, {shortfall},
+                         1, to_timestamp(0), to_timestamp(0), {expiry}, {ended}, {transfers})"
             ),
         )
         .await;
@@ -98,6 +135,37 @@ async fn plant(database: &TestDatabase) -> ProgramId {
         )
         .await;
     }
+    plant_budgets(database, program).await;
+    plant_owners(database, program).await;
+    program
+}
+
+async fn plant_budgets(database: &TestDatabase, program: ProgramId) {
+    let days = |days| (start() + TimeDelta::days(days)).timestamp();
+    let (begin, end) = (days(3), days(9));
+    for (code, unit, value_max, span) in [
+        ("spring", "points", 60, "NULL, NULL".to_owned()),
+        (
+            "partner",
+            "miles",
+            60,
+            format!("to_timestamp({begin}), to_timestamp({end})"),
+        ),
+    ] {
+        run(
+            database,
+            format!(
+                "INSERT INTO budget (program, budget_code, budget_id, display_name, unit_code, value_max, value_used,
+                                     begin_time, end_time, revision, create_time, update_time)
+                 VALUES ('{program}', '{code}', md5('{code}')::uuid, '{code}', '{unit}', {value_max}, 0, {span}, 1,
+                         to_timestamp(0), to_timestamp(0))"
+            ),
+        )
+        .await;
+    }
+}
+
+async fn plant_owners(database: &TestDatabase, program: ProgramId) {
     for owner in 1..=OWNERS {
         run(
             database,
@@ -109,7 +177,15 @@ async fn plant(database: &TestDatabase) -> ProgramId {
         )
         .await;
     }
-    program
+    run(
+        database,
+        format!(
+            "UPDATE owner SET account_owner_id = '{}' WHERE program = '{program}' AND owner_id = '{}'",
+            owner_id(account_of(MEMBER)),
+            owner_id(MEMBER)
+        ),
+    )
+    .await;
 }
 
 async fn run(database: &TestDatabase, statement: String) {
@@ -218,8 +294,12 @@ async fn left(database: &TestDatabase, program: ProgramId) -> Vec<String> {
         "SELECT to_jsonb(t) - 'program' - 'pins' FROM hold t".to_owned(),
         "SELECT to_jsonb(t) - 'program' - 'lot_ids' FROM purchase t".to_owned(),
         "SELECT to_jsonb(t) - 'program' FROM refund t".to_owned(),
+        "SELECT to_jsonb(t) - 'program' FROM reversal t".to_owned(),
+        "SELECT to_jsonb(t) - 'program' FROM transfer_day t".to_owned(),
+        "SELECT to_jsonb(t) - 'program' FROM budget t".to_owned(),
         format!(
-            "SELECT (to_jsonb(t) - 'program' - 'chain_hash' - 'feed_xid' - 'lot_movements' - 'transaction_id' - 'answer')
+            "SELECT (to_jsonb(t) - 'program' - 'chain_hash' - 'feed_xid' - 'lot_movements' - 'transaction_id' - 'answer'
+                     - 'counterpart_transaction_id')
                     || jsonb_build_object('movements', {movements}) FROM transaction t"
         ),
     ];
@@ -244,7 +324,8 @@ async fn commits(database: &TestDatabase, program: ProgramId) -> (i64, i64) {
     counts.await.expect("counts")
 }
 
-async fn assert_same_in_all_sizes(seed: u64) {
+/// Answers what each call was answered, and what kinds of transactions that made.
+async fn assert_same_in_all_sizes(seed: u64) -> (Vec<String>, Vec<String>) {
     let database = database().await;
     let history = drawn(seed, PARTS_COUNT, PART_CALLS);
     let one_by_one = plant(&database).await;
@@ -284,11 +365,20 @@ async fn assert_same_in_all_sizes(seed: u64) {
     let report = verify::run(&database.jobs, &options, &Arc::new(Progress::default())).await;
     let report = report.expect("it reads everything");
     assert!(report.is_clean(), "{:#?}", report.findings.kept());
+    let kinds = sqlx::query_scalar("SELECT DISTINCT kind FROM transaction WHERE version IS NOT NULL");
+    (expected, kinds.fetch_all(&database.jobs).await.expect("kinds"))
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_history_is_answered_alike_in_batches_of_every_size() {
+    let (mut answers, mut kinds) = (String::new(), BTreeSet::new());
     for seed in [1, 2, 3] {
-        assert_same_in_all_sizes(seed).await;
+        let (answered, made) = assert_same_in_all_sizes(seed).await;
+        answers.extend(answered);
+        kinds.extend(made);
     }
+    // Otherwise nothing is said of them.
+    let missing: Vec<&str> = REFUSALS.into_iter().filter(|it| !answers.contains(it)).collect();
+    assert_eq!(missing, Vec::<&str>::new(), "refusals that no call met");
+    assert_eq!(kinds, KINDS.map(str::to_owned).into(), "what was made");
 }
