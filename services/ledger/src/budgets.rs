@@ -19,7 +19,7 @@ use crate::refusal::{LedgerError, Refusal, Resource};
 use crate::{owners, terms, units};
 use domain::{BUDGETS_PER_PROGRAM_MAX, Budget, BudgetChange, Contradiction, NewBudget};
 pub use funds::{Fund, Funds};
-pub(crate) use storage::{lock_in_tx, write_used_in_tx};
+pub(crate) use storage::{lock_idle_in_tx, lock_in_tx, write_used_in_tx};
 
 /// The use cases of budgets.
 #[derive(Debug, Clone)]

@@ -43,6 +43,7 @@ pub mod domain;
 mod equivalence;
 pub mod grpc;
 mod lane;
+mod left_out;
 mod moves;
 mod post;
 mod room;

@@ -22,6 +22,7 @@ mod service {
     mod households;
     mod idempotency;
     mod lanes;
+    mod locked_budget;
     mod locked_owner;
     mod long_statements;
     mod lost_writes;

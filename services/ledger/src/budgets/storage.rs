@@ -47,27 +47,17 @@ impl From<BudgetRow> for Budget {
     }
 }
 
-/// Locks the budgets that a posting names, in the order of their codes, after its owners. Whoever waited for a lock gets
-/// the row as it is then. Those that are not there are not in the answer.
-pub(crate) async fn lock_in_tx(
-    tx: &mut PgConnection,
-    program: ProgramId,
-    codes: &BTreeSet<BudgetCode>,
-) -> Result<Funds, StorageError> {
-    if codes.is_empty() {
-        return Ok(Funds::default());
-    }
-    let codes: Vec<String> = codes.iter().map(ToString::to_string).collect();
-    let rows = sqlx::query!(
-        r#"SELECT budget_code AS "budget_code: BudgetCode", unit_code AS "unit_code: UnitCode",
-                  value_max AS "value_max: Points", value_used AS "value_used: Points", begin_time, end_time
-           FROM budget WHERE program = $1 AND budget_code = ANY($2) ORDER BY budget_code FOR NO KEY UPDATE"#,
-        program.as_uuid(),
-        &codes,
-    )
-    .fetch_all(tx)
-    .await?;
-    let funds = rows.into_iter().map(|row| {
+struct FundRow {
+    budget_code: BudgetCode,
+    unit_code: UnitCode,
+    value_max: Points,
+    value_used: Points,
+    begin_time: Option<DateTime<Utc>>,
+    end_time: Option<DateTime<Utc>>,
+}
+
+impl From<FundRow> for (BudgetCode, Fund) {
+    fn from(row: FundRow) -> Self {
         let fund = Fund {
             unit_code: row.unit_code,
             value_max: row.value_max,
@@ -78,8 +68,78 @@ pub(crate) async fn lock_in_tx(
             },
         };
         (row.budget_code, fund)
-    });
-    Ok(Funds::of(funds.collect::<BTreeMap<_, _>>()))
+    }
+}
+
+fn texts(codes: &BTreeSet<BudgetCode>) -> Vec<String> {
+    codes.iter().map(ToString::to_string).collect()
+}
+
+/// Locks the budgets that a posting names, in the order of their codes, after its owners. Whoever waited for a lock gets
+/// the row as it is then. Those that are not there are not in the answer.
+pub(crate) async fn lock_in_tx(
+    tx: &mut PgConnection,
+    program: ProgramId,
+    codes: &BTreeSet<BudgetCode>,
+) -> Result<Funds, StorageError> {
+    if codes.is_empty() {
+        return Ok(Funds::default());
+    }
+    let rows = sqlx::query_as!(
+        FundRow,
+        r#"SELECT budget_code AS "budget_code: BudgetCode", unit_code AS "unit_code: UnitCode",
+                  value_max AS "value_max: Points", value_used AS "value_used: Points", begin_time, end_time
+           FROM budget WHERE program = $1 AND budget_code = ANY($2) ORDER BY budget_code FOR NO KEY UPDATE"#,
+        program.as_uuid(),
+        &texts(codes),
+    )
+    .fetch_all(tx)
+    .await?;
+    Ok(Funds::of(rows.into_iter().map(Into::into).collect()))
+}
+
+/// The same with those that nobody else has locked; answers also the codes of the others.
+pub(crate) async fn lock_idle_in_tx(
+    tx: &mut PgConnection,
+    program: ProgramId,
+    codes: &BTreeSet<BudgetCode>,
+) -> Result<(Funds, BTreeSet<BudgetCode>), StorageError> {
+    if codes.is_empty() {
+        return Ok((Funds::default(), BTreeSet::new()));
+    }
+    let rows = sqlx::query_as!(
+        FundRow,
+        r#"SELECT budget_code AS "budget_code: BudgetCode", unit_code AS "unit_code: UnitCode",
+                  value_max AS "value_max: Points", value_used AS "value_used: Points", begin_time, end_time
+           FROM budget WHERE program = $1 AND budget_code = ANY($2)
+           ORDER BY budget_code FOR NO KEY UPDATE SKIP LOCKED"#,
+        program.as_uuid(),
+        &texts(codes),
+    )
+    .fetch_all(&mut *tx)
+    .await?;
+    let funds: BTreeMap<BudgetCode, Fund> = rows.into_iter().map(Into::into).collect();
+    if funds.len() == codes.len() {
+        return Ok((Funds::of(funds), BTreeSet::new()));
+    }
+    let mut busy = list_existing_in_tx(tx, program, codes).await?;
+    busy.retain(|code| !funds.contains_key(code));
+    Ok((Funds::of(funds), busy))
+}
+
+async fn list_existing_in_tx(
+    tx: &mut PgConnection,
+    program: ProgramId,
+    codes: &BTreeSet<BudgetCode>,
+) -> Result<BTreeSet<BudgetCode>, StorageError> {
+    let existing = sqlx::query_scalar!(
+        r#"SELECT budget_code AS "budget_code: BudgetCode" FROM budget WHERE program = $1 AND budget_code = ANY($2)"#,
+        program.as_uuid(),
+        &texts(codes),
+    )
+    .fetch_all(tx)
+    .await?;
+    Ok(existing.into_iter().collect())
 }
 
 /// Writes what is used of the budgets that a posting changed.
@@ -168,23 +228,50 @@ pub(super) async fn update_in_tx(
     Ok(())
 }
 
+/// Which budgets are read. A program has so few of them that one statement serves all, and an index none.
+#[derive(Debug, Default)]
+struct Which<'a> {
+    code: Option<&'a BudgetCode>,
+    budget_id: Option<Uuid>,
+    after: Option<&'a BudgetCode>,
+}
+
+/// Those for which all that is said of them is true, by code.
+async fn select_in_tx(
+    tx: &mut PgConnection,
+    program: ProgramId,
+    which: Which<'_>,
+    count_max: i64,
+) -> Result<Vec<Budget>, StorageError> {
+    let rows = sqlx::query_as!(
+        BudgetRow,
+        r#"SELECT budget_code AS "budget_code: BudgetCode", display_name, unit_code AS "unit_code: UnitCode",
+                  value_max AS "value_max: Points", value_used AS "value_used: Points",
+                  partner_id AS "partner_id: OwnerId", begin_time, end_time, revision, create_time, update_time
+           FROM budget WHERE program = $1 AND ($2::text IS NULL OR budget_code = $2)
+             AND ($3::uuid IS NULL OR budget_id = $3) AND ($4::text IS NULL OR budget_code > $4)
+           ORDER BY budget_code LIMIT $5"#,
+        program.as_uuid(),
+        which.code.map(BudgetCode::as_str),
+        which.budget_id,
+        which.after.map(BudgetCode::as_str),
+        count_max,
+    )
+    .fetch_all(tx)
+    .await?;
+    Ok(rows.into_iter().map(Budget::from).collect())
+}
+
 pub(super) async fn find_in_tx(
     tx: &mut PgConnection,
     program: ProgramId,
     code: &BudgetCode,
 ) -> Result<Option<Budget>, StorageError> {
-    let row = sqlx::query_as!(
-        BudgetRow,
-        r#"SELECT budget_code AS "budget_code: BudgetCode", display_name, unit_code AS "unit_code: UnitCode",
-                  value_max AS "value_max: Points", value_used AS "value_used: Points",
-                  partner_id AS "partner_id: OwnerId", begin_time, end_time, revision, create_time, update_time
-           FROM budget WHERE program = $1 AND budget_code = $2"#,
-        program.as_uuid(),
-        code.as_str(),
-    )
-    .fetch_optional(tx)
-    .await?;
-    Ok(row.map(Budget::from))
+    let which = Which {
+        code: Some(code),
+        ..Which::default()
+    };
+    Ok(select_in_tx(tx, program, which, 1).await?.pop())
 }
 
 /// The same, and keeps postings from it until this transaction ends.
@@ -193,18 +280,8 @@ pub(super) async fn find_locked_in_tx(
     program: ProgramId,
     code: &BudgetCode,
 ) -> Result<Option<Budget>, StorageError> {
-    let row = sqlx::query_as!(
-        BudgetRow,
-        r#"SELECT budget_code AS "budget_code: BudgetCode", display_name, unit_code AS "unit_code: UnitCode",
-                  value_max AS "value_max: Points", value_used AS "value_used: Points",
-                  partner_id AS "partner_id: OwnerId", begin_time, end_time, revision, create_time, update_time
-           FROM budget WHERE program = $1 AND budget_code = $2 FOR NO KEY UPDATE"#,
-        program.as_uuid(),
-        code.as_str(),
-    )
-    .fetch_optional(tx)
-    .await?;
-    Ok(row.map(Budget::from))
+    lock_in_tx(&mut *tx, program, &BTreeSet::from([code.clone()])).await?;
+    find_in_tx(tx, program, code).await
 }
 
 /// The budget that a request made.
@@ -213,18 +290,11 @@ pub(super) async fn find_made_in_tx(
     program: ProgramId,
     budget_id: Uuid,
 ) -> Result<Option<Budget>, StorageError> {
-    let row = sqlx::query_as!(
-        BudgetRow,
-        r#"SELECT budget_code AS "budget_code: BudgetCode", display_name, unit_code AS "unit_code: UnitCode",
-                  value_max AS "value_max: Points", value_used AS "value_used: Points",
-                  partner_id AS "partner_id: OwnerId", begin_time, end_time, revision, create_time, update_time
-           FROM budget WHERE program = $1 AND budget_id = $2"#,
-        program.as_uuid(),
-        budget_id,
-    )
-    .fetch_optional(tx)
-    .await?;
-    Ok(row.map(Budget::from))
+    let which = Which {
+        budget_id: Some(budget_id),
+        ..Which::default()
+    };
+    Ok(select_in_tx(tx, program, which, 1).await?.pop())
 }
 
 /// The budgets after a code, by code.
@@ -234,20 +304,11 @@ pub(super) async fn list_in_tx(
     after: Option<&BudgetCode>,
     count_max: i64,
 ) -> Result<Vec<Budget>, StorageError> {
-    let rows = sqlx::query_as!(
-        BudgetRow,
-        r#"SELECT budget_code AS "budget_code: BudgetCode", display_name, unit_code AS "unit_code: UnitCode",
-                  value_max AS "value_max: Points", value_used AS "value_used: Points",
-                  partner_id AS "partner_id: OwnerId", begin_time, end_time, revision, create_time, update_time
-           FROM budget WHERE program = $1 AND ($2::text IS NULL OR budget_code > $2)
-           ORDER BY budget_code LIMIT $3"#,
-        program.as_uuid(),
-        after.map(BudgetCode::as_str),
-        count_max,
-    )
-    .fetch_all(tx)
-    .await?;
-    Ok(rows.into_iter().map(Budget::from).collect())
+    let which = Which {
+        after,
+        ..Which::default()
+    };
+    select_in_tx(tx, program, which, count_max).await
 }
 
 pub(super) async fn count_in_tx(tx: &mut PgConnection, program: ProgramId) -> Result<i64, StorageError> {

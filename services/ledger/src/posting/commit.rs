@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use chrono::{DateTime, SubsecRound, Utc};
 use fealty_postgres::{Scope, StorageError, TransactError, TransactOptions, in_tx, transact};
-use fealty_types::{OwnerId, ProgramId, RequestId, SharedClock};
+use fealty_types::{BudgetCode, OwnerId, ProgramId, RequestId, SharedClock};
 use sqlx::PgConnection;
 use sqlx::postgres::PgPool;
 
@@ -12,9 +12,9 @@ use super::batch::{self, Decided, Ground};
 use super::call::{Answer, Call};
 use super::domain::OwnerState;
 use super::room::Room;
-use super::rooms::{AllRooms, Work};
-use super::storage::{Locked, Patience};
-use super::{grpc, storage};
+use super::rooms::{AllRooms, Loaded, Work};
+use super::storage::{Earlier, Patience};
+use super::{grpc, left_out, storage};
 use crate::balances::domain::OwnerBalance;
 use crate::budgets;
 use crate::refusal::Refusal;
@@ -73,7 +73,8 @@ pub(super) type Decision = Result<Answer, Refusal>;
 /// What a batch came to.
 #[derive(Debug)]
 pub(super) struct Committed {
-    /// One per call, in their order; `None` where somebody else kept the owner locked: nothing was decided.
+    /// One per call, in their order; `None` where somebody else kept an owner or budget locked, and for what comes after
+    /// such a call for the same owner: nothing was decided.
     pub(super) decisions: Vec<Option<Decision>>,
     /// The newest balances of the owners that changed.
     pub(super) balances: Vec<OwnerBalance>,
@@ -120,7 +121,8 @@ impl Committer {
     /// storage is all calls' fault, and they may be handed in again, alone or together: what took effect is answered,
     /// not done again.
     ///
-    /// Who shares a batch does not pay for an owner whom somebody else keeps locked: it then runs again without those.
+    /// Who shares a batch does not pay for an owner or a budget that somebody else keeps locked: it then runs again
+    /// without those.
     pub(super) async fn commit(
         &self,
         program: ProgramId,
@@ -139,7 +141,7 @@ impl Committer {
                 Err(error) if calls.len() > 1 && patience == Patience::WithAll && error.is_lock_timeout() => {
                     tracing::debug!(
                         runs,
-                        "somebody else keeps an owner locked: the batch runs without them"
+                        "somebody else keeps a lock: the batch runs without those who need it"
                     );
                     patience = Patience::WithNobody;
                 }
@@ -215,18 +217,22 @@ impl Committer {
         let owner_ids: BTreeSet<OwnerId> = calls.iter().flat_map(Call::owner_ids).collect();
         let owner_ids: Vec<OwnerId> = owner_ids.into_iter().collect();
         let locked = storage::lock_states_in_tx(tx, program, &owner_ids, patience).await?;
-        let is_idle = is_idle(calls, &locked);
-        let idle: Vec<&Call<Work>> = calls
-            .iter()
-            .zip(&is_idle)
-            .filter_map(|(call, is_idle)| is_idle.then_some(call))
-            .collect();
+        let is_busy = |call: &Call<Work>| {
+            !locked.busy.is_empty() && !locked.busy.is_disjoint(&left_out::concerned(call, &locked.owners))
+        };
+        let is_idle = left_out::decided(calls, is_busy, &locked.owners);
+        let idle = only(calls, &is_idle);
         if is_elsewhere(&idle, &locked.owners) {
             return Ok(None);
         }
         let now = self.time.now(locked.now);
-        let ground = load_in_tx(tx, program, &idle, (locked.owners, now)).await?;
-        let decided: Decided<AllRooms> = batch::decide(ground, idle);
+        let (ground, busy) = load_in_tx(&mut *tx, program, &idle, (locked.owners, now), patience).await?;
+        let is_busy = |call: &Call<Work>| {
+            let code = || paying(&ground.earlier, &ground.room, call);
+            !busy.is_empty() && code().is_some_and(|code| busy.contains(code))
+        };
+        let is_paid = left_out::decided(idle.iter().copied(), is_busy, &ground.owners);
+        let decided: Decided<AllRooms> = batch::decide(ground, only(idle, &is_paid));
         if !decided.transactions.is_empty() {
             storage::write_in_tx(tx, program, &decided.owners, &decided.transactions).await?;
         }
@@ -235,9 +241,10 @@ impl Committer {
             AllRooms::write_in_tx(tx, program, decided.rows).await?;
         }
         let mut answers = decided.answers.into_iter();
+        let mut is_paid = is_paid.into_iter();
         let decisions = is_idle.into_iter().map(|is_idle| {
-            let decision = is_idle.then(|| answers.next());
-            decision.flatten()
+            let is_decided = is_idle && is_paid.next() == Some(true);
+            is_decided.then(|| answers.next()).flatten()
         });
         Ok(Some(Committed {
             decisions: decisions.collect(),
@@ -246,18 +253,18 @@ impl Committer {
     }
 }
 
-/// Which of the calls are about nobody whom somebody else has locked.
-fn is_idle(calls: &[Call<Work>], locked: &Locked) -> Vec<bool> {
-    let is_busy = |call: &Call<Work>| {
-        let named = call
-            .owner_ids()
-            .filter_map(|owner_id| locked.owners.get(&owner_id));
-        let others = named.flat_map(|owner| owner.standing.others());
-        call.owner_ids()
-            .chain(others)
-            .any(|owner_id| locked.busy.contains(&owner_id))
-    };
-    calls.iter().map(|call| !is_busy(call)).collect()
+/// Those of the calls for which it is true.
+fn only<T>(calls: impl IntoIterator<Item = T>, is_one: &[bool]) -> Vec<T> {
+    let of_each = calls.into_iter().zip(is_one);
+    of_each
+        .filter_map(|(call, is_one)| is_one.then_some(call))
+        .collect()
+}
+
+/// The budget of a call that is not answered yet.
+fn paying<'a>(earlier: &Earlier, room: &'a Loaded, call: &'a Call<Work>) -> Option<&'a BudgetCode> {
+    let is_answered = earlier.requests.contains_key(&call.request_id);
+    (!is_answered).then(|| AllRooms::budget_code(room, &call.work))?
 }
 
 /// Whether somebody was led to an account that is not locked.
@@ -270,21 +277,26 @@ fn is_elsewhere(calls: &[&Call<Work>], owners: &HashMap<OwnerId, OwnerState>) ->
         .any(|other| !owners.contains_key(&other))
 }
 
-/// What the calls are decided by, beside their owners.
+/// What the calls are decided by, beside their owners, and the budgets that somebody else has locked.
 async fn load_in_tx(
     tx: &mut PgConnection,
     program: ProgramId,
     calls: &[&Call<Work>],
     (owners, now): (HashMap<OwnerId, OwnerState>, DateTime<Utc>),
-) -> Result<Ground<AllRooms>, StorageError> {
+    patience: Patience,
+) -> Result<(Ground<AllRooms>, BTreeSet<BudgetCode>), StorageError> {
     let request_ids: Vec<RequestId> = calls.iter().map(|call| call.request_id).collect();
     let receipts: Vec<_> = calls.iter().filter_map(|call| call.receipt()).collect();
-    let earlier = storage::find_earlier_in_tx(tx, program, &request_ids, &receipts).await?;
+    let earlier = storage::find_earlier_in_tx(&mut *tx, program, &request_ids, &receipts).await?;
     let works: Vec<&Work> = calls.iter().map(|call| &call.work).collect();
     let room = AllRooms::load_in_tx(&mut *tx, program, &works).await?;
-    let paying = works.iter().filter_map(|work| AllRooms::budget_code(&room, work));
-    let funds = budgets::lock_in_tx(tx, program, &paying.cloned().collect()).await?;
-    Ok(Ground {
+    let codes = calls.iter().filter_map(|call| paying(&earlier, &room, call));
+    let codes = codes.cloned().collect();
+    let (funds, busy) = match patience {
+        Patience::WithAll => (budgets::lock_in_tx(tx, program, &codes).await?, BTreeSet::new()),
+        Patience::WithNobody => budgets::lock_idle_in_tx(tx, program, &codes).await?,
+    };
+    let ground = Ground {
         program,
         now,
         owners,
@@ -292,7 +304,8 @@ async fn load_in_tx(
         funds,
         room,
         encode_refusal: grpc::encode_refusal,
-    })
+    };
+    Ok((ground, busy))
 }
 
 fn is_accepted(answer: &Decision) -> bool {

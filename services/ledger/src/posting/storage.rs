@@ -16,7 +16,7 @@ pub(crate) use accounts::AccountChange;
 pub(crate) use earlier::{Earlier, EarlierRequest, find_earlier_in_tx};
 pub(crate) use ended::{Ended, list_ended_in_tx, lock_idle_owners_in_tx};
 pub(crate) use holds::HoldRow;
-pub(crate) use locks::{Locked, Patience, lock_states_in_tx};
+pub(crate) use locks::{Patience, lock_states_in_tx};
 pub(crate) use lot_row::LotRow;
 pub(crate) use notices::{
     Holder, NewNotice, insert_notices_in_tx, list_holders_in_tx, list_telling_programs_in_tx, list_told_in_tx,

@@ -22,6 +22,9 @@ use super::support::{Ledger, Setting, credit, of_unit, refused, spend};
 /// Calls of a batch: more than a few, and fewer than a batch may have.
 const CALLS_COUNT: usize = 60;
 
+/// Who is silent for too long loses their locks: not here.
+pub const HELD_FOR_EVER: &str = "SET LOCAL idle_in_transaction_session_timeout = 0";
+
 type Credited = Result<Response<pb::CreditPointsResponse>, Status>;
 
 /// One lane, so that all calls meet.
@@ -80,10 +83,12 @@ impl<'a> HeldUp<'a> {
 pub async fn lock<'a>(ledger: &'a Ledger, owner: &str) -> Transaction<'a, Postgres> {
     let mut lock = ledger.database.owner.begin().await.expect("a transaction");
     let statement = format!("SELECT 1 FROM owner WHERE owner_id = '{owner}' FOR UPDATE");
-    sqlx::query(AssertSqlSafe(statement))
-        .execute(&mut *lock)
-        .await
-        .expect("locked");
+    for statement in [HELD_FOR_EVER, &statement] {
+        sqlx::query(AssertSqlSafe(statement.to_owned()))
+            .execute(&mut *lock)
+            .await
+            .expect("locked");
+    }
     lock
 }
 
