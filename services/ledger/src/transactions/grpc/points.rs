@@ -52,16 +52,7 @@ impl<'a> Parsing<'a> {
                 ..message.clone()
             },
         );
-        let fields = Fields {
-            request_id: &message.request_id,
-            owner_id: &message.owner_id,
-            amount: message.amount.as_ref(),
-            source: &message.source,
-            receipt_id: &message.receipt_id,
-            reason: &message.reason,
-            occur_time: message.occur_time.as_ref(),
-        };
-        let call = fields.parse(v, self.now);
+        let call = Fields::from(message).parse(v, self.now);
         // Whether it has passed is judged when it is decided: a retry that comes after the end still gets its answer.
         let end = fields::optional_timestamp(message.lot_expire_time.as_ref(), TimeRange::any());
         let end = v.check("lot_expire_time", end);
@@ -94,16 +85,7 @@ impl<'a> Parsing<'a> {
                 ..message.clone()
             },
         );
-        let fields = Fields {
-            request_id: &message.request_id,
-            owner_id: &message.owner_id,
-            amount: message.amount.as_ref(),
-            source: &message.source,
-            receipt_id: &message.receipt_id,
-            reason: &message.reason,
-            occur_time: message.occur_time.as_ref(),
-        };
-        let call = fields.parse(v, self.now)?;
+        let call = Fields::from(message).parse(v, self.now)?;
         Some(self.finish(call, hash, PointsTerms::Spend))
     }
 
@@ -119,16 +101,7 @@ impl<'a> Parsing<'a> {
                 ..message.clone()
             },
         );
-        let fields = Fields {
-            request_id: &message.request_id,
-            owner_id: &message.owner_id,
-            amount: message.amount.as_ref(),
-            source: &message.source,
-            receipt_id: &message.receipt_id,
-            reason: &message.reason,
-            occur_time: message.occur_time.as_ref(),
-        };
-        let call = fields.parse_with(v, self.now, parse_correction);
+        let call = Fields::from(message).parse_with(v, self.now, parse_correction);
         let end = fields::optional_timestamp(message.lot_expire_time.as_ref(), TimeRange::any());
         let end = v.check("lot_expire_time", end);
         let value = message.amount.as_ref().map_or(0, |amount| amount.value);
@@ -163,14 +136,40 @@ impl<'a> Parsing<'a> {
 
 /// What the requests have in common.
 pub(super) struct Fields<'a> {
-    pub(super) request_id: &'a str,
-    pub(super) owner_id: &'a str,
-    pub(super) amount: Option<&'a pb_type::Amount>,
-    pub(super) source: &'a str,
-    pub(super) receipt_id: &'a str,
-    pub(super) reason: &'a str,
-    pub(super) occur_time: Option<&'a prost_types::Timestamp>,
+    request_id: &'a str,
+    owner_id: &'a str,
+    amount: Option<&'a pb_type::Amount>,
+    source: &'a str,
+    receipt_id: &'a str,
+    reason: &'a str,
+    occur_time: Option<&'a prost_types::Timestamp>,
 }
+
+/// The messages have nothing to do with each other but the names of these fields.
+macro_rules! have_fields {
+    ($($message:ident),+) => {
+        $(impl<'a> From<&'a pb::$message> for Fields<'a> {
+            fn from(message: &'a pb::$message) -> Self {
+                Self {
+                    request_id: &message.request_id,
+                    owner_id: &message.owner_id,
+                    amount: message.amount.as_ref(),
+                    source: &message.source,
+                    receipt_id: &message.receipt_id,
+                    reason: &message.reason,
+                    occur_time: message.occur_time.as_ref(),
+                }
+            }
+        })+
+    };
+}
+
+have_fields!(
+    CreditPointsRequest,
+    SpendPointsRequest,
+    AdjustPointsRequest,
+    TransferPointsRequest
+);
 
 /// How an amount is read.
 type ParseAmount = fn(&mut Violations, &pb_type::Amount) -> Option<(UnitCode, Points)>;

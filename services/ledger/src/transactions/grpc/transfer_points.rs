@@ -26,16 +26,7 @@ impl Parsing<'_> {
                 ..message.clone()
             },
         );
-        let fields = Fields {
-            request_id: &message.request_id,
-            owner_id: &message.owner_id,
-            amount: message.amount.as_ref(),
-            source: &message.source,
-            receipt_id: &message.receipt_id,
-            reason: &message.reason,
-            occur_time: message.occur_time.as_ref(),
-        };
-        let call = fields.parse(v, self.now);
+        let call = Fields::from(message).parse(v, self.now);
         let to_owner_id = v.check("to_owner_id", fields::parse::<OwnerId>(&message.to_owner_id));
         let (call, to_owner_id) = (call?, to_owner_id?);
         let (unit_code, value) = call.amount.clone();
