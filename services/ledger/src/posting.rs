@@ -4,7 +4,9 @@
 //! lane ([`Lane`]) until the commit before is done, and is then committed together with whatever else waits there, of
 //! whichever room; a call is the batch of one. A batch is one Postgres transaction:
 //!
-//! 1. the owners are locked, and those whose accounts they use, sorted, `FOR NO KEY UPDATE`;
+//! 1. the owners are locked, and those whose accounts they use, sorted, `FOR NO KEY UPDATE`; in a batch of several, calls
+//!    about whom somebody else has locked are left out, and are a batch of their own, which waits, when the others have
+//!    their answers;
 //! 2. in new statements it is read what the locks protect, the transactions that already bear these request ids and
 //!    receipts, and what the calls' room needs ([`Room::load_in_tx`]);
 //! 3. everything is decided in pure Rust, call by call ([`Room::plan`], [`domain::decide`], [`Room::settle`]): each sees

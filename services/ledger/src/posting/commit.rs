@@ -78,6 +78,8 @@ pub(super) struct Committed {
     pub(super) decisions: Vec<Option<Decision>>,
     /// The newest balances of the owners that changed.
     pub(super) balances: Vec<OwnerBalance>,
+    /// How patient it was in the end.
+    pub(super) patience: Patience,
 }
 
 /// What a group came to whose calls take effect together or not at all.
@@ -121,24 +123,26 @@ impl Committer {
     /// storage is all calls' fault, and they may be handed in again, alone or together: what took effect is answered,
     /// not done again.
     ///
-    /// Who shares a batch does not pay for an owner or a budget that somebody else keeps locked: it then runs again
-    /// without those.
+    /// Who shares a batch does not pay for an owner or a budget that somebody else keeps locked: where its patience is not
+    /// enough, it runs again without those.
     pub(super) async fn commit(
         &self,
         program: ProgramId,
         calls: &[Call<Work>],
+        mut patience: Patience,
     ) -> Result<Committed, StorageError> {
         // Repeatable: the request ids make it take effect once, also when the answer to COMMIT was lost.
         let options = TransactOptions::default().repeatable();
         let mut runs = 0;
-        let mut patience = Patience::WithAll;
         loop {
             runs += 1;
             let committed = transact(&self.pool, POSTING, Scope::Program(program), options, |tx| {
                 in_tx(self.run_in_tx(tx, program, calls, patience))
             });
             match committed.await {
-                Err(error) if calls.len() > 1 && patience == Patience::WithAll && error.is_lock_timeout() => {
+                Err(error)
+                    if calls.len() > 1 && error.is_lock_timeout() && patience != Patience::WithNobody =>
+                {
                     tracing::debug!(
                         runs,
                         "somebody else keeps a lock: the batch runs without those who need it"
@@ -249,6 +253,7 @@ impl Committer {
         Ok(Some(Committed {
             decisions: decisions.collect(),
             balances: decided.balances,
+            patience,
         }))
     }
 }
@@ -293,7 +298,9 @@ async fn load_in_tx(
     let codes = calls.iter().filter_map(|call| paying(&earlier, &room, call));
     let codes = codes.cloned().collect();
     let (funds, busy) = match patience {
-        Patience::WithAll => (budgets::lock_in_tx(tx, program, &codes).await?, BTreeSet::new()),
+        Patience::WithAll | Patience::WithBudgets => {
+            (budgets::lock_in_tx(tx, program, &codes).await?, BTreeSet::new())
+        }
         Patience::WithNobody => budgets::lock_idle_in_tx(tx, program, &codes).await?,
     };
     let ground = Ground {

@@ -3,8 +3,8 @@
 //! No timer gathers calls: an idle lane serves a lone call at once, and load makes batches grow. A lane has one
 //! connection and serves one batch after the other, and an owner's calls always come to the same lane of a replica: so a
 //! lane waits for no other lane's locks, but where owners share an account or send each other points (a transfer waits in
-//! the sender's lane, and locks both). Other replicas, groups and moves hold locks,
-//! too.
+//! the sender's lane, and locks both). Other replicas, groups and moves hold locks, too. Whom somebody else has locked is
+//! left out of a batch, and waited for when the others of it have their answers.
 //!
 //! What fails is told apart by whose fault it is. The storage's (no connection, no room, going down) is everybody's, at
 //! once. What is about values (a net that another replica filled, a row that cannot be read, a bug) may be one call's
@@ -30,6 +30,7 @@ use super::call::Call;
 use super::commit::{Committed, Committer, Decision};
 use super::config::PostingConfig;
 use super::rooms::Work;
+use super::storage::Patience;
 use crate::balances::{Balances, Debt, Known};
 use callers::{CallersEnd, try_again};
 pub(super) use callers::{Companions, Outcome};
@@ -180,31 +181,53 @@ impl Running {
         }
     }
 
-    /// Serves a batch, and answers everybody in it.
+    /// Serves a batch, and answers everybody in it: first those whom nobody else has locked, so that they do not wait for
+    /// the others.
     async fn serve(&self, program: ProgramId, waiting: Vec<Waiting>) -> BatchOutcome {
         let span = span_of(&waiting);
-        let (calls, callers): (Vec<_>, Vec<_>) = waiting.into_iter().map(|it| (it.call, it.caller)).unzip();
-        self.serve_calls(program, calls, callers).instrument(span).await
+        let served = async {
+            let batch: Vec<_> = waiting.into_iter().map(|it| (it.call, it.caller)).collect();
+            // A lone call holds nobody up.
+            let patience = if batch.len() == 1 {
+                Patience::WithAll
+            } else {
+                Patience::WithBudgets
+            };
+            let (outcome, mut busy) = self.serve_batch(program, batch, patience).await;
+            busy.retain(|(_, caller)| !caller.is_gone());
+            if !busy.is_empty() {
+                let (_, busy) = self.serve_batch(program, busy, Patience::WithAll).await;
+                debug_assert!(busy.is_empty(), "they were waited for");
+            }
+            outcome
+        };
+        served.instrument(span).await
     }
 
-    async fn serve_calls(
+    /// Answers whom it can, and gives back those who have not been waited for.
+    async fn serve_batch(
         &self,
         program: ProgramId,
-        calls: Vec<Call<Work>>,
-        callers: Vec<CallersEnd>,
-    ) -> BatchOutcome {
-        let error = match self.commit(program, &calls).await {
-            Ok(decisions) => {
-                tell_all(callers, decisions);
-                return BatchOutcome::Committed;
+        batch: Vec<(Call<Work>, CallersEnd)>,
+        patience: Patience,
+    ) -> (BatchOutcome, Vec<(Call<Work>, CallersEnd)>) {
+        let (calls, callers): (Vec<_>, Vec<_>) = batch.into_iter().unzip();
+        let outcome = match self.commit(program, &calls, patience).await {
+            Ok((decisions, Patience::WithBudgets)) => {
+                let busy = tell_decided(calls.into_iter().zip(callers), decisions);
+                return (BatchOutcome::Committed, busy);
             }
-            Err(error) => error,
+            Ok((decisions, _)) => {
+                tell_all(callers, decisions);
+                BatchOutcome::Committed
+            }
+            Err(error) if calls.len() > 1 && may_be_one_calls_fault(&error) => {
+                tracing::warn!(%error, calls_count = calls.len(), "a batch failed: its calls run one by one");
+                self.serve_one_by_one(program, calls, callers).await
+            }
+            Err(error) => fail_all(callers, error),
         };
-        if calls.len() > 1 && may_be_one_calls_fault(&error) {
-            tracing::warn!(%error, calls_count = calls.len(), "a batch failed: its calls run one by one");
-            return self.serve_one_by_one(program, calls, callers).await;
-        }
-        fail_all(callers, error)
+        (outcome, Vec::new())
     }
 
     /// Until one of them meets what all would meet.
@@ -223,8 +246,11 @@ impl Running {
                 caller.fail(&try_again());
                 continue;
             }
-            match self.commit(program, std::slice::from_ref(&call)).await {
-                Ok(decisions) => tell_all([caller], decisions),
+            match self
+                .commit(program, std::slice::from_ref(&call), Patience::WithAll)
+                .await
+            {
+                Ok((decisions, _)) => tell_all([caller], decisions),
                 Err(error) if may_be_one_calls_fault(&error) => caller.fail(&Arc::new(error)),
                 Err(error) => {
                     let callers = std::iter::once(caller).chain(rest.map(|(_, caller)| caller));
@@ -240,20 +266,25 @@ impl Running {
         &self,
         program: ProgramId,
         calls: &[Call<Work>],
-    ) -> Result<Vec<Option<Decision>>, StorageError> {
+        patience: Patience,
+    ) -> Result<(Vec<Option<Decision>>, Patience), StorageError> {
         let mut debt = self.balances.owe(program, calls.iter().flat_map(Call::owner_ids));
-        let committed = AssertUnwindSafe(self.committer.commit(program, calls)).catch_unwind();
+        let committed = AssertUnwindSafe(self.committer.commit(program, calls, patience)).catch_unwind();
         let committed = committed.await.unwrap_or_else(|_panic| {
             // The process's panic hook has told where.
             Err(StorageError::corrupt("posting", "deciding it panicked"))
         });
-        let Committed { decisions, balances } = committed?;
+        let Committed {
+            decisions,
+            balances,
+            patience,
+        } = committed?;
         self.feed.wake();
         let known: Vec<Known> = balances.into_iter().map(Known::Balance).collect();
         debt.committed(changed(calls, &decisions, &known));
         // Where there is no room, the debt is dropped here, and stays owed.
         let _ = self.putting.try_send(Put { program, known, debt });
-        Ok(decisions)
+        Ok((decisions, patience))
     }
 }
 
@@ -287,6 +318,21 @@ fn tell_all(callers: impl IntoIterator<Item = CallersEnd>, decisions: Vec<Option
             None => caller.fail(&try_again()),
         }
     }
+}
+
+/// Answers what was decided, and gives the others.
+fn tell_decided(
+    batch: impl Iterator<Item = (Call<Work>, CallersEnd)>,
+    decisions: Vec<Option<Decision>>,
+) -> Vec<(Call<Work>, CallersEnd)> {
+    let mut busy = Vec::new();
+    for ((call, caller), decision) in batch.zip(decisions) {
+        match decision {
+            Some(decision) => caller.tell(decision),
+            None => busy.push((call, caller)),
+        }
+    }
+    busy
 }
 
 fn fail_all(callers: impl IntoIterator<Item = CallersEnd>, error: StorageError) -> BatchOutcome {

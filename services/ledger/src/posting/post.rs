@@ -138,14 +138,15 @@ impl Posting {
         let _turn = self.groups.try_acquire().map_err(|_| LedgerError::Full)?;
         let calls: Vec<Call<Work>> = calls.into_iter().map(traced).collect();
         let mut debt = self.balances.owe(program, calls.iter().flat_map(Call::owner_ids));
-        let Committed { decisions, balances } =
-            match self.committer.commit_all_or_nothing(program, &calls).await? {
-                AllOrNothing::All(committed) => committed,
-                AllOrNothing::Nothing(answers) => {
-                    debt.committed(HashSet::new());
-                    return Ok(Group::Refused(answers));
-                }
-            };
+        let Committed {
+            decisions, balances, ..
+        } = match self.committer.commit_all_or_nothing(program, &calls).await? {
+            AllOrNothing::All(committed) => committed,
+            AllOrNothing::Nothing(answers) => {
+                debt.committed(HashSet::new());
+                return Ok(Group::Refused(answers));
+            }
+        };
         self.feed.wake();
         let known: Vec<Known> = balances.into_iter().map(Known::Balance).collect();
         debt.committed(changed(&calls, &decisions, &known));

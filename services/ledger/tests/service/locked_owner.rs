@@ -162,3 +162,30 @@ async fn calls_of_one_locked_owner_are_all_told_to_try_again() {
     held.rollback().await.expect("let go");
     assert_eq!(ledger.give(&owner, 1).await, 1);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_neighbours_are_answered_before_anybody_waits_for_the_locked_one() {
+    let ledger = one_lane().await;
+    let (owner, plug) = (ledger.open_owner().await, ledger.open_owner().await);
+    let mut held_up = lock(&ledger, &plug).await;
+    let mut first = JoinSet::new();
+    send(&ledger, &mut first, &credit(&plug, "points", 1));
+    until("the lane waits", async || awaited(&mut held_up).await > 0).await;
+    let held = lock(&ledger, &owner).await;
+    let (mut busy, mut calls) = (JoinSet::new(), JoinSet::new());
+    send(&ledger, &mut busy, &credit(&owner, "points", 1));
+    for _ in 0..NEIGHBOURS_COUNT {
+        let neighbour = ledger.open_owner().await;
+        send(&ledger, &mut calls, &credit(&neighbour, "points", 7));
+    }
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    held_up.rollback().await.expect("let go");
+    while let Some(credited) = calls.join_next().await {
+        credited.expect("no panic").expect("a neighbour is credited");
+    }
+    // Had they been answered when the lane had waited long enough, this one had been, too.
+    held.rollback().await.expect("let go");
+    let credited = busy.join_next().await.expect("one").expect("no panic");
+    credited.expect("it was still waited for");
+    assert_eq!(ledger.statement(&owner).await.len(), 1);
+}

@@ -8,8 +8,7 @@ use fealty_types::{OwnerId, ProgramId};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::ended::lock_idle_owners_in_tx;
-use super::state::{Now, add_holdings_in_tx, find_states_in_tx, lock_owners_in_tx, uuids};
+use super::state::{Now, add_holdings_in_tx, lock_idle_states_in_tx, lock_owners_in_tx, uuids};
 use crate::posting::domain::OwnerState;
 
 /// Whose locks one waits for.
@@ -17,6 +16,8 @@ use crate::posting::domain::OwnerState;
 pub(crate) enum Patience {
     /// Everybody's, as long as anybody may.
     WithAll,
+    /// Those of budgets, which others pay by, too, and soon let go: owners who are busy are left out.
+    WithBudgets,
     /// Nobody's: who is busy is left out.
     WithNobody,
 }
@@ -53,11 +54,14 @@ pub(crate) async fn lock_states_in_tx(
                 busy: HashSet::new(),
             })
         }
-        Patience::WithNobody => {
-            let idle = lock_idle_owners_in_tx(&mut *tx, program, &concerned).await?;
-            let mut busy = list_existing_in_tx(&mut *tx, program, &concerned).await?;
-            busy.retain(|owner_id| !idle.contains(owner_id));
-            let (owners, now) = find_states_in_tx(tx, program, &idle).await?;
+        Patience::WithBudgets | Patience::WithNobody => {
+            let mut owners = lock_idle_states_in_tx(&mut *tx, program, &concerned).await?;
+            let mut busy = HashSet::new();
+            if owners.len() < concerned.len() {
+                busy = list_existing_in_tx(&mut *tx, program, &concerned).await?;
+                busy.retain(|owner_id| !owners.contains_key(owner_id));
+            }
+            let now = add_holdings_in_tx(tx, program, &mut owners).await?;
             Ok(Locked { owners, now, busy })
         }
     }

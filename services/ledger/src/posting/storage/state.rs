@@ -76,6 +76,28 @@ pub(super) async fn lock_owners_in_tx(
         .collect()
 }
 
+/// The same of those whom nobody else has locked, without any wait.
+pub(super) async fn lock_idle_states_in_tx(
+    tx: &mut PgConnection,
+    program: ProgramId,
+    owner_ids: &[OwnerId],
+) -> Result<HashMap<OwnerId, OwnerState>, StorageError> {
+    let rows = sqlx::query_as!(
+        OwnerRow,
+        r#"SELECT now() AS "now!", owner_id AS "owner_id: OwnerId", version AS "version: Version",
+                  last_time, chain_head, status, account_owner_id AS "account_owner_id: OwnerId",
+                  merged_into_owner_id AS "merged_into_owner_id: OwnerId"
+           FROM owner WHERE program = $1 AND owner_id = ANY($2) ORDER BY owner_id FOR NO KEY UPDATE SKIP LOCKED"#,
+        program.as_uuid(),
+        &uuids(owner_ids),
+    )
+    .fetch_all(tx)
+    .await?;
+    rows.into_iter()
+        .map(|row| Ok((row.owner_id, row.owner()?)))
+        .collect()
+}
+
 /// Adds what owners have who are locked or seen by a REPEATABLE READ transaction, and answers the time, which is later
 /// than the lock; with no owner there is none.
 pub(super) async fn add_holdings_in_tx(
