@@ -155,14 +155,13 @@ struct Update {
 
 fn parse_update(message: &pb::UpdateUnitRequest) -> Result<Update, ApiError> {
     let mut v = Violations::default();
-    let mask = v.check(
-        "update_mask",
-        fields::field_mask(message.update_mask.as_ref(), &UPDATABLE),
-    );
+    let mask = message.update_mask.as_ref();
+    v.check("update_mask", fields::field_mask(mask, &UPDATABLE));
     let parsed = v.message("unit", message.unit.as_ref(), |v, unit| {
         let code = v.check("unit_code", fields::parse::<UnitCode>(&unit.unit_code));
         let etag = v.check("etag", fields::optional::<Etag>(&unit.etag));
-        let names = |path: &str| mask.as_ref().is_some_and(|mask| mask.names(path));
+        // Also where the mask is malformed: what is wrong in the fields that it names is told with it.
+        let names = |path: &str| mask.is_some_and(|mask| mask.paths.iter().any(|named| named == path));
         let change = UnitChange {
             display_name: v.check_if(names("display_name"), "display_name", || display_name(unit)),
             expiry_policy: v.check_if(names("expiry_policy"), "expiry_policy", || {

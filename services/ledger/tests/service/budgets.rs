@@ -7,6 +7,7 @@ use futures::future::join_all;
 use tonic::{Code, Response, Status};
 
 use super::harness::{is_replayed, new_id};
+use super::refusals::bad_fields;
 use super::reversals::{reversal, try_reverse};
 use super::support::{Ledger, credit, days, refused, spend, timestamp};
 use super::verify::assert_verified;
@@ -347,4 +348,44 @@ async fn a_reversal_gives_back_to_the_budget_what_it_takes_and_not_what_is_waive
         assert_eq!(budget(&ledger).await.value_used, used);
     }
     assert_verified(&ledger.database).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_update_is_told_all_that_is_wrong_also_where_its_mask_is() {
+    let ledger = Ledger::start().await;
+    let nothing = pb::Budget {
+        display_name: String::new(),
+        etag: "?".to_owned(),
+        ..summer(0)
+    };
+    let status = update(&ledger, nothing, &["display_name", "value_max", "unit_code"])
+        .await
+        .expect_err("all of it is wrong");
+    refused(&status, Code::InvalidArgument, ErrorReason::InvalidFields);
+    let mut fields = bad_fields(&status);
+    fields.sort();
+    assert_eq!(
+        fields,
+        [
+            "budget.display_name",
+            "budget.etag",
+            "budget.value_max",
+            "update_mask.paths[2]"
+        ]
+    );
+    let nothing = pb::Unit {
+        unit_code: "points".to_owned(),
+        debt_max: -1,
+        ..pb::Unit::default()
+    };
+    let request = pb::UpdateUnitRequest {
+        unit: Some(nothing),
+        update_mask: Some(prost_types::FieldMask {
+            paths: ["debt_max", "scale"].map(str::to_owned).into(),
+        }),
+    };
+    let status = ledger.units().update_unit(ledger.call(request)).await;
+    let mut fields = bad_fields(&status.expect_err("all of it is wrong"));
+    fields.sort();
+    assert_eq!(fields, ["unit.debt_max", "update_mask.paths[1]"]);
 }
