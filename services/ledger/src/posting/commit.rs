@@ -140,14 +140,12 @@ impl Committer {
                 in_tx(self.run_in_tx(tx, program, calls, patience))
             });
             match committed.await {
-                Err(error)
-                    if calls.len() > 1 && error.is_lock_timeout() && patience != Patience::WithNobody =>
-                {
+                Err(error) if calls.len() > 1 && error.is_lock_timeout() && patience != Patience::Nobody => {
                     tracing::debug!(
                         runs,
                         "somebody else keeps a lock: the batch runs without those who need it"
                     );
-                    patience = Patience::WithNobody;
+                    patience = Patience::Nobody;
                 }
                 Err(error) if runs < RUNS_MAX && is_caught(&error) => {
                     tracing::debug!(runs, "another replica was first: the batch runs again");
@@ -183,7 +181,7 @@ impl Committer {
                 options,
                 |tx| {
                     in_tx(async move {
-                        let committed = self.run_in_tx(tx, program, calls, Patience::WithAll).await?;
+                        let committed = self.run_in_tx(tx, program, calls, Patience::All).await?;
                         let committed = committed.ok_or(GroupError::Elsewhere)?;
                         if committed.decisions.iter().flatten().all(is_accepted) {
                             Ok(committed)
@@ -298,10 +296,10 @@ async fn load_in_tx(
     let codes = calls.iter().filter_map(|call| paying(&earlier, &room, call));
     let codes = codes.cloned().collect();
     let (funds, busy) = match patience {
-        Patience::WithAll | Patience::WithBudgets => {
+        Patience::All | Patience::Budgets => {
             (budgets::lock_in_tx(tx, program, &codes).await?, BTreeSet::new())
         }
-        Patience::WithNobody => budgets::lock_idle_in_tx(tx, program, &codes).await?,
+        Patience::Nobody => budgets::lock_idle_in_tx(tx, program, &codes).await?,
     };
     let ground = Ground {
         program,

@@ -189,14 +189,14 @@ impl Running {
             let batch: Vec<_> = waiting.into_iter().map(|it| (it.call, it.caller)).collect();
             // A lone call holds nobody up.
             let patience = if batch.len() == 1 {
-                Patience::WithAll
+                Patience::All
             } else {
-                Patience::WithBudgets
+                Patience::Budgets
             };
             let (outcome, mut busy) = self.serve_batch(program, batch, patience).await;
             busy.retain(|(_, caller)| !caller.is_gone());
             if !busy.is_empty() {
-                let (_, busy) = self.serve_batch(program, busy, Patience::WithAll).await;
+                let (_, busy) = self.serve_batch(program, busy, Patience::All).await;
                 debug_assert!(busy.is_empty(), "they were waited for");
             }
             outcome
@@ -213,7 +213,7 @@ impl Running {
     ) -> (BatchOutcome, Vec<(Call<Work>, CallersEnd)>) {
         let (calls, callers): (Vec<_>, Vec<_>) = batch.into_iter().unzip();
         let outcome = match self.commit(program, &calls, patience).await {
-            Ok((decisions, Patience::WithBudgets)) => {
+            Ok((decisions, Patience::Budgets)) => {
                 let busy = tell_decided(calls.into_iter().zip(callers), decisions);
                 return (BatchOutcome::Committed, busy);
             }
@@ -247,7 +247,7 @@ impl Running {
                 continue;
             }
             match self
-                .commit(program, std::slice::from_ref(&call), Patience::WithAll)
+                .commit(program, std::slice::from_ref(&call), Patience::All)
                 .await
             {
                 Ok((decisions, _)) => tell_all([caller], decisions),

@@ -65,7 +65,7 @@ fn paid(budget_code: &str, owner: &str, value: i64) -> pb::CreditPointsRequest {
     clippy::disallowed_methods,
     reason = "somebody who is not this service holds a lock for as long as a test wants"
 )]
-async fn lock_budget<'a>(ledger: &'a Ledger) -> Transaction<'a, Postgres> {
+async fn lock_budget(ledger: &Ledger) -> Transaction<'_, Postgres> {
     let mut lock = ledger.database.owner.begin().await.expect("a transaction");
     let for_ever = sqlx::query(HELD_FOR_EVER);
     for_ever.execute(&mut *lock).await.expect("set");

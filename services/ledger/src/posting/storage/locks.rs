@@ -15,11 +15,11 @@ use crate::posting::domain::OwnerState;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Patience {
     /// Everybody's, as long as anybody may.
-    WithAll,
+    All,
     /// Those of budgets, which others pay by, too, and soon let go: owners who are busy are left out.
-    WithBudgets,
+    Budgets,
     /// Nobody's: who is busy is left out.
-    WithNobody,
+    Nobody,
 }
 
 /// Who was locked, as they are, and who could not be.
@@ -42,10 +42,10 @@ pub(crate) async fn lock_states_in_tx(
     patience: Patience,
 ) -> Result<Locked, StorageError> {
     let concerned = list_concerned_in_tx(&mut *tx, program, owner_ids).await?;
+    #[cfg(feature = "sabotage")]
+    crate::sabotage::lock_first_in_tx(tx, program, &uuids(&concerned)).await?;
     match patience {
-        Patience::WithAll => {
-            #[cfg(feature = "sabotage")]
-            crate::sabotage::lock_first_in_tx(tx, program, &uuids(&concerned)).await?;
+        Patience::All => {
             let mut owners = lock_owners_in_tx(&mut *tx, program, &concerned).await?;
             let now = add_holdings_in_tx(tx, program, &mut owners).await?;
             Ok(Locked {
@@ -54,7 +54,7 @@ pub(crate) async fn lock_states_in_tx(
                 busy: HashSet::new(),
             })
         }
-        Patience::WithBudgets | Patience::WithNobody => {
+        Patience::Budgets | Patience::Nobody => {
             let mut owners = lock_idle_states_in_tx(&mut *tx, program, &concerned).await?;
             let mut busy = HashSet::new();
             if owners.len() < concerned.len() {
