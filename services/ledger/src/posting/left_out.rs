@@ -57,6 +57,7 @@ mod tests {
             command_hash: [0; 32],
             owner_id: owner(from),
             counterpart_id: to.map(owner),
+            on_behalf_of: None,
             kind: TransactionKind::Credit,
             source: "test".to_owned(),
             receipt_id: None,

@@ -45,7 +45,10 @@ fn by_end(states: [&OwnerState; 2]) -> BTreeMap<Ending, i64> {
 fn by_end_together(from: &OwnerState, into: &OwnerState) -> BTreeMap<Ending, i64> {
     let sliding = unit(SLIDING);
     let (given, taken) = (from.accounts.get(&sliding), into.accounts.get(&sliding));
-    let given = given.filter(|account| !account.lots.is_empty() || account.debt.is_positive());
+    let comes = |account: &&Account| {
+        !account.lots.is_empty() || !account.pending_lots.is_empty() || account.debt.is_positive()
+    };
+    let given = given.filter(comes);
     let ends = [given, taken].into_iter().flatten();
     let end = ends.filter_map(|account| account.sliding_end).max();
     let mut sums = BTreeMap::new();
