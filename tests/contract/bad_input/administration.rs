@@ -77,9 +77,9 @@ fn programs(world: &World) -> Vec<Case> {
             invalid(&["update_mask", "program"]),
         )
         .row(
-            "another currency",
-            &update(nameless(), &["currency_code"]),
-            invalid(&["update_mask.paths[0]"]),
+            "another currency, and no name",
+            &update(nameless(), &["currency_code", "display_name"]),
+            invalid(&["update_mask.paths[0]", "program.display_name"]),
         )
         .row(
             "no name",
@@ -156,9 +156,9 @@ fn staff(world: &World) -> Vec<Case> {
             invalid(&["staff_member.display_name"]),
         )
         .row(
-            "a field that there is not",
-            &update(&world.ours.staff_id, &["salary"]),
-            invalid(&["update_mask.paths[0]"]),
+            "a field that there is not, and no name",
+            &update(&world.ours.staff_id, &["salary", "display_name"]),
+            invalid(&["update_mask.paths[0]", "staff_member.display_name"]),
         )
         .row(
             "somebody of another program",

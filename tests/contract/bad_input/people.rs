@@ -190,9 +190,9 @@ fn members(world: &World) -> Vec<Case> {
             invalid(&["member.profile.given_name"]),
         )
         .row(
-            "what the service sets",
-            &update(ours, "", &["create_time"]),
-            invalid(&["update_mask.paths[0]"]),
+            "what the service sets, and a name without end",
+            &update(ours, "", &["create_time", "profile.given_name"]),
+            invalid(&["update_mask.paths[0]", "member.profile.given_name"]),
         )
         .row(
             "no etag",

@@ -236,12 +236,16 @@ fn update_reward(world: &World) -> Vec<Case> {
             invalid(&[NONSENSE_TERMS.as_slice(), &["reward.reward_id", "reward.etag"]].concat()),
         )
         .row(
-            "what cannot be changed",
+            "what cannot be changed, and nonsense",
             &update(
-                of(&world.ours.rewarded.reward_id, free()),
-                &["code_source", "stock_left"],
+                of(&world.ours.rewarded.reward_id, nonsense()),
+                &["code_source", "stock_left", "display_name"],
             ),
-            invalid(&["update_mask.paths[0]", "update_mask.paths[1]"]),
+            invalid(&[
+                "update_mask.paths[0]",
+                "update_mask.paths[1]",
+                "reward.display_name",
+            ]),
         )
         .row(
             "another program's",

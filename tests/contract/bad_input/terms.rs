@@ -117,9 +117,9 @@ fn units(world: &World) -> Vec<Case> {
             invalid(&["update_mask", "unit"]),
         )
         .row(
-            "what is fixed",
-            &update(code(UNIT), &["scale"]),
-            invalid(&["update_mask.paths[0]"]),
+            "what is fixed, and less than no debt",
+            &update(code(UNIT), &["scale", "debt_max"]),
+            invalid(&["update_mask.paths[0]", "unit.debt_max"]),
         )
         .row(
             "less than no debt",

@@ -145,13 +145,11 @@ struct Update {
 
 fn parse_update(message: &pb::UpdateBudgetRequest) -> Result<Update, ApiError> {
     let mut v = Violations::default();
-    let mask = message.update_mask.as_ref();
-    v.check("update_mask", fields::field_mask(mask, &UPDATABLE));
+    let mask = fields::field_mask(&mut v, message.update_mask.as_ref(), &UPDATABLE);
     let parsed = v.message("budget", message.budget.as_ref(), |v, budget| {
         let code = v.check("budget_code", fields::parse::<BudgetCode>(&budget.budget_code));
         let etag = v.check("etag", fields::optional::<Etag>(&budget.etag));
-        // Also where the mask is malformed: what is wrong in the fields that it names is told with it.
-        let names = |path: &str| mask.is_some_and(|mask| mask.paths.iter().any(|named| named == path));
+        let names = |path: &str| mask.names(path);
         let change = BudgetChange {
             display_name: v.check_if(names("display_name"), "display_name", || display_name(budget)),
             value_max: v.check_if(names("value_max"), "value_max", || value_max(budget)),

@@ -155,13 +155,11 @@ struct Update {
 
 fn parse_update(message: &pb::UpdateUnitRequest) -> Result<Update, ApiError> {
     let mut v = Violations::default();
-    let mask = message.update_mask.as_ref();
-    v.check("update_mask", fields::field_mask(mask, &UPDATABLE));
+    let mask = fields::field_mask(&mut v, message.update_mask.as_ref(), &UPDATABLE);
     let parsed = v.message("unit", message.unit.as_ref(), |v, unit| {
         let code = v.check("unit_code", fields::parse::<UnitCode>(&unit.unit_code));
         let etag = v.check("etag", fields::optional::<Etag>(&unit.etag));
-        // Also where the mask is malformed: what is wrong in the fields that it names is told with it.
-        let names = |path: &str| mask.is_some_and(|mask| mask.paths.iter().any(|named| named == path));
+        let names = |path: &str| mask.names(path);
         let change = UnitChange {
             display_name: v.check_if(names("display_name"), "display_name", || display_name(unit)),
             expiry_policy: v.check_if(names("expiry_policy"), "expiry_policy", || {

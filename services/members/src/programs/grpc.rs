@@ -132,13 +132,9 @@ struct Update {
 
 fn parse_update(message: &pb::UpdateProgramRequest) -> Result<Update, ApiError> {
     let mut v = Violations::default();
-    let mask = v.check(
-        "update_mask",
-        fields::field_mask(message.update_mask.as_ref(), &UPDATABLE),
-    );
+    let mask = fields::field_mask(&mut v, message.update_mask.as_ref(), &UPDATABLE);
     let update = v.message("program", message.program.as_ref(), |v, program| {
         let etag = v.check("etag", fields::optional::<Etag>(&program.etag));
-        let mask = mask?;
         let display_name = mask.names("display_name").then(|| {
             v.check(
                 "display_name",

@@ -146,14 +146,10 @@ struct Update {
 
 fn parse_update(message: &pb::UpdateStaffMemberRequest) -> Result<Update, ApiError> {
     let mut v = Violations::default();
-    let mask = v.check(
-        "update_mask",
-        fields::field_mask(message.update_mask.as_ref(), &UPDATABLE),
-    );
+    let mask = fields::field_mask(&mut v, message.update_mask.as_ref(), &UPDATABLE);
     let update = v.message("staff_member", message.staff_member.as_ref(), |v, member| {
         let staff_id = v.check("staff_id", fields::parse::<StaffId>(&member.staff_id));
         let etag = v.check("etag", fields::optional::<Etag>(&member.etag));
-        let mask = mask?;
         let display_name = mask
             .names("display_name")
             .then(|| v.check("display_name", fields::parse::<DisplayName>(&member.display_name)));

@@ -105,15 +105,11 @@ pub(super) fn update(
     message: pb::UpdateMemberRequest,
 ) -> Result<Update, ApiError> {
     let mut v = Violations::default();
-    let mask = v.check(
-        "update_mask",
-        fields::field_mask(message.update_mask.as_ref(), &UPDATABLE),
-    );
+    let mask = fields::field_mask(&mut v, message.update_mask.as_ref(), &UPDATABLE);
     let today = today(program, now);
     let update = v.message("member", message.member, |v, member| {
         let member_id = v.check("member_id", fields::parse(&member.member_id));
         let etag = v.check("etag", fields::optional::<Etag>(&member.etag));
-        let mask = mask?;
         let profile = only_named(member.profile.unwrap_or_default(), &mask);
         let profile = v.within("profile", |v| parse_profile(v, &profile, today));
         Some(Update {

@@ -98,14 +98,11 @@ pub(super) fn reward_id(text: &str) -> Result<RewardId, ApiError> {
 
 pub(super) fn update(message: &pb::UpdateRewardRequest) -> Result<Update, ApiError> {
     let mut v = Violations::default();
-    let mask = v.check(
-        "update_mask",
-        fields::field_mask(message.update_mask.as_ref(), &UPDATABLE),
-    );
+    let mask = fields::field_mask(&mut v, message.update_mask.as_ref(), &UPDATABLE);
     let update = v.message("reward", message.reward.as_ref(), |v, reward| {
         let reward_id = v.check("reward_id", fields::parse(&reward.reward_id));
         let etag = v.check("etag", fields::optional::<Etag>(&reward.etag));
-        let change = parse_change(v, reward, &mask?);
+        let change = parse_change(v, reward, &mask);
         Some(Update {
             reward_id: reward_id?,
             meant_for: etag?.map(Etag::version),
