@@ -252,7 +252,10 @@ fn without_a_collector_the_lines_of_a_call_and_the_calls_made_for_it_bear_its_tr
         assert_eq!(trace_of(message), CALLERS_TRACE_ID);
     }
     let handed_on = String::from_utf8_lossy(&child.stdout);
-    assert!(handed_on.contains(&format!("00-{CALLERS_TRACE_ID}-")), "{handed_on}");
+    assert!(
+        handed_on.contains(&format!("00-{CALLERS_TRACE_ID}-")),
+        "{handed_on}"
+    );
     let begun = trace_of("called by nobody's trace");
     assert_eq!(begun.len(), 32);
     assert_ne!(begun, CALLERS_TRACE_ID);

@@ -16,6 +16,7 @@ mod all_lots;
 mod cached;
 pub mod check;
 pub mod domain;
+mod gathered;
 pub mod grpc;
 mod owed;
 mod redirect;

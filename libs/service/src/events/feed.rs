@@ -132,9 +132,7 @@ impl<R: EventRows> EventFeed<R> {
         self.0.followed.notified().await;
         let timeline = bounded(database_timeline(&self.0.jobs)).await?;
         let horizon = bounded(self.horizon()).await?;
-        self.0
-            .tail
-            .send_modify(|tail| tail.begin_at(timeline, horizon));
+        self.0.tail.send_modify(|tail| tail.begin_at(timeline, horizon));
         Ok(())
     }
 

@@ -2,10 +2,8 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::time::Duration;
 
-use fealty_postgres::transact::Isolation;
-use fealty_postgres::{Deadline, Scope, StorageError, TransactOptions, in_tx, transact};
+use fealty_postgres::StorageError;
 use fealty_redis::BalanceKey;
 use fealty_types::OwnerId;
 use futures::FutureExt;
@@ -15,12 +13,9 @@ use sqlx::postgres::PgPool;
 use tokio::time::Instant;
 
 use super::AccountRead;
+use super::gathered::GatheredReads;
 use crate::clock::RecordClock;
 use crate::posting::find_states_in_tx;
-
-/// Longest that a shared read takes: it is nobody's alone, so no caller's own deadline can end it for the others. As
-/// long as any transaction may take.
-const READ_MAX: Duration = Duration::from_secs(2);
 
 /// How fresh a read of Postgres has to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,9 +30,9 @@ pub(super) enum Freshness {
 /// saw. Accounts change a few times in the life of an owner, so that a third look is hardly ever needed.
 const LOOKS_MAX: u32 = 5;
 
-const READ_BALANCE: &str = "read_balance";
+pub(super) const READ_BALANCE: &str = "read_balance";
 
-type Outcome = Result<Option<AccountRead>, Arc<StorageError>>;
+pub(super) type Outcome = Result<Option<AccountRead>, Arc<StorageError>>;
 type Read = Shared<BoxFuture<'static, Outcome>>;
 type WeakRead = WeakShared<BoxFuture<'static, Outcome>>;
 
@@ -46,7 +41,7 @@ type WeakRead = WeakShared<BoxFuture<'static, Outcome>>;
 #[derive(Debug)]
 pub(super) struct SharedReads {
     pool: PgPool,
-    clock: Arc<RecordClock>,
+    gathered: Arc<GatheredReads>,
     reads: Mutex<Reads>,
     me: Weak<Self>,
 }
@@ -60,7 +55,7 @@ struct Reads {
 /// The reads of one owner, each with its number.
 #[derive(Debug, Default)]
 struct OwnerReads {
-    /// Waits for a connection: whoever joins is sure that it looks later.
+    /// Waits for its turn: whoever joins is sure that it looks later.
     waiting: Option<(u64, WeakRead)>,
     /// Has looked, or is just looking.
     running: Option<(u64, WeakRead)>,
@@ -69,8 +64,8 @@ struct OwnerReads {
 impl SharedReads {
     pub(super) fn new(pool: PgPool, clock: Arc<RecordClock>) -> Arc<Self> {
         Arc::new_cyclic(|me| Self {
+            gathered: GatheredReads::new(pool.clone(), clock),
             pool,
-            clock,
             reads: Mutex::default(),
             me: me.clone(),
         })
@@ -99,33 +94,15 @@ impl SharedReads {
         if let Some(waiting) = alive(&owner.waiting) {
             return waiting;
         }
-        let read = self
-            .begin(Guard {
-                reads: self.me.clone(),
-                key,
-                number,
-            })
-            .shared();
+        let guard = Guard {
+            reads: self.me.clone(),
+            key,
+            number,
+        };
+        let read = Arc::clone(&self.gathered).read(guard).boxed().shared();
         owner.waiting = read.downgrade().map(|read| (number, read));
         reads.begun_count += 1;
         read
-    }
-
-    fn begin(&self, guard: Guard) -> BoxFuture<'static, Outcome> {
-        let (pool, clock) = (self.pool.clone(), Arc::clone(&self.clock));
-        async move {
-            let key = guard.key;
-            // Several statements, of one instant.
-            let options = TransactOptions::read_only()
-                .isolation(Isolation::RepeatableRead)
-                .deadline(Deadline::after(READ_MAX));
-            let read = transact(&pool, READ_BALANCE, Scope::Program(key.program), options, |tx| {
-                guard.starts();
-                in_tx(look_in_tx(tx, key, &clock))
-            });
-            read.await.map_err(Arc::new)
-        }
-        .boxed()
     }
 
     fn lock(&self) -> MutexGuard<'_, Reads> {
@@ -171,15 +148,21 @@ pub(super) async fn look_in_tx(
 ///
 /// It never takes a share in a read: the last share to go would end the read, and with it a guard that waits for the
 /// lock.
-struct Guard {
+#[derive(Debug)]
+pub(super) struct Guard {
     reads: Weak<SharedReads>,
     key: BalanceKey,
     number: u64,
 }
 
 impl Guard {
+    /// Whom it reads.
+    pub(super) const fn key(&self) -> BalanceKey {
+        self.key
+    }
+
     /// From here on the read may miss what is committed: it can be joined by those only who do not mind.
-    fn starts(&self) {
+    pub(super) fn starts(&self) {
         let Some(reads) = self.reads.upgrade() else { return };
         let mut reads = reads.lock();
         if let Some(owner) = reads.owners.get_mut(&self.key)

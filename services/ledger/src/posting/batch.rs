@@ -190,17 +190,13 @@ impl<R: Room> Batch<R> {
             self.transfer(call, &mut posted, spent, counterpart)?;
             outcome = Outcome::Posted;
         } else if let Some(command) = command {
-            let mut opened = Vec::new();
-            let mut new_lot_id = || {
-                opened.push(LotId::generate_at(moment.record_time));
-                opened[opened.len() - 1]
-            };
-            let decision = domain::decide(state, &command, &slides, moment.record_time, &mut new_lot_id)?;
-            self.funds.settle(&decision.change, moment.record_time)?;
+            let (at, mut opened) = (moment.record_time, Vec::new());
+            let decision = domain::decide(state, &command, &slides, at, &mut new_lot_ids(at, &mut opened))?;
+            self.funds.settle(&decision.change, at)?;
             posted.taken_back.clone_from(&decision.change.taken_back);
             posted.given_back.clone_from(&decision.change.given_back);
             posted.holds.clone_from(&decision.holds);
-            posted.balance = OwnerBalance::of(account, &decision.state, moment.record_time);
+            posted.balance = OwnerBalance::of(account, &decision.state, at);
             let seen = Seen {
                 transaction_id: moment.transaction_id,
                 owner_id: account,
@@ -277,6 +273,15 @@ impl<R: Room> Batch<R> {
             balances,
             funds: self.funds,
         }
+    }
+}
+
+/// Draws ids of lots, and keeps what it drew.
+fn new_lot_ids(at: DateTime<Utc>, drawn: &mut Vec<LotId>) -> impl FnMut() -> LotId {
+    move || {
+        let lot_id = LotId::generate_at(at);
+        drawn.push(lot_id);
+        lot_id
     }
 }
 

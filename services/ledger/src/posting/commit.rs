@@ -220,7 +220,10 @@ impl Committer {
         let owner_ids: Vec<OwnerId> = owner_ids.into_iter().collect();
         let locked = storage::lock_states_in_tx(tx, program, &owner_ids, patience).await?;
         let is_busy = |call: &Call<Work>| {
-            !locked.busy.is_empty() && !locked.busy.is_disjoint(&left_out::concerned(call, &locked.owners))
+            !locked.busy.is_empty()
+                && !locked
+                    .busy
+                    .is_disjoint(&left_out::concerned(call, &locked.owners))
         };
         let is_idle = left_out::decided(calls, is_busy, &locked.owners);
         let idle = only(calls, &is_idle);

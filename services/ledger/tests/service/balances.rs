@@ -8,6 +8,7 @@ use futures::future::join_all;
 use tonic::Code;
 
 use super::harness::{new_id, until};
+use super::sharing::{join, open_household};
 use super::support::{Ledger, Redis, Setting, credit, days, of_unit, refused, timestamp};
 
 const STRONG: Option<Requirement> = Some(Requirement::Strong(true));
@@ -172,6 +173,38 @@ async fn many_readers_of_one_owner_at_once_are_all_answered_without_redis() {
     let consistencies = [None, Some(AtLeastVersion(1)), STRONG];
     let calls = (0..300).map(|place| available(&ledger, &owner, consistencies[place % 3]));
     assert!(join_all(calls).await.into_iter().all(|answer| answer == (1, 5)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn readers_of_many_owners_at_once_share_reads_and_each_gets_their_own() {
+    let ledger = Ledger::start_in(Setting {
+        redis: Redis::Absent,
+        ..Setting::default()
+    })
+    .await;
+    let household = open_household(&ledger).await;
+    let mut owners = Vec::new();
+    for value in 1..=20_i64 {
+        let owner = ledger.open_owner().await;
+        ledger.give(&owner, value).await;
+        owners.push((owner, value));
+    }
+    // Two of them use one account, which nobody asks for: it has what both brought along.
+    for (owner, value) in owners.iter_mut().take(2) {
+        join(&ledger, owner, &household).await;
+        *value = 1 + 2;
+    }
+    let calls = (0..400).map(|place| {
+        let (owner, value) = &owners[place % owners.len()];
+        let consistency = if place % 2 == 0 { STRONG } else { None };
+        let ledger = &ledger;
+        async move { (available(ledger, owner, consistency).await.1, *value) }
+    });
+    let stranger = new_id();
+    let nobody = ledger.balance(&stranger, STRONG);
+    let (answers, nobody) = tokio::join!(join_all(calls), nobody);
+    assert!(answers.into_iter().all(|(shown, has)| shown == has));
+    assert_eq!(nobody.expect_err("there is nobody").code(), Code::NotFound);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -178,19 +178,13 @@ impl Tables {
         for account in owner.accounts {
             let key = (owner.owner_id, account.unit_code.clone());
             assert_eq!(account.is_new, !self.accounts.contains_key(&key));
-            let row = Account {
-                available: account.available,
-                held: account.held,
-                debt: account.debt,
-                pending: account.pending,
-                sliding_end: account.sliding_end,
-                ..Account::default()
-            };
-            self.accounts.insert(key, row);
+            self.accounts.insert(key, account.account());
         }
-        let is_new = |(_, lot): &(UnitCode, Lot)| !self.lots.contains_key(&(owner.owner_id, lot.lot_id));
-        assert!(owner.new_lots.iter().all(is_new), "a new lot has no row yet");
-        for (unit_code, lot) in owner.lots.into_iter().chain(owner.new_lots) {
+        for (unit_code, lot) in owner.new_lots {
+            let before = self.lots.insert((owner.owner_id, lot.lot_id), (unit_code, lot));
+            assert_eq!(before, None, "a new lot has no row yet");
+        }
+        for (unit_code, lot) in owner.lots {
             self.lots.insert((owner.owner_id, lot.lot_id), (unit_code, lot));
         }
         for hold in owner.holds {

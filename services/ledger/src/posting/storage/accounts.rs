@@ -15,11 +15,11 @@ pub(crate) struct AccountChange {
     pub(crate) unit_code: UnitCode,
     /// Whether the owner has had none of that unit.
     pub(crate) is_new: bool,
-    pub(crate) available: Points,
-    pub(crate) held: Points,
-    pub(crate) debt: Points,
-    pub(crate) pending: Points,
-    pub(crate) sliding_end: Option<DateTime<Utc>>,
+    available: Points,
+    held: Points,
+    debt: Points,
+    pending: Points,
+    sliding_end: Option<DateTime<Utc>>,
 }
 
 impl AccountChange {
@@ -33,6 +33,21 @@ impl AccountChange {
             debt: now.debt,
             pending: now.pending,
             sliding_end: now.sliding_end,
+        }
+    }
+}
+
+#[cfg(test)]
+impl AccountChange {
+    /// As it is read again, without its lots.
+    pub(crate) fn account(&self) -> Account {
+        Account {
+            available: self.available,
+            held: self.held,
+            debt: self.debt,
+            pending: self.pending,
+            sliding_end: self.sliding_end,
+            ..Account::default()
         }
     }
 }
