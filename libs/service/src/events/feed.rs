@@ -112,10 +112,10 @@ impl<R: EventRows> EventFeed<R> {
     /// Tails until something fails, as long as anybody follows.
     async fn tail(&self) -> Result<Infallible, StorageError> {
         loop {
-            self.follow_timeline().await?;
-            if self.0.tail.receiver_count() == 0 {
-                self.wait_for_followers().await?;
+            if self.0.tail.send_if_modified(|tail| self.rest(tail)) {
+                self.0.followed.notified().await;
             }
+            self.follow_timeline().await?;
             let checked = Instant::now();
             while checked.elapsed() < TIMELINE_INTERVAL {
                 if !bounded(self.read_on()).await? {
@@ -126,14 +126,16 @@ impl<R: EventRows> EventFeed<R> {
         }
     }
 
-    /// Waits for somebody to follow. What has happened meanwhile they find in Postgres, if they want it: a busy service
-    /// does not read all that it writes for nobody.
-    async fn wait_for_followers(&self) -> Result<(), StorageError> {
-        self.0.followed.notified().await;
-        let timeline = bounded(database_timeline(&self.0.jobs)).await?;
-        let horizon = bounded(self.horizon()).await?;
-        self.0.tail.send_modify(|tail| tail.begin_at(timeline, horizon));
-        Ok(())
+    /// Whether nobody follows: then what is in memory is forgotten, and whoever comes finds in Postgres what has happened
+    /// meanwhile. A busy service does not read all that it writes for nobody.
+    ///
+    /// Asked while nobody can look at the tail: who begins to follow afterwards waits until it is there again.
+    fn rest(&self, tail: &mut Tail) -> bool {
+        let is_left = self.0.tail.receiver_count() == 0;
+        if is_left {
+            *tail = Tail::default();
+        }
+        is_left
     }
 
     /// Makes sure that what is in memory belongs to the database that is there.

@@ -47,13 +47,9 @@ impl Tail {
 
     /// Begins at the horizon of another history. In the same one it goes on where it was.
     pub(super) fn follow(&mut self, timeline: DatabaseTimeline, horizon: i64) {
-        if self.timeline != Some(timeline) {
-            self.begin_at(timeline, horizon);
+        if self.timeline == Some(timeline) {
+            return;
         }
-    }
-
-    /// Begins at a horizon, and forgets what came before.
-    pub(super) fn begin_at(&mut self, timeline: DatabaseTimeline, horizon: i64) {
         let head = EventPosition::before(horizon);
         *self = Self {
             timeline: Some(timeline),
@@ -184,18 +180,6 @@ mod tests {
         assert_eq!(tail.events.len(), EVENTS_MAX);
         assert_eq!(tail.after(event(900).position, TIMELINE, 9, all), Found::Behind);
         assert_eq!(numbers(tail.after(event(904).position, TIMELINE, 1, all)), [905]);
-    }
-
-    #[test]
-    fn what_was_passed_over_while_nobody_followed_is_read_from_postgres() {
-        let mut tail = tail(10..=20);
-        tail.begin_at(TIMELINE, 99);
-        let all = |_: &FeedEvent| true;
-        assert_eq!(tail.after(event(20).position, TIMELINE, 9, all), Found::Behind);
-        assert_eq!(
-            numbers(tail.after(EventPosition::before(99), TIMELINE, 9, all)),
-            NONE
-        );
     }
 
     #[test]

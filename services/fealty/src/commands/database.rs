@@ -97,7 +97,25 @@ impl Database {
                 "the {name} database of {} does not answer: does `fealty up` run there?",
                 folder.display()
             ),
-            None => format!("the {name} database does not answer"),
+            None => format!(
+                "the {name} database does not answer: say which one is meant by --data-dir (where `fealty up` runs), \
+                 --database-url or --config"
+            ),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_names_no_database_is_told_how_to() {
+        let unnamed = Database {
+            config: None,
+            url: None,
+            data_dir: None,
+        };
+        assert!(unnamed.unreachable(Of::Ledger).contains("--data-dir"));
     }
 }

@@ -75,11 +75,12 @@ impl GatheredReads {
             }
             None
         });
-        answered.await.ok().flatten().unwrap_or_else(|| {
-            Err(Arc::new(StorageError::LimitExceeded {
-                transaction: READ_BALANCE,
-            }))
-        })
+        let transaction = READ_BALANCE;
+        match answered.await {
+            Ok(Some(outcome)) => outcome,
+            Ok(None) => Err(Arc::new(StorageError::LimitExceeded { transaction })),
+            Err(_) => Err(Arc::new(StorageError::DeadlineExceeded { transaction })),
+        }
     }
 
     /// Waits for somebody's read, or for a turn to read. Fails when the reader has left.

@@ -1,15 +1,15 @@
 //! A request id that comes at once by two replicas, each time with another command and among other calls: one takes effect,
 //! the other is refused, and nobody beside them pays for it.
 
-use fealty_ledger::posting::config::PostingConfig;
 use fealty_proto::ledger::v1 as pb;
 use fealty_proto::types::v1::ErrorReason;
 use futures::future::join_all;
 use tonic::Code;
 
 use super::harness::new_id;
+use super::lanes::one_lane;
 use super::steps::Step;
-use super::support::{Ledger, Setting, credit, refused, spend};
+use super::support::{Ledger, credit, refused, spend};
 use super::verify::assert_verified;
 
 const ROUNDS: usize = 12;
@@ -37,15 +37,7 @@ fn commands(round: usize, one: &str, other: &str) -> [Step; 2] {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn of_two_commands_under_one_id_by_two_replicas_one_takes_effect() {
-    let posting = PostingConfig {
-        lanes: 1,
-        ..PostingConfig::default()
-    };
-    let ledger = Ledger::start_in(Setting {
-        posting,
-        ..Setting::default()
-    })
-    .await;
+    let ledger = one_lane().await;
     let replica = ledger.replica().await;
     let (one, other) = (ledger.open_owner().await, ledger.open_owner().await);
     ledger.give(&one, 1_000).await;

@@ -25,10 +25,15 @@ const CALLS_COUNT: usize = 60;
 /// Who is silent for too long loses their locks: not here.
 pub const HELD_FOR_EVER: &str = "SET LOCAL idle_in_transaction_session_timeout = 0";
 
-type Credited = Result<Response<pb::CreditPointsResponse>, Status>;
+pub type Credited = Result<Response<pb::CreditPointsResponse>, Status>;
 
 /// One lane, so that all calls meet.
-pub async fn one_lane(queue_calls_max: usize) -> Ledger {
+pub async fn one_lane() -> Ledger {
+    one_lane_for(PostingConfig::default().queue_calls_max).await
+}
+
+/// The same, in which no more may wait.
+async fn one_lane_for(queue_calls_max: usize) -> Ledger {
     let posting = PostingConfig {
         lanes: 1,
         queue_calls_max,
@@ -52,7 +57,7 @@ impl<'a> HeldUp<'a> {
         let owner = ledger.open_owner().await;
         let mut lock = lock(ledger, &owner).await;
         let mut waiting = JoinSet::new();
-        send(ledger, &mut waiting, credit(&owner, "points", 1));
+        send(ledger, &mut waiting, &credit(&owner, "points", 1));
         until("the lane waits for the lock", async || {
             awaited(&mut lock).await > 0
         })
@@ -101,8 +106,8 @@ pub async fn awaited(lock: &mut Transaction<'_, Postgres>) -> i64 {
     waiting.await.expect("a count")
 }
 
-fn send(ledger: &Ledger, calls: &mut JoinSet<Credited>, request: pb::CreditPointsRequest) {
-    let (mut transactions, request) = (ledger.transactions(), ledger.call(request));
+pub fn send(ledger: &Ledger, calls: &mut JoinSet<Credited>, request: &pb::CreditPointsRequest) {
+    let (mut transactions, request) = (ledger.transactions(), ledger.call(request.clone()));
     calls.spawn(async move { transactions.credit_points(request).await });
 }
 
@@ -132,12 +137,12 @@ async fn arrived() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_comes_while_a_commit_is_in_flight_is_committed_together() {
-    let ledger = one_lane(1_000).await;
+    let ledger = one_lane().await;
     let owners = open_owners(&ledger, CALLS_COUNT).await;
     let held_up = HeldUp::lane(&ledger).await;
     let mut calls = JoinSet::new();
     for owner in &owners {
-        send(&ledger, &mut calls, credit(owner, "points", 7));
+        send(&ledger, &mut calls, &credit(owner, "points", 7));
     }
     arrived().await;
     held_up.let_go().await;
@@ -150,7 +155,7 @@ async fn what_comes_while_a_commit_is_in_flight_is_committed_together() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn one_request_many_times_in_a_batch_takes_effect_once() {
-    let ledger = one_lane(1_000).await;
+    let ledger = one_lane().await;
     let owner = ledger.open_owner().await;
     let held_up = HeldUp::lane(&ledger).await;
     let request = credit(&owner, "points", 7);
@@ -160,10 +165,10 @@ async fn one_request_many_times_in_a_batch_takes_effect_once() {
     };
     let mut calls = JoinSet::new();
     for _ in 0..CALLS_COUNT {
-        send(&ledger, &mut calls, request.clone());
+        send(&ledger, &mut calls, &request);
     }
     arrived().await;
-    send(&ledger, &mut calls, other);
+    send(&ledger, &mut calls, &other);
     arrived().await;
     held_up.let_go().await;
     let (mut firsts, mut replays, mut reused) = (0, 0, 0);
@@ -191,7 +196,7 @@ async fn one_request_many_times_in_a_batch_takes_effect_once() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn calls_of_one_owner_in_a_batch_see_each_other_in_their_order() {
-    let ledger = one_lane(1_000).await;
+    let ledger = one_lane().await;
     let owner = ledger.open_owner().await;
     ledger.give(&owner, 10).await;
     let held_up = HeldUp::lane(&ledger).await;
@@ -231,7 +236,7 @@ async fn calls_of_one_owner_in_a_batch_see_each_other_in_their_order() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_call_that_cannot_be_decided_fails_alone() {
-    let ledger = one_lane(1_000).await;
+    let ledger = one_lane().await;
     let mut owners = open_owners(&ledger, CALLS_COUNT).await;
     let broken = owners.remove(CALLS_COUNT / 2);
     let statement = format!("UPDATE owner SET status = 'nobody knows' WHERE owner_id = '{broken}'");
@@ -245,10 +250,10 @@ async fn a_call_that_cannot_be_decided_fails_alone() {
     let held_up = HeldUp::lane(&ledger).await;
     let mut calls = JoinSet::new();
     for owner in &owners {
-        send(&ledger, &mut calls, credit(owner, "points", 7));
+        send(&ledger, &mut calls, &credit(owner, "points", 7));
     }
     let mut poisoned = JoinSet::new();
-    send(&ledger, &mut poisoned, credit(&broken, "points", 7));
+    send(&ledger, &mut poisoned, &credit(&broken, "points", 7));
     arrived().await;
     held_up.let_go().await;
     while let Some(credited) = calls.join_next().await {
@@ -267,12 +272,12 @@ async fn a_call_that_cannot_be_decided_fails_alone() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_full_lane_says_so_at_once_and_nothing_was_done() {
-    let ledger = one_lane(2).await;
+    let ledger = one_lane_for(2).await;
     let owners = open_owners(&ledger, 5).await;
     let held_up = HeldUp::lane(&ledger).await;
     let mut waiting = JoinSet::new();
     for owner in &owners[..2] {
-        send(&ledger, &mut waiting, credit(owner, "points", 7));
+        send(&ledger, &mut waiting, &credit(owner, "points", 7));
     }
     arrived().await;
     for owner in &owners[2..] {
@@ -296,7 +301,7 @@ async fn a_full_lane_says_so_at_once_and_nothing_was_done() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_caller_who_left_before_the_decision_has_asked_for_nothing() {
-    let ledger = one_lane(1_000).await;
+    let ledger = one_lane().await;
     let owner = ledger.open_owner().await;
     let held_up = HeldUp::lane(&ledger).await;
     let left = ledger.credit(credit(&owner, "points", 7));
@@ -368,7 +373,7 @@ async fn what_comes_after_a_failed_posting_of_its_owner_is_not_decided() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_comes_in_bulk_refuses_no_lone_call() {
-    let ledger = one_lane(2).await;
+    let ledger = one_lane_for(2).await;
     let owner = ledger.open_owner().await;
     let request = credit_and_spend(&owner);
     assert_eq!(

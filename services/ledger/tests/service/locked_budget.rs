@@ -2,19 +2,18 @@
 
 use std::time::{Duration, Instant};
 
-use fealty_ledger::posting::config::PostingConfig;
 use fealty_proto::ledger::v1 as pb;
 use fealty_proto::ledger::v1::points_outcome::Outcome;
 use fealty_proto::ledger::v1::points_posting::Posting;
 use fealty_proto::types::v1::ErrorReason;
 use sqlx::{Postgres, Transaction};
 use tokio::task::JoinSet;
-use tonic::{Code, Response, Status};
+use tonic::Code;
 use tonic_types::StatusExt;
 
 use super::harness::{is_replayed, new_id, until};
-use super::lanes::{HELD_FOR_EVER, awaited, lock};
-use super::support::{Ledger, Setting, credit, refused, spend};
+use super::lanes::{Credited, HELD_FOR_EVER, awaited, lock, one_lane, send};
+use super::support::{Ledger, credit, refused, spend};
 use super::verify::assert_verified;
 
 const BUDGETS: [&str; 2] = ["locked", "free"];
@@ -24,19 +23,8 @@ const NEIGHBOURS_COUNT: usize = 50;
 /// Longer than anybody waits for a lock, thrice: on a machine that runs all tests at once.
 const ANSWER_MAX: Duration = Duration::from_secs(10);
 
-type Credited = Result<Response<pb::CreditPointsResponse>, Status>;
-
-/// One lane, so that all calls meet, and two budgets.
-async fn one_lane() -> Ledger {
-    let posting = PostingConfig {
-        lanes: 1,
-        ..PostingConfig::default()
-    };
-    let ledger = Ledger::start_in(Setting {
-        posting,
-        ..Setting::default()
-    })
-    .await;
+async fn one_lane_and_budgets() -> Ledger {
+    let ledger = one_lane().await;
     for budget_code in BUDGETS {
         let request = pb::CreateBudgetRequest {
             request_id: new_id(),
@@ -75,11 +63,6 @@ async fn lock_budget(ledger: &Ledger) -> Transaction<'_, Postgres> {
     lock
 }
 
-fn send(ledger: &Ledger, calls: &mut JoinSet<Credited>, request: &pb::CreditPointsRequest) {
-    let (mut transactions, request) = (ledger.transactions(), ledger.call(request.clone()));
-    calls.spawn(async move { transactions.credit_points(request).await });
-}
-
 /// So many calls have reached the service and wait.
 async fn arrived() {
     // Nothing outside tells; the calls are local, and half a second is a hundred times what they take.
@@ -99,7 +82,7 @@ async fn contended(calls: &mut JoinSet<Credited>) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_locked_budget_fails_only_whom_it_pays_and_they_succeed_later_with_the_same_id() {
-    let ledger = one_lane().await;
+    let ledger = one_lane_and_budgets().await;
     let mut neighbours = Vec::new();
     for _ in 0..NEIGHBOURS_COUNT {
         neighbours.push(ledger.open_owner().await);
@@ -169,7 +152,7 @@ async fn outcomes(ledger: &Ledger, postings: &[Posting]) -> Vec<Option<ErrorReas
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_comes_after_it_for_the_same_owner_waits_with_it() {
-    let ledger = one_lane().await;
+    let ledger = one_lane_and_budgets().await;
     let (owner, neighbour) = (ledger.open_owner().await, ledger.open_owner().await);
     let postings = [
         Posting::Credit(credit(&owner, "points", 1)),

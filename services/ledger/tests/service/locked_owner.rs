@@ -2,42 +2,21 @@
 
 use std::time::{Duration, Instant};
 
-use fealty_ledger::posting::config::PostingConfig;
-use fealty_proto::ledger::v1 as pb;
 use fealty_proto::types::v1::ErrorReason;
 use tokio::task::JoinSet;
-use tonic::{Code, Response, Status};
+use tonic::Code;
 use tonic_types::StatusExt;
 
 use super::harness::{is_replayed, until};
-use super::lanes::{awaited, lock};
+use super::lanes::{awaited, lock, one_lane, send};
 use super::sharing::{join, open_household};
-use super::support::{Ledger, Setting, credit, refused};
+use super::support::{Ledger, credit, refused};
 use super::verify::assert_verified;
 
 const NEIGHBOURS_COUNT: usize = 50;
 
 /// Longer than anybody waits for a lock, twice: on a machine that runs all tests at once.
 const ANSWER_MAX: Duration = Duration::from_secs(10);
-
-type Credited = Result<Response<pb::CreditPointsResponse>, Status>;
-
-async fn one_lane() -> Ledger {
-    let posting = PostingConfig {
-        lanes: 1,
-        ..PostingConfig::default()
-    };
-    Ledger::start_in(Setting {
-        posting,
-        ..Setting::default()
-    })
-    .await
-}
-
-fn send(ledger: &Ledger, calls: &mut JoinSet<Credited>, request: &pb::CreditPointsRequest) {
-    let (mut transactions, request) = (ledger.transactions(), ledger.call(request.clone()));
-    calls.spawn(async move { transactions.credit_points(request).await });
-}
 
 /// Database transactions that wrote the first transactions of these owners.
 async fn commits(ledger: &Ledger, owners: &[String]) -> Vec<i64> {

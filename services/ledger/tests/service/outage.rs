@@ -4,9 +4,11 @@ use std::time::Duration;
 
 use fealty_client::{ClientConfig, LedgerClient};
 use fealty_proto::ledger::v1 as pb;
-use fealty_proto::types::v1::ErrorReason;
+use fealty_proto::types::v1::consistency::Requirement;
+use fealty_proto::types::v1::{Consistency, ErrorReason};
 use fealty_runtime::config::Secret;
 use fealty_testing::Proxy;
+use futures::future::join_all;
 use sqlx::{Postgres, Transaction};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -69,6 +71,45 @@ async fn without_postgres_it_is_alive_and_not_ready_and_becomes_ready_by_itself(
     proxy.restore();
     until("ready", async || probe(&ledger, "/readyz").await == 200).await;
     ledger.units().list_units(list()).await.expect("it serves again");
+    assert!(ledger.stop().await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_read_that_takes_too_long_is_told_as_late_and_not_as_contention() {
+    let database = database().await;
+    let mut config = config(&database).await;
+    let (proxy, url) = Proxy::in_front_of(&database.urls.service).await;
+    config.database_url = Secret::new(url);
+    let ledger = Ledger::start_with(database, config).await;
+    assert!(ledger.serving.health.wait_until_ready().await);
+    // More than there are readers: also those who wait for one are late.
+    let mut owners = Vec::new();
+    for _ in 0..12 {
+        owners.push(ledger.open_owner().await);
+    }
+    let read = async |owner: &String| {
+        let strong = pb::GetBalanceRequest {
+            owner_id: owner.clone(),
+            consistency: Some(Consistency {
+                requirement: Some(Requirement::Strong(true)),
+            }),
+            ..pb::GetBalanceRequest::default()
+        };
+        ledger.balances().get_balance(ledger.call(strong)).await
+    };
+    // The connections of all readers are made before Postgres hangs.
+    for answer in join_all(owners.iter().map(&read)).await {
+        answer.expect("read");
+    }
+    proxy.freeze();
+    for answer in join_all(owners.iter().map(&read)).await {
+        assert_eq!(
+            refusal(answer),
+            (Code::DeadlineExceeded, ErrorReason::DeadlineExceeded)
+        );
+    }
+    proxy.restore();
+    until("it is read again", async || read(&owners[0]).await.is_ok()).await;
     assert!(ledger.stop().await);
 }
 

@@ -75,30 +75,42 @@ pub(super) async fn write_accounts_in_tx(
     Ok(())
 }
 
+/// Runs a statement about accounts: sqlx wants literals.
+macro_rules! write_accounts {
+    ($statement:literal, $tx:ident, $program:ident, $columns:ident) => {{
+        let written = sqlx::query!(
+            $statement,
+            $program.as_uuid(),
+            &$columns.owner_ids,
+            &$columns.unit_codes,
+            &$columns.available,
+            &$columns.held,
+            &$columns.debt,
+            &$columns.pending,
+            &$columns.sliding_ends as &[Option<DateTime<Utc>>],
+        )
+        .execute($tx)
+        .await?;
+        all_written("account", $columns.owner_ids.len(), written.rows_affected())
+    }};
+}
+
 async fn update_accounts_in_tx(
     tx: &mut PgConnection,
     program: ProgramId,
     columns: &Columns,
 ) -> Result<(), StorageError> {
-    let written = sqlx::query!(
+    write_accounts!(
         r#"UPDATE account a SET available = u.available, held = u.held, debt = u.debt, pending = u.pending,
                               sliding_end = u.sliding_end
            FROM unnest($2::uuid[], $3::text[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[],
                        $8::timestamptz[])
                 AS u (owner_id, unit_code, available, held, debt, pending, sliding_end)
            WHERE a.program = $1 AND a.owner_id = u.owner_id AND a.unit_code = u.unit_code"#,
-        program.as_uuid(),
-        &columns.owner_ids,
-        &columns.unit_codes,
-        &columns.available,
-        &columns.held,
-        &columns.debt,
-        &columns.pending,
-        &columns.sliding_ends as &[Option<DateTime<Utc>>],
+        tx,
+        program,
+        columns
     )
-    .execute(tx)
-    .await?;
-    all_written("account", columns.owner_ids.len(), written.rows_affected())
 }
 
 async fn insert_accounts_in_tx(
@@ -106,25 +118,17 @@ async fn insert_accounts_in_tx(
     program: ProgramId,
     columns: &Columns,
 ) -> Result<(), StorageError> {
-    let written = sqlx::query!(
+    write_accounts!(
         r#"INSERT INTO account (program, owner_id, unit_code, available, held, debt, pending, sliding_end)
            SELECT p.program, u.owner_id, u.unit_code, u.available, u.held, u.debt, u.pending, u.sliding_end
            FROM program p, unnest($2::uuid[], $3::text[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[],
                                   $8::timestamptz[])
                 AS u (owner_id, unit_code, available, held, debt, pending, sliding_end)
            WHERE p.program = $1 ORDER BY u.owner_id, u.unit_code"#,
-        program.as_uuid(),
-        &columns.owner_ids,
-        &columns.unit_codes,
-        &columns.available,
-        &columns.held,
-        &columns.debt,
-        &columns.pending,
-        &columns.sliding_ends as &[Option<DateTime<Utc>>],
+        tx,
+        program,
+        columns
     )
-    .execute(tx)
-    .await?;
-    all_written("account", columns.owner_ids.len(), written.rows_affected())
 }
 
 /// The rows turned into columns.

@@ -26,42 +26,49 @@ pub(super) async fn write_lots_in_tx(
     Ok(())
 }
 
+/// Inserts lots, and does what is given where there is one already: sqlx wants literals.
+macro_rules! insert_lots {
+    ($otherwise:literal, $tx:ident, $program:ident, $columns:ident) => {{
+        let written = sqlx::query!(
+            r#"INSERT INTO lot AS l
+                      (program, owner_id, lot_id, unit_code, value_left, value_held, value_credited, expire_time,
+                       create_time, slides, budget_code, pending, begin_time, credited_by)
+               SELECT p.program, u.owner_id, u.lot_id, u.unit_code, u.value_left, u.value_held, u.value_credited,
+                      u.expire_time, u.create_time, u.slides, u.budget_code, u.credited_by IS NOT NULL, u.begin_time,
+                      u.credited_by
+               FROM program p, unnest($2::uuid[], $3::uuid[], $4::text[], $5::bigint[], $6::bigint[], $7::bigint[],
+                                      $8::timestamptz[], $9::timestamptz[], $10::boolean[], $11::text[],
+                                      $12::timestamptz[], $13::uuid[])
+                    AS u (owner_id, lot_id, unit_code, value_left, value_held, value_credited, expire_time, create_time,
+                          slides, budget_code, begin_time, credited_by)
+               WHERE p.program = $1 ORDER BY u.owner_id, u.lot_id "# + $otherwise,
+            $program.as_uuid(),
+            &$columns.owner_ids,
+            &$columns.lot_ids,
+            &$columns.unit_codes,
+            &$columns.left,
+            &$columns.held,
+            &$columns.credited,
+            &$columns.expire_times as &[Option<DateTime<Utc>>],
+            &$columns.create_times,
+            &$columns.slide,
+            &$columns.budget_codes as &[Option<String>],
+            &$columns.begin_times as &[Option<DateTime<Utc>>],
+            &$columns.credited_by as &[Option<Uuid>],
+        )
+        .execute($tx)
+        .await?;
+        all_written("lot", $columns.lot_ids.len(), written.rows_affected())
+    }};
+}
+
 /// The usual way of a credit: lots whose ids were drawn just now, so that there is nothing to look for.
 async fn insert_lots_in_tx(
     tx: &mut PgConnection,
     program: ProgramId,
     columns: &Columns,
 ) -> Result<(), StorageError> {
-    let written = sqlx::query!(
-        r#"INSERT INTO lot
-                  (program, owner_id, lot_id, unit_code, value_left, value_held, value_credited, expire_time, create_time,
-                   slides, budget_code, pending, begin_time, credited_by)
-           SELECT p.program, u.owner_id, u.lot_id, u.unit_code, u.value_left, u.value_held, u.value_credited,
-                  u.expire_time, u.create_time, u.slides, u.budget_code, u.credited_by IS NOT NULL, u.begin_time,
-                  u.credited_by
-           FROM program p, unnest($2::uuid[], $3::uuid[], $4::text[], $5::bigint[], $6::bigint[], $7::bigint[],
-                                  $8::timestamptz[], $9::timestamptz[], $10::boolean[], $11::text[], $12::timestamptz[],
-                                  $13::uuid[])
-                AS u (owner_id, lot_id, unit_code, value_left, value_held, value_credited, expire_time, create_time,
-                      slides, budget_code, begin_time, credited_by)
-           WHERE p.program = $1 ORDER BY u.owner_id, u.lot_id"#,
-        program.as_uuid(),
-        &columns.owner_ids,
-        &columns.lot_ids,
-        &columns.unit_codes,
-        &columns.left,
-        &columns.held,
-        &columns.credited,
-        &columns.expire_times as &[Option<DateTime<Utc>>],
-        &columns.create_times,
-        &columns.slide,
-        &columns.budget_codes as &[Option<String>],
-        &columns.begin_times as &[Option<DateTime<Utc>>],
-        &columns.credited_by as &[Option<Uuid>],
-    )
-    .execute(tx)
-    .await?;
-    all_written("lot", columns.lot_ids.len(), written.rows_affected())
+    insert_lots!("", tx, program, columns)
 }
 
 /// Of lots that are there already, or were once: what moves to another account keeps its id.
@@ -70,41 +77,16 @@ async fn upsert_lots_in_tx(
     program: ProgramId,
     columns: &Columns,
 ) -> Result<(), StorageError> {
-    let written = sqlx::query!(
-        r#"INSERT INTO lot AS l
-                  (program, owner_id, lot_id, unit_code, value_left, value_held, value_credited, expire_time, create_time,
-                   slides, budget_code, pending, begin_time, credited_by)
-           SELECT p.program, u.owner_id, u.lot_id, u.unit_code, u.value_left, u.value_held, u.value_credited,
-                  u.expire_time, u.create_time, u.slides, u.budget_code, u.credited_by IS NOT NULL, u.begin_time,
-                  u.credited_by
-           FROM program p, unnest($2::uuid[], $3::uuid[], $4::text[], $5::bigint[], $6::bigint[], $7::bigint[],
-                                  $8::timestamptz[], $9::timestamptz[], $10::boolean[], $11::text[], $12::timestamptz[],
-                                  $13::uuid[])
-                AS u (owner_id, lot_id, unit_code, value_left, value_held, value_credited, expire_time, create_time,
-                      slides, budget_code, begin_time, credited_by)
-           WHERE p.program = $1 ORDER BY u.owner_id, u.lot_id
-           ON CONFLICT (program, owner_id, lot_id)
-           DO UPDATE SET value_left = EXCLUDED.value_left, value_held = EXCLUDED.value_held,
-                         value_credited = EXCLUDED.value_credited, expire_time = EXCLUDED.expire_time,
-                         slides = EXCLUDED.slides, pending = EXCLUDED.pending, begin_time = EXCLUDED.begin_time,
-                         credited_by = EXCLUDED.credited_by"#,
-        program.as_uuid(),
-        &columns.owner_ids,
-        &columns.lot_ids,
-        &columns.unit_codes,
-        &columns.left,
-        &columns.held,
-        &columns.credited,
-        &columns.expire_times as &[Option<DateTime<Utc>>],
-        &columns.create_times,
-        &columns.slide,
-        &columns.budget_codes as &[Option<String>],
-        &columns.begin_times as &[Option<DateTime<Utc>>],
-        &columns.credited_by as &[Option<Uuid>],
+    insert_lots!(
+        "ON CONFLICT (program, owner_id, lot_id)
+         DO UPDATE SET value_left = EXCLUDED.value_left, value_held = EXCLUDED.value_held,
+                       value_credited = EXCLUDED.value_credited, expire_time = EXCLUDED.expire_time,
+                       slides = EXCLUDED.slides, pending = EXCLUDED.pending, begin_time = EXCLUDED.begin_time,
+                       credited_by = EXCLUDED.credited_by",
+        tx,
+        program,
+        columns
     )
-    .execute(tx)
-    .await?;
-    all_written("lot", columns.lot_ids.len(), written.rows_affected())
 }
 
 /// The rows turned into columns.

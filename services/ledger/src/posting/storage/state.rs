@@ -51,51 +51,44 @@ pub(crate) async fn find_states_in_tx(
     Ok((states, now))
 }
 
-/// Locks owners, waiting for whoever has them, and reads them without what they have; in the order of their ids. What
-/// comes is as it is under the lock, whatever it was when the wait began.
-///
-/// `NO KEY` is enough to keep other postings out.
+/// Locks owners in the order of their ids, and reads them without what they have, by the lock that is given: sqlx wants
+/// literals. `NO KEY` is enough to keep other postings out.
+macro_rules! lock_owners {
+    ($lock:literal, $tx:ident, $program:ident, $owner_ids:ident) => {{
+        let rows = sqlx::query_as!(
+            OwnerRow,
+            r#"SELECT now() AS "now!", owner_id AS "owner_id: OwnerId", version AS "version: Version",
+                      last_time, chain_head, status, account_owner_id AS "account_owner_id: OwnerId",
+                      merged_into_owner_id AS "merged_into_owner_id: OwnerId"
+               FROM owner WHERE program = $1 AND owner_id = ANY($2) ORDER BY owner_id "#
+                + $lock,
+            $program.as_uuid(),
+            &uuids($owner_ids),
+        )
+        .fetch_all($tx)
+        .await?;
+        rows.into_iter()
+            .map(|row| Ok((row.owner_id, row.owner()?)))
+            .collect()
+    }};
+}
+
+/// Waits for whoever has them. What comes is as it is under the lock, whatever it was when the wait began.
 pub(super) async fn lock_owners_in_tx(
     tx: &mut PgConnection,
     program: ProgramId,
     owner_ids: &[OwnerId],
 ) -> Result<HashMap<OwnerId, OwnerState>, StorageError> {
-    let rows = sqlx::query_as!(
-        OwnerRow,
-        r#"SELECT now() AS "now!", owner_id AS "owner_id: OwnerId", version AS "version: Version",
-                  last_time, chain_head, status, account_owner_id AS "account_owner_id: OwnerId",
-                  merged_into_owner_id AS "merged_into_owner_id: OwnerId"
-           FROM owner WHERE program = $1 AND owner_id = ANY($2) ORDER BY owner_id FOR NO KEY UPDATE"#,
-        program.as_uuid(),
-        &uuids(owner_ids),
-    )
-    .fetch_all(tx)
-    .await?;
-    rows.into_iter()
-        .map(|row| Ok((row.owner_id, row.owner()?)))
-        .collect()
+    lock_owners!("FOR NO KEY UPDATE", tx, program, owner_ids)
 }
 
-/// The same of those whom nobody else has locked, without any wait.
+/// Without any wait: those whom nobody else has locked.
 pub(super) async fn lock_idle_states_in_tx(
     tx: &mut PgConnection,
     program: ProgramId,
     owner_ids: &[OwnerId],
 ) -> Result<HashMap<OwnerId, OwnerState>, StorageError> {
-    let rows = sqlx::query_as!(
-        OwnerRow,
-        r#"SELECT now() AS "now!", owner_id AS "owner_id: OwnerId", version AS "version: Version",
-                  last_time, chain_head, status, account_owner_id AS "account_owner_id: OwnerId",
-                  merged_into_owner_id AS "merged_into_owner_id: OwnerId"
-           FROM owner WHERE program = $1 AND owner_id = ANY($2) ORDER BY owner_id FOR NO KEY UPDATE SKIP LOCKED"#,
-        program.as_uuid(),
-        &uuids(owner_ids),
-    )
-    .fetch_all(tx)
-    .await?;
-    rows.into_iter()
-        .map(|row| Ok((row.owner_id, row.owner()?)))
-        .collect()
+    lock_owners!("FOR NO KEY UPDATE SKIP LOCKED", tx, program, owner_ids)
 }
 
 /// Adds what owners have who are locked or seen by a REPEATABLE READ transaction, and answers the time, which is later

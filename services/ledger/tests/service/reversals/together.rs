@@ -19,9 +19,6 @@ use super::super::support::{Ledger, credit, days, spend, timestamp, transfer};
 use super::super::verify::assert_verified;
 use super::{reversal, reverse, take};
 
-/// Calls that wait in one lane at the most; more than a test has.
-const QUEUE_CALLS_MAX: usize = 100;
-
 /// How long a call is given to get into its lane before the next is sent. Nothing outside tells that it is there: where
 /// the machine is busy and it was not, they are sent again with more time. All of them wait for less than a lock may.
 const ARRIVED_WITHIN_MS: [u64; 4] = [100, 200, 400, 600];
@@ -72,7 +69,7 @@ async fn play(
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_transfer_of_the_same_commit_brought_to_a_lot_and_took_from_it_is_counted() {
-    let ledger = one_lane(QUEUE_CALLS_MAX).await;
+    let ledger = one_lane().await;
     let owner = play(&ledger, &[None; 3], async |arrived_within| {
         let (one, other) = (ledger.open_owner().await, ledger.open_owner().await);
         ledger.give(&one, 10).await;
@@ -92,7 +89,7 @@ async fn what_a_transfer_of_the_same_commit_brought_to_a_lot_and_took_from_it_is
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_came_back_to_anothers_lot_in_parts_is_counted_together() {
-    let ledger = one_lane(QUEUE_CALLS_MAX).await;
+    let ledger = one_lane().await;
     let household = play(&ledger, &[None; 3], async |arrived_within| {
         let (member, household) = (ledger.open_owner().await, open_household(&ledger).await);
         ledger.give(&member, 10).await;
