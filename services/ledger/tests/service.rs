@@ -38,6 +38,7 @@ mod service {
     mod purchases;
     mod refunds;
     mod refusals;
+    mod remembered;
     mod returning_lots;
     mod reversals;
     mod rules;

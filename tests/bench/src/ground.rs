@@ -17,11 +17,12 @@ use fealty_proto::ledger::v1::unit_service_client::UnitServiceClient;
 use fealty_proto::types::v1::Amount;
 use fealty_service::testing;
 use fealty_testing::TestServers;
+use sqlx::Connection as _;
 use uuid::Uuid;
 
 use crate::child::Child;
 use crate::connections::{Connection, Connections};
-use crate::copies::Copies;
+use crate::copies::{Copies, unbounded};
 use crate::postgres::Postgres;
 use crate::serving::Role;
 
@@ -142,7 +143,7 @@ impl Ground {
         Ok(members)
     }
 
-    /// Gives members who hold nothing what the first holds.
+    /// Gives members who hold nothing what the first holds, and with it the version that says so.
     async fn copy_holdings(&self, first: Uuid, members: &[Uuid]) -> anyhow::Result<()> {
         let copies = Copies {
             table: "account",
@@ -157,6 +158,18 @@ impl Ground {
             ..copies
         };
         copies.insert(&self.database.owner, members).await?;
+        let mut connection = unbounded(&self.database.owner).await?;
+        sqlx::query(
+            "UPDATE owner o SET version = f.version, chain_head = f.chain_head FROM owner f \
+             WHERE f.program = $1 AND f.owner_id = $2 AND o.program = $1 AND o.owner_id = ANY ($3)",
+        )
+        .bind(self.program)
+        .bind(first)
+        .bind(members)
+        .execute(&mut connection)
+        .await
+        .context("the members' versions")?;
+        connection.close().await?;
         Ok(())
     }
 

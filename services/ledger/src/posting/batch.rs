@@ -50,6 +50,8 @@ pub(super) struct Decided<R: Room> {
     pub(super) rows: Vec<R::Row>,
     /// The newest balances of the owners that changed.
     pub(super) balances: Vec<OwnerBalance>,
+    /// All owners as they are then.
+    pub(super) states: HashMap<OwnerId, OwnerState>,
     /// The budgets as they are then.
     pub(super) funds: Funds,
 }
@@ -264,6 +266,7 @@ impl<R: Room> Batch<R> {
             transactions,
             owners,
             balances,
+            states,
         } = self.books.close();
         Decided {
             answers,
@@ -271,6 +274,7 @@ impl<R: Room> Batch<R> {
             owners,
             rows: self.rows,
             balances,
+            states,
             funds: self.funds,
         }
     }

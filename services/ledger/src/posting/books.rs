@@ -41,6 +41,8 @@ pub(super) struct Closed {
     pub(super) owners: Vec<OwnerChange>,
     /// The newest balances of the owners that changed.
     pub(super) balances: Vec<OwnerBalance>,
+    /// All owners as they are then.
+    pub(super) states: HashMap<OwnerId, OwnerState>,
 }
 
 impl Books {
@@ -197,9 +199,13 @@ impl Books {
         for (owner_id, Touched { before, lots, holds }) in self.touched {
             let after = &self.owners[&owner_id];
             balances.push(OwnerBalance::of(owner_id, after, after.last_time));
-            let (new_lots, lots) = lots
+            let were_open = open_lot_ids(&before);
+            let (new_lots, lots): (Vec<_>, Vec<_>) = lots
                 .into_values()
                 .partition(|(_, lot)| self.opened.contains(&lot.lot_id));
+            let (lots, returned_lots) = lots
+                .into_iter()
+                .partition(|(_, lot)| were_open.contains(&lot.lot_id));
             let changed = after
                 .accounts
                 .iter()
@@ -215,6 +221,7 @@ impl Books {
                     .collect(),
                 lots,
                 new_lots,
+                returned_lots,
                 holds: holds.into_values().collect(),
             });
         }
@@ -222,8 +229,15 @@ impl Books {
             transactions: self.transactions,
             owners,
             balances,
+            states: self.owners,
         }
     }
+}
+
+fn open_lot_ids(owner: &OwnerState) -> HashSet<LotId> {
+    let accounts = owner.accounts.values();
+    let lots = accounts.flat_map(|account| account.lots.iter().chain(&account.pending_lots));
+    lots.map(|lot| lot.lot_id).collect()
 }
 
 impl Transaction {

@@ -1,6 +1,7 @@
 //! A batch of calls becomes one commit.
 
 use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 
 use chrono::{DateTime, SubsecRound, Utc};
 use fealty_postgres::{Scope, StorageError, TransactError, TransactOptions, in_tx, transact};
@@ -11,12 +12,14 @@ use sqlx::postgres::PgPool;
 use super::batch::{self, Decided, Ground};
 use super::call::{Answer, Call};
 use super::domain::OwnerState;
+use super::led::LedLately;
+use super::remembered::RememberedOwners;
 use super::room::Room;
 use super::rooms::{AllRooms, Loaded, Work};
-use super::storage::{Earlier, Patience};
+use super::storage::{Earlier, Locked, Patience};
 use super::{grpc, left_out, storage};
 use crate::balances::domain::OwnerBalance;
-use crate::budgets;
+use crate::budgets::{self, Funds};
 use crate::refusal::Refusal;
 
 /// The nets: a row of another replica got there first, between this one's look and its write.
@@ -56,12 +59,12 @@ impl TimeSource {
         }
     }
 
-    /// When something is decided, later than the locks.
+    /// When something is decided, later than the locks. Postgres says none where nobody is concerned: then nothing is
+    /// decided, at no time.
     pub(super) fn now(&self, postgres_now: Option<storage::Now>) -> DateTime<Utc> {
         match (self, postgres_now) {
             (Self::Clock(clock), _) => clock.now().trunc_subsecs(TIME_DIGITS),
             (Self::Postgres, Some(storage::Now(now))) => now,
-            // No owner exists: nothing will be decided, at no time.
             (Self::Postgres, None) => DateTime::UNIX_EPOCH,
         }
     }
@@ -102,6 +105,13 @@ enum GroupError {
     Elsewhere,
 }
 
+/// What a run of a batch came to.
+struct Run {
+    committed: Committed,
+    /// The owners as they are then.
+    states: HashMap<OwnerId, OwnerState>,
+}
+
 impl TransactError for GroupError {
     fn storage(&self) -> Option<&StorageError> {
         match self {
@@ -116,9 +126,20 @@ impl TransactError for GroupError {
 pub(super) struct Committer {
     pub(super) pool: PgPool,
     pub(super) time: TimeSource,
+    pub(super) remembered: Arc<RememberedOwners>,
+    led: Arc<LedLately>,
 }
 
 impl Committer {
+    pub(super) fn new(pool: PgPool, time: TimeSource, remembered: Arc<RememberedOwners>) -> Self {
+        Self {
+            pool,
+            time,
+            remembered,
+            led: Arc::default(),
+        }
+    }
+
     /// Posts calls of one program in one commit. Each is answered or refused on its own, in their order; a fault of the
     /// storage is all calls' fault, and they may be handed in again, alone or together: what took effect is answered,
     /// not done again.
@@ -153,7 +174,7 @@ impl Committer {
                 Ok(None) if runs < RUNS_MAX => {
                     tracing::debug!(runs, "an owner was led to another account: the batch runs again");
                 }
-                Ok(Some(committed)) => return Ok(committed),
+                Ok(Some(run)) => return Ok(self.done(program, run)),
                 Ok(None) => {
                     let transaction = POSTING;
                     return Err(StorageError::LimitExceeded { transaction });
@@ -181,12 +202,12 @@ impl Committer {
                 options,
                 |tx| {
                     in_tx(async move {
-                        let committed = self.run_in_tx(tx, program, calls, Patience::All).await?;
-                        let committed = committed.ok_or(GroupError::Elsewhere)?;
-                        if committed.decisions.iter().flatten().all(is_accepted) {
-                            Ok(committed)
+                        let run = self.run_in_tx(tx, program, calls, Patience::All).await?;
+                        let run = run.ok_or(GroupError::Elsewhere)?;
+                        if run.committed.decisions.iter().flatten().all(is_accepted) {
+                            Ok(run)
                         } else {
-                            let decisions = committed.decisions.into_iter().flatten();
+                            let decisions = run.committed.decisions.into_iter().flatten();
                             Err(GroupError::Refused(decisions.collect()))
                         }
                     })
@@ -194,7 +215,7 @@ impl Committer {
             );
             let again = runs < RUNS_MAX;
             match committed.await {
-                Ok(committed) => return Ok(AllOrNothing::All(committed)),
+                Ok(run) => return Ok(AllOrNothing::All(self.done(program, run))),
                 Err(GroupError::Refused(answers)) => return Ok(AllOrNothing::Nothing(answers)),
                 Err(GroupError::Storage(error)) if !again || !is_caught(&error) => return Err(error),
                 Err(GroupError::Elsewhere) if !again => {
@@ -208,17 +229,41 @@ impl Committer {
         }
     }
 
-    /// All steps of a batch; `None` if an owner was led to an account that is not locked.
+    /// Keeps what a run left, now that it is committed.
+    fn done(&self, program: ProgramId, run: Run) -> Committed {
+        self.remembered.keep(program, &run.states);
+        run.committed
+    }
+
+    /// Locks whom the calls are about: those whom they name, and unless nobody of that kind was seen for long, those to whom
+    /// they are led.
+    async fn lock_in_tx(
+        &self,
+        tx: &mut PgConnection,
+        program: ProgramId,
+        calls: &[Call<Work>],
+        patience: Patience,
+    ) -> Result<Locked, StorageError> {
+        let mut owner_ids: BTreeSet<OwnerId> = calls.iter().flat_map(Call::owner_ids).collect();
+        if self.led.asks() {
+            let others = storage::list_others_in_tx(&mut *tx, program, &owner_ids).await?;
+            if !others.is_empty() {
+                self.led.seen();
+                owner_ids.extend(others);
+            }
+        }
+        storage::lock_in_tx(tx, program, &owner_ids, patience).await
+    }
+
+    /// All steps of a batch; `None` if somebody is led to an account that is not locked.
     async fn run_in_tx(
         &self,
         tx: &mut PgConnection,
         program: ProgramId,
         calls: &[Call<Work>],
         patience: Patience,
-    ) -> Result<Option<Committed>, StorageError> {
-        let owner_ids: BTreeSet<OwnerId> = calls.iter().flat_map(Call::owner_ids).collect();
-        let owner_ids: Vec<OwnerId> = owner_ids.into_iter().collect();
-        let locked = storage::lock_states_in_tx(tx, program, &owner_ids, patience).await?;
+    ) -> Result<Option<Run>, StorageError> {
+        let mut locked = self.lock_in_tx(&mut *tx, program, calls, patience).await?;
         let is_busy = |call: &Call<Work>| {
             !locked.busy.is_empty()
                 && !locked
@@ -228,15 +273,26 @@ impl Committer {
         let is_idle = left_out::decided(calls, is_busy, &locked.owners);
         let idle = only(calls, &is_idle);
         if is_elsewhere(&idle, &locked.owners) {
+            self.led.seen();
             return Ok(None);
         }
-        let now = self.time.now(locked.now);
-        let (ground, busy) = load_in_tx(&mut *tx, program, &idle, (locked.owners, now), patience).await?;
+        let unknown = self.remembered.fill(program, &mut locked.owners);
+        storage::add_holdings_in_tx(&mut *tx, program, &unknown, &mut locked.owners).await?;
+        let read = read_in_tx(&mut *tx, program, &idle, patience).await?;
         let is_busy = |call: &Call<Work>| {
-            let code = || paying(&ground.earlier, &ground.room, call);
-            !busy.is_empty() && code().is_some_and(|code| busy.contains(code))
+            let code = || paying(&read.earlier, &read.room, call);
+            !read.busy.is_empty() && code().is_some_and(|code| read.busy.contains(code))
         };
-        let is_paid = left_out::decided(idle.iter().copied(), is_busy, &ground.owners);
+        let is_paid = left_out::decided(idle.iter().copied(), is_busy, &locked.owners);
+        let ground = Ground {
+            program,
+            now: self.time.now(Some(read.now)),
+            owners: locked.owners,
+            earlier: read.earlier,
+            funds: read.funds,
+            room: read.room,
+            encode_refusal: grpc::encode_refusal,
+        };
         let decided: Decided<AllRooms> = batch::decide(ground, only(idle, &is_paid));
         if !decided.transactions.is_empty() {
             storage::write_in_tx(tx, program, &decided.owners, &decided.transactions).await?;
@@ -251,11 +307,13 @@ impl Committer {
             let is_decided = is_idle && is_paid.next() == Some(true);
             is_decided.then(|| answers.next()).flatten()
         });
-        Ok(Some(Committed {
+        let committed = Committed {
             decisions: decisions.collect(),
             balances: decided.balances,
             patience,
-        }))
+        };
+        let states = decided.states;
+        Ok(Some(Run { committed, states }))
     }
 }
 
@@ -283,17 +341,25 @@ fn is_elsewhere(calls: &[&Call<Work>], owners: &HashMap<OwnerId, OwnerState>) ->
         .any(|other| !owners.contains_key(&other))
 }
 
-/// What the calls are decided by, beside their owners, and the budgets that somebody else has locked.
-async fn load_in_tx(
+/// What calls are decided by, beside their owners.
+struct Read {
+    now: storage::Now,
+    earlier: Earlier,
+    funds: Funds,
+    room: Loaded,
+    /// The budgets that somebody else has locked.
+    busy: BTreeSet<BudgetCode>,
+}
+
+async fn read_in_tx(
     tx: &mut PgConnection,
     program: ProgramId,
     calls: &[&Call<Work>],
-    (owners, now): (HashMap<OwnerId, OwnerState>, DateTime<Utc>),
     patience: Patience,
-) -> Result<(Ground<AllRooms>, BTreeSet<BudgetCode>), StorageError> {
+) -> Result<Read, StorageError> {
     let request_ids: Vec<RequestId> = calls.iter().map(|call| call.request_id).collect();
     let receipts: Vec<_> = calls.iter().filter_map(|call| call.receipt()).collect();
-    let earlier = storage::find_earlier_in_tx(&mut *tx, program, &request_ids, &receipts).await?;
+    let (earlier, now) = storage::find_earlier_in_tx(&mut *tx, program, &request_ids, &receipts).await?;
     let works: Vec<&Work> = calls.iter().map(|call| &call.work).collect();
     let room = AllRooms::load_in_tx(&mut *tx, program, &works).await?;
     let codes = calls.iter().filter_map(|call| paying(&earlier, &room, call));
@@ -304,16 +370,13 @@ async fn load_in_tx(
         }
         Patience::Nobody => budgets::lock_idle_in_tx(tx, program, &codes).await?,
     };
-    let ground = Ground {
-        program,
+    Ok(Read {
         now,
-        owners,
         earlier,
         funds,
         room,
-        encode_refusal: grpc::encode_refusal,
-    };
-    Ok((ground, busy))
+        busy,
+    })
 }
 
 fn is_accepted(answer: &Decision) -> bool {

@@ -13,6 +13,9 @@ const BATCH_CALLS_MAX_DEFAULT: usize = 256;
 /// Calls that wait in one lane at the most: about half a second of work. Longer than that, a caller is better told.
 const QUEUE_CALLS_MAX_DEFAULT: usize = 4_096;
 
+/// Bytes that remembered owners take at the most: some forty thousand of the usual kind.
+const REMEMBERED_BYTES_MAX_DEFAULT: u64 = 8 * 1_024 * 1_024;
+
 /// How calls that change balances are gathered into commits.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -23,6 +26,9 @@ pub struct PostingConfig {
     pub batch_calls_max: usize,
     /// Calls that wait in one lane at the most; who comes then is told `RESOURCE_EXHAUSTED`.
     pub queue_calls_max: usize,
+    /// Bytes for what owners have, so that posting for them again need not read it again; some 200 each of the usual kind.
+    /// Zero for none.
+    pub remembered_bytes_max: u64,
 }
 
 impl Default for PostingConfig {
@@ -31,6 +37,7 @@ impl Default for PostingConfig {
             lanes: LANES_DEFAULT,
             batch_calls_max: BATCH_CALLS_MAX_DEFAULT,
             queue_calls_max: QUEUE_CALLS_MAX_DEFAULT,
+            remembered_bytes_max: REMEMBERED_BYTES_MAX_DEFAULT,
         }
     }
 }

@@ -31,13 +31,13 @@ mod transferring;
 #[cfg(test)]
 mod cases;
 #[cfg(test)]
-mod history;
+pub(super) mod history;
 #[cfg(test)]
 mod model;
 #[cfg(test)]
 mod moving_properties;
 #[cfg(test)]
-mod properties;
+pub(super) mod properties;
 #[cfg(test)]
 mod reversing_properties;
 #[cfg(test)]

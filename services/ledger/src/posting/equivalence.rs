@@ -12,11 +12,12 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use fealty_postgres::ServiceDatabase;
 use fealty_postgres::testing::TestDatabase;
+use fealty_postgres::transact::Isolation;
+use fealty_postgres::{Scope, ServiceDatabase, TransactOptions, in_tx, transact};
 use fealty_redis::{BalanceCache, BalanceCacheConfig};
 use fealty_service::events::FeedWaker;
-use fealty_types::{ManualClock, ProgramId, SharedClock};
+use fealty_types::{ManualClock, OwnerId, ProgramId, SharedClock};
 use futures::future::join_all;
 use prost::Message as _;
 use sqlx::AssertSqlSafe;
@@ -26,7 +27,10 @@ use uuid::Uuid;
 
 use super::commit::{Committer, TimeSource};
 use super::config::PostingConfig;
+use super::domain::OwnerState;
 use super::lane::{Haste, Lane};
+use super::remembered::RememberedOwners;
+use super::storage::find_states_in_tx;
 use crate::balances::Balances;
 use crate::clock::RecordClock;
 use crate::verify::{self, Limits, Options, Progress};
@@ -251,12 +255,19 @@ async fn post(
     let cache = BalanceCache::try_new(&BalanceCacheConfig::default(), "t").expect("none");
     let record_clock = Arc::new(RecordClock::new(&time, &shared));
     let balances = Balances::new(database.service.clone(), Arc::new(cache), record_clock);
-    let pool = database.service.clone();
     let config = PostingConfig {
         batch_calls_max,
         ..PostingConfig::default()
     };
-    let lane = Lane::new(Committer { pool, time }, balances, FeedWaker::default(), &config);
+    // One by one all is read again for each call: what others remember has to come to the same.
+    let bytes_max = if batch_calls_max == 1 {
+        0
+    } else {
+        config.remembered_bytes_max
+    };
+    let remembered = Arc::new(RememberedOwners::new(bytes_max));
+    let committer = Committer::new(database.service.clone(), time, Arc::clone(&remembered));
+    let lane = Lane::new(committer, balances, FeedWaker::default(), &config);
     let entry = lane.entry();
     let mut answers = Vec::new();
     let mut drawn_ids = DrawnIds::default();
@@ -281,7 +292,42 @@ async fn post(
         }
         clock.advance(STEP);
     }
+    let is_known = (bytes_max > 0).then_some(true);
+    assert_eq!(remembers_what_is(database, program, &remembered).await, is_known);
     answers
+}
+
+/// Whether all that is remembered is as it stands in the tables; `None` where nothing is remembered.
+async fn remembers_what_is(
+    database: &TestDatabase,
+    program: ProgramId,
+    remembered: &RememberedOwners,
+) -> Option<bool> {
+    let owner_ids: Vec<OwnerId> = (1..=OWNERS).map(owner_id).collect();
+    let options = TransactOptions::read_only().isolation(Isolation::RepeatableRead);
+    let states = transact(
+        &database.service,
+        "equivalence",
+        Scope::Program(program),
+        options,
+        |tx| in_tx(find_states_in_tx(tx, program, &owner_ids)),
+    );
+    let (states, _) = states.await.expect("read");
+    let row = |(owner_id, state): (&OwnerId, &OwnerState)| {
+        let accounts = BTreeMap::new();
+        (
+            *owner_id,
+            OwnerState {
+                accounts,
+                ..state.clone()
+            },
+        )
+    };
+    let mut filled: HashMap<OwnerId, OwnerState> = states.iter().map(row).collect();
+    let unknown = remembered.fill(program, &mut filled);
+    filled.retain(|owner_id, _| !unknown.contains(owner_id));
+    let known = filled.values().filter(|owner| !owner.accounts.is_empty()).count();
+    (known > 0).then(|| filled.iter().all(|(owner_id, owner)| states[owner_id] == *owner))
 }
 
 /// All that is left of it, but for what is drawn.

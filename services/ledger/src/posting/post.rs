@@ -16,6 +16,7 @@ use super::call::{Answer, Call};
 use super::commit::{AllOrNothing, Committed, Committer, TimeSource};
 use super::config::PostingConfig;
 use super::lane::{Haste, Lane, LaneEntry, Outcome, Refused, changed};
+use super::remembered::RememberedOwners;
 use super::room::Room;
 use super::rooms::Work;
 use super::storage;
@@ -57,10 +58,8 @@ impl Posting {
         feed: FeedWaker,
         config: &PostingConfig,
     ) -> (Self, Vec<Lane>) {
-        let committer = |pool| Committer {
-            pool,
-            time: time.clone(),
-        };
+        let remembered = Arc::new(RememberedOwners::new(config.remembered_bytes_max));
+        let committer = |pool| Committer::new(pool, time.clone(), Arc::clone(&remembered));
         let of_lanes = committer(lanes_pool);
         let lane = |_| Lane::new(of_lanes.clone(), balances.clone(), feed.clone(), config);
         let lanes: Vec<Lane> = (0..config.lanes).map(lane).collect();

@@ -14,7 +14,7 @@ use super::harness::{is_replayed, new_id, plant_program};
 use super::postings::assert_books;
 use super::support::{Ledger, credit, days, of_unit, refused, spend, timestamp};
 
-fn hold(owner_id: &str, unit_code: &str, value: i64) -> pb::HoldPointsRequest {
+pub fn hold(owner_id: &str, unit_code: &str, value: i64) -> pb::HoldPointsRequest {
     pb::HoldPointsRequest {
         request_id: new_id(),
         owner_id: owner_id.to_owned(),
@@ -27,7 +27,7 @@ fn hold(owner_id: &str, unit_code: &str, value: i64) -> pb::HoldPointsRequest {
     }
 }
 
-fn capture(hold: &pb::Hold, value: i64) -> pb::CaptureHoldRequest {
+pub fn capture(hold: &pb::Hold, value: i64) -> pb::CaptureHoldRequest {
     pb::CaptureHoldRequest {
         request_id: new_id(),
         hold_id: hold.hold_id.clone(),

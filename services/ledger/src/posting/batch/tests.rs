@@ -185,6 +185,13 @@ impl Tables {
             assert_eq!(before, None, "a new lot has no row yet");
         }
         for (unit_code, lot) in owner.lots {
+            let before = self.lots.insert((owner.owner_id, lot.lot_id), (unit_code, lot));
+            assert!(
+                before.is_some_and(|(_, lot)| lot.is_open()),
+                "an open lot has a row"
+            );
+        }
+        for (unit_code, lot) in owner.returned_lots {
             self.lots.insert((owner.owner_id, lot.lot_id), (unit_code, lot));
         }
         for hold in owner.holds {

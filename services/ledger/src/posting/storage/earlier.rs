@@ -6,7 +6,7 @@ use fealty_postgres::StorageError;
 use fealty_types::{ProgramId, RequestId, TransactionId};
 use sqlx::PgConnection;
 
-use super::state::uuids;
+use super::state::{Now, uuids};
 
 /// What came before, by the ids of a batch.
 #[derive(Debug, Default)]
@@ -28,36 +28,41 @@ pub(crate) struct EarlierRequest {
     pub(crate) answer: Vec<u8>,
 }
 
-/// Looks for request ids and receipts (source and number). A request's transaction bears its id, but for those that were
-/// recorded when it had one of its own.
+/// Looks for request ids and receipts (source and number), and answers the time. A request's transaction bears its id, but
+/// for those that were recorded when it had one of its own.
 pub(crate) async fn find_earlier_in_tx(
     tx: &mut PgConnection,
     program: ProgramId,
     request_ids: &[RequestId],
     receipts: &[(String, String)],
-) -> Result<Earlier, StorageError> {
+) -> Result<(Earlier, Now), StorageError> {
+    let (requests, now) = find_requests_in_tx(&mut *tx, program, request_ids).await?;
     let mut earlier = Earlier {
-        requests: find_requests_in_tx(&mut *tx, program, request_ids).await?,
+        requests,
         receipts: HashMap::new(),
     };
     if !receipts.is_empty() {
         earlier.receipts = find_receipts_in_tx(tx, program, receipts).await?;
     }
-    Ok(earlier)
+    Ok((earlier, now))
 }
 
 async fn find_requests_in_tx(
     tx: &mut PgConnection,
     program: ProgramId,
     request_ids: &[RequestId],
-) -> Result<HashMap<RequestId, EarlierRequest>, StorageError> {
+) -> Result<(HashMap<RequestId, EarlierRequest>, Now), StorageError> {
+    // The first row is the time: there may be no other. statement_timestamp() is the same for the whole statement, unlike
+    // clock_timestamp(), and later than the locks of the statements before, unlike now().
     let rows = sqlx::query!(
-        r#"SELECT t.request_id AS "request_id!: RequestId", t.command_hash AS "command_hash!",
-                  t.version IS NOT NULL OR t.unchanged AS "accepted!", t.answer AS "answer!"
+        r#"SELECT statement_timestamp() AS "now!", NULL::uuid AS "request_id: RequestId", NULL::bytea AS command_hash,
+                  NULL::boolean AS accepted, NULL::bytea AS answer
+           UNION ALL
+           SELECT statement_timestamp(), t.request_id, t.command_hash, t.version IS NOT NULL OR t.unchanged, t.answer
            FROM transaction t
            WHERE t.program = $1 AND t.transaction_id = ANY($2) AND t.request_id = t.transaction_id
            UNION ALL
-           SELECT t.request_id, t.command_hash, t.version IS NOT NULL OR t.unchanged, t.answer
+           SELECT statement_timestamp(), t.request_id, t.command_hash, t.version IS NOT NULL OR t.unchanged, t.answer
            FROM transaction t
            WHERE t.program = $1 AND t.request_id = ANY($2) AND t.request_id <> t.transaction_id"#,
         program.as_uuid(),
@@ -65,15 +70,17 @@ async fn find_requests_in_tx(
     )
     .fetch_all(tx)
     .await?;
-    let requests = rows.into_iter().map(|row| {
+    let now = rows.first().map(|row| Now(row.now));
+    let now = now.ok_or_else(|| StorageError::corrupt("transaction", "there is no time"))?;
+    let requests = rows.into_iter().filter_map(|row| {
         let request = EarlierRequest {
-            command_hash: row.command_hash,
-            accepted: row.accepted,
-            answer: row.answer,
+            command_hash: row.command_hash?,
+            accepted: row.accepted?,
+            answer: row.answer?,
         };
-        (row.request_id, request)
+        Some((row.request_id?, request))
     });
-    Ok(requests.collect())
+    Ok((requests.collect(), now))
 }
 
 async fn find_receipts_in_tx(

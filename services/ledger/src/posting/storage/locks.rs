@@ -8,7 +8,7 @@ use fealty_types::{OwnerId, ProgramId};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::state::{Now, add_holdings_in_tx, lock_idle_states_in_tx, lock_owners_in_tx, uuids};
+use super::state::{lock_idle_rows_in_tx, lock_rows_in_tx, uuids};
 use crate::posting::domain::OwnerState;
 
 /// Whose locks one waits for.
@@ -22,59 +22,48 @@ pub(crate) enum Patience {
     Nobody,
 }
 
-/// Who was locked, as they are, and who could not be.
+/// Who was locked, as their rows are, and who could not be.
 #[derive(Debug, Default)]
 pub(crate) struct Locked {
+    /// Without what they have.
     pub(crate) owners: HashMap<OwnerId, OwnerState>,
-    /// Later than the locks; none with no owner.
-    pub(crate) now: Option<Now>,
     /// Locked by somebody else.
     pub(crate) busy: HashSet<OwnerId>,
 }
 
-/// Locks the owners for a posting, and those whose accounts they use and who are meant by them, and reads what they have.
-///
-/// An owner who was led elsewhere while this waited is led to somebody who is not locked: then it has to be done again.
-pub(crate) async fn lock_states_in_tx(
+/// Locks the owners for a posting.
+pub(crate) async fn lock_in_tx(
     tx: &mut PgConnection,
     program: ProgramId,
-    owner_ids: &[OwnerId],
+    owner_ids: &BTreeSet<OwnerId>,
     patience: Patience,
 ) -> Result<Locked, StorageError> {
-    let concerned = list_concerned_in_tx(&mut *tx, program, owner_ids).await?;
+    let owner_ids: Vec<OwnerId> = owner_ids.iter().copied().collect();
     #[cfg(feature = "sabotage")]
-    crate::sabotage::lock_first_in_tx(tx, program, &uuids(&concerned)).await?;
-    match patience {
-        Patience::All => {
-            let mut owners = lock_owners_in_tx(&mut *tx, program, &concerned).await?;
-            let now = add_holdings_in_tx(tx, program, &mut owners).await?;
-            Ok(Locked {
-                owners,
-                now,
-                busy: HashSet::new(),
-            })
-        }
+    crate::sabotage::lock_first_in_tx(tx, program, &uuids(&owner_ids)).await?;
+    let mut busy = HashSet::new();
+    let owners = match patience {
+        Patience::All => lock_rows_in_tx(tx, program, &owner_ids).await?,
         Patience::Budgets | Patience::Nobody => {
-            let mut owners = lock_idle_states_in_tx(&mut *tx, program, &concerned).await?;
-            let mut busy = HashSet::new();
-            if owners.len() < concerned.len() {
-                busy = list_existing_in_tx(&mut *tx, program, &concerned).await?;
+            let owners = lock_idle_rows_in_tx(&mut *tx, program, &owner_ids).await?;
+            if owners.len() < owner_ids.len() {
+                busy = list_existing_in_tx(tx, program, &owner_ids).await?;
                 busy.retain(|owner_id| !owners.contains_key(owner_id));
             }
-            let now = add_holdings_in_tx(tx, program, &mut owners).await?;
-            Ok(Locked { owners, now, busy })
+            owners
         }
-    }
+    };
+    Ok(Locked { owners, busy })
 }
 
-/// The owners, those whose accounts they use and who are meant by them, by id.
-async fn list_concerned_in_tx(
+/// Those whose accounts the owners use, and those who are meant by them. They may be led elsewhere until they are locked.
+pub(crate) async fn list_others_in_tx(
     tx: &mut PgConnection,
     program: ProgramId,
-    owner_ids: &[OwnerId],
+    owner_ids: &BTreeSet<OwnerId>,
 ) -> Result<Vec<OwnerId>, StorageError> {
-    // Two plain statements: the fence of row-level security keeps a condition that is worked out (two lists joined, a
-    // subselect) from leading into an index, and all owners of the program would be read.
+    // A plain statement of its own: the fence of row-level security keeps a condition that is worked out (two lists joined,
+    // a subselect) from leading into an index, and all owners of the program would be read.
     let led = sqlx::query!(
         r#"SELECT account_owner_id AS "account_owner_id!: OwnerId", merged_into_owner_id AS "merged_into_owner_id: OwnerId"
            FROM owner WHERE program = $1 AND owner_id = ANY($2) AND account_owner_id IS NOT NULL"#,
@@ -86,8 +75,7 @@ async fn list_concerned_in_tx(
     let others = led
         .into_iter()
         .flat_map(|row| row.merged_into_owner_id.into_iter().chain([row.account_owner_id]));
-    let concerned: BTreeSet<OwnerId> = owner_ids.iter().copied().chain(others).collect();
-    Ok(concerned.into_iter().collect())
+    Ok(others.collect())
 }
 
 async fn list_existing_in_tx(

@@ -9,21 +9,56 @@ use uuid::Uuid;
 use super::write::{OwnerChange, all_written};
 use crate::posting::domain::Lot;
 
-/// Writes the lots that a batch opened or changed.
+/// Writes the lots that a batch opened or changed. Of most it is known whether there is a row: to let Postgres find out
+/// (`ON CONFLICT`) costs three times what an update does.
 pub(super) async fn write_lots_in_tx(
     tx: &mut PgConnection,
     program: ProgramId,
     owners: &[OwnerChange],
 ) -> Result<(), StorageError> {
+    let changed = Columns::of(owners, |owner| &owner.lots);
+    if !changed.lot_ids.is_empty() {
+        update_lots_in_tx(&mut *tx, program, &changed).await?;
+    }
     let new = Columns::of(owners, |owner| &owner.new_lots);
     if !new.lot_ids.is_empty() {
         insert_lots_in_tx(&mut *tx, program, &new).await?;
     }
-    let changed = Columns::of(owners, |owner| &owner.lots);
-    if !changed.lot_ids.is_empty() {
-        upsert_lots_in_tx(tx, program, &changed).await?;
+    let returned = Columns::of(owners, |owner| &owner.returned_lots);
+    if !returned.lot_ids.is_empty() {
+        upsert_lots_in_tx(tx, program, &returned).await?;
     }
     Ok(())
+}
+
+async fn update_lots_in_tx(
+    tx: &mut PgConnection,
+    program: ProgramId,
+    columns: &Columns,
+) -> Result<(), StorageError> {
+    let written = sqlx::query!(
+        r#"UPDATE lot l SET value_left = u.value_left, value_held = u.value_held, value_credited = u.value_credited,
+                          expire_time = u.expire_time, slides = u.slides, pending = u.credited_by IS NOT NULL,
+                          begin_time = u.begin_time, credited_by = u.credited_by
+           FROM unnest($2::uuid[], $3::uuid[], $4::bigint[], $5::bigint[], $6::bigint[], $7::timestamptz[],
+                       $8::boolean[], $9::timestamptz[], $10::uuid[])
+                AS u (owner_id, lot_id, value_left, value_held, value_credited, expire_time, slides, begin_time,
+                      credited_by)
+           WHERE l.program = $1 AND l.owner_id = u.owner_id AND l.lot_id = u.lot_id"#,
+        program.as_uuid(),
+        &columns.owner_ids,
+        &columns.lot_ids,
+        &columns.left,
+        &columns.held,
+        &columns.credited,
+        &columns.expire_times as &[Option<DateTime<Utc>>],
+        &columns.slide,
+        &columns.begin_times as &[Option<DateTime<Utc>>],
+        &columns.credited_by as &[Option<Uuid>],
+    )
+    .execute(tx)
+    .await?;
+    all_written("lot", columns.lot_ids.len(), written.rows_affected())
 }
 
 /// Inserts lots, and does what is given where there is one already: sqlx wants literals.

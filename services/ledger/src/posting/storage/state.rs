@@ -47,7 +47,8 @@ pub(crate) async fn find_states_in_tx(
         let owner_id = row.owner_id;
         states.insert(owner_id, row.owner()?);
     }
-    add_holdings_in_tx(tx, program, &mut states).await?;
+    let owner_ids: Vec<OwnerId> = states.keys().copied().collect();
+    add_holdings_in_tx(tx, program, &owner_ids, &mut states).await?;
     Ok((states, now))
 }
 
@@ -74,7 +75,7 @@ macro_rules! lock_owners {
 }
 
 /// Waits for whoever has them. What comes is as it is under the lock, whatever it was when the wait began.
-pub(super) async fn lock_owners_in_tx(
+pub(super) async fn lock_rows_in_tx(
     tx: &mut PgConnection,
     program: ProgramId,
     owner_ids: &[OwnerId],
@@ -83,7 +84,7 @@ pub(super) async fn lock_owners_in_tx(
 }
 
 /// Without any wait: those whom nobody else has locked.
-pub(super) async fn lock_idle_states_in_tx(
+pub(super) async fn lock_idle_rows_in_tx(
     tx: &mut PgConnection,
     program: ProgramId,
     owner_ids: &[OwnerId],
@@ -91,21 +92,20 @@ pub(super) async fn lock_idle_states_in_tx(
     lock_owners!("FOR NO KEY UPDATE SKIP LOCKED", tx, program, owner_ids)
 }
 
-/// Adds what owners have who are locked or seen by a REPEATABLE READ transaction, and answers the time, which is later
-/// than the lock; with no owner there is none.
-pub(super) async fn add_holdings_in_tx(
+/// Adds what these of the owners have, who are locked or seen by a REPEATABLE READ transaction.
+pub(crate) async fn add_holdings_in_tx(
     tx: &mut PgConnection,
     program: ProgramId,
+    owner_ids: &[OwnerId],
     states: &mut HashMap<OwnerId, OwnerState>,
-) -> Result<Option<Now>, StorageError> {
-    if states.is_empty() {
-        return Ok(None);
+) -> Result<(), StorageError> {
+    if owner_ids.is_empty() {
+        return Ok(());
     }
-    let owner_ids = uuids(states.keys());
-    let now = add_accounts_in_tx(&mut *tx, program, &owner_ids, states).await?;
-    add_lots_in_tx(&mut *tx, program, &owner_ids, states).await?;
-    add_holds_in_tx(tx, program, states).await?;
-    Ok(Some(now))
+    let ids = uuids(owner_ids);
+    add_accounts_in_tx(&mut *tx, program, &ids, states).await?;
+    add_lots_in_tx(&mut *tx, program, &ids, states).await?;
+    add_holds_in_tx(tx, program, owner_ids, states).await
 }
 
 async fn add_accounts_in_tx(
@@ -113,18 +113,16 @@ async fn add_accounts_in_tx(
     program: ProgramId,
     owner_ids: &[Uuid],
     states: &mut HashMap<OwnerId, OwnerState>,
-) -> Result<Now, StorageError> {
+) -> Result<(), StorageError> {
     let rows = sqlx::query!(
         r#"SELECT owner_id AS "owner_id: OwnerId", unit_code AS "unit_code: UnitCode", available AS "available: Points",
-                  held AS "held: Points", debt AS "debt: Points", pending AS "pending: Points", sliding_end,
-                  statement_timestamp() AS "now!"
+                  held AS "held: Points", debt AS "debt: Points", pending AS "pending: Points", sliding_end
            FROM account WHERE program = $1 AND owner_id = ANY($2)"#,
         program.as_uuid(),
         owner_ids,
     )
-    .fetch_all(&mut *tx)
+    .fetch_all(tx)
     .await?;
-    let now = rows.first().map(|row| row.now);
     for row in rows {
         let account = Account {
             available: row.available,
@@ -140,18 +138,7 @@ async fn add_accounts_in_tx(
         let state = state.ok_or_else(|| StorageError::corrupt("account", "it has no owner"))?;
         state.accounts.insert(row.unit_code, account);
     }
-    match now {
-        Some(now) => Ok(Now(now)),
-        // Nobody has anything yet.
-        None => time_in_tx(tx).await,
-    }
-}
-
-async fn time_in_tx(tx: &mut PgConnection) -> Result<Now, StorageError> {
-    let now = sqlx::query_scalar!(r#"SELECT statement_timestamp() AS "now!""#)
-        .fetch_one(tx)
-        .await?;
-    Ok(Now(now))
+    Ok(())
 }
 
 /// Reads the open lots: those that count in the order in which they are spent, those that wait in that in which they
@@ -210,14 +197,14 @@ pub(crate) async fn find_closed_lots_in_tx(
 async fn add_holds_in_tx(
     tx: &mut PgConnection,
     program: ProgramId,
+    owner_ids: &[OwnerId],
     states: &mut HashMap<OwnerId, OwnerState>,
 ) -> Result<(), StorageError> {
     let holds_any = |state: &OwnerState| state.accounts.values().any(|account| account.held.is_positive());
-    let holders: Vec<OwnerId> = states
+    let holders = owner_ids
         .iter()
-        .filter(|(_, state)| holds_any(state))
-        .map(|(owner_id, _)| *owner_id)
-        .collect();
+        .filter(|owner_id| states.get(owner_id).is_some_and(holds_any));
+    let holders: Vec<OwnerId> = holders.copied().collect();
     if holders.is_empty() {
         return Ok(());
     }

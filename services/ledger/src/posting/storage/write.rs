@@ -61,10 +61,12 @@ pub(crate) struct OwnerChange {
     pub(crate) chain_head: Option<ChainHash>,
     /// The accounts that changed.
     pub(crate) accounts: Vec<AccountChange>,
-    /// The lots that changed, or came back.
+    /// The lots that were open when they were read, and changed.
     pub(crate) lots: Vec<(UnitCode, Lot)>,
     /// The lots that nobody has written yet.
     pub(crate) new_lots: Vec<(UnitCode, Lot)>,
+    /// The lots that came back, or came from somebody else: there may be a row of them.
+    pub(crate) returned_lots: Vec<(UnitCode, Lot)>,
     /// The holds that were made or changed.
     pub(crate) holds: Vec<Hold>,
 }
