@@ -9,6 +9,7 @@ mod events;
 mod giving;
 mod holds;
 mod invitations;
+mod parties;
 mod people;
 mod postings;
 mod rewards;
@@ -57,6 +58,7 @@ async fn every_method_names_every_bad_field_and_knows_nothing_of_other_programs(
         let world = Box::pin(World::of(&suite)).await;
         let cases: Vec<Case> = [
             administration::cases,
+            parties::cases,
             people::cases,
             terms::cases,
             corrections::cases,

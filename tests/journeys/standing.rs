@@ -112,6 +112,21 @@ async fn b22_points_of_a_stolen_card_cannot_be_spent_from_the_answer_on() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a19_who_is_excluded_earns_and_spends_nothing_until_they_are_let_in_again() {
+    within(BOUND, async {
+        let shop = Shop::open(suite()).await;
+        let ana = member_with(&shop, 50).await;
+        set_status(&shop, &ana, MemberStatus::Excluded).await;
+        assert_refused(earn(&shop, &ana, 5).await, ErrorReason::OwnerClosed);
+        assert_refused(spend(&shop, &ana, 1).await, ErrorReason::OwnerClosed);
+        set_status(&shop, &ana, MemberStatus::Active).await;
+        earn(&shop, &ana, 5).await.expect("she earns again");
+        spend(&shop, &ana, 55).await.expect("and what she had is hers");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn b9_a_household_earns_and_spends_together_and_keeps_what_it_has() {
     within(BOUND, async {
         let shop = Shop::open(suite()).await;

@@ -5,6 +5,7 @@ use std::time::Duration;
 use fealty_proto::access::v1::{ListAccessChangesRequest, ListAccessChangesResponse};
 use fealty_proto::members::v1::{
     AddHouseholdMemberRequest, AddHouseholdMemberResponse, AddIdentifierRequest, AddIdentifierResponse,
+    BatchGetMembersRequest, BatchGetMembersResponse,
     CreateApiKeyRequest, CreateApiKeyResponse, CreateHouseholdRequest, CreateHouseholdResponse,
     CreateProgramRequest, CreateProgramResponse, CreateStaffMemberRequest, CreateStaffMemberResponse,
     EnrolMemberRequest, EnrolMemberResponse, GetHouseholdRequest, GetHouseholdResponse, GetMemberRequest,
@@ -78,6 +79,8 @@ impl MembersClient {
         enrol_member("/fealty.members.v1.MemberService/EnrolMember"): write EnrolMemberRequest => EnrolMemberResponse;
         /// One member.
         get_member("/fealty.members.v1.MemberService/GetMember"): read GetMemberRequest => GetMemberResponse;
+        /// Several members at once. Who is not there is named, and hides nobody else.
+        batch_get_members("/fealty.members.v1.MemberService/BatchGetMembers"): read BatchGetMembersRequest => BatchGetMembersResponse;
         /// Finds a member by one identifier: what a till does with a card.
         lookup_member("/fealty.members.v1.MemberService/LookupMember"): read LookupMemberRequest => LookupMemberResponse;
         /// Changes a member's profile.
@@ -137,6 +140,7 @@ impl Shows for OptOutTopicResponse {}
 impl Shows for ListTopicOptOutsResponse {}
 impl Shows for EnrolMemberResponse {}
 impl Shows for GetMemberResponse {}
+impl Shows for BatchGetMembersResponse {}
 impl Shows for LookupMemberResponse {}
 impl Shows for UpdateMemberResponse {}
 impl Shows for ListMembersResponse {}

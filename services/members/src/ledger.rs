@@ -86,7 +86,8 @@ impl LedgerDoor {
         let status = match status {
             MemberStatus::Active => OwnerStatus::Active,
             MemberStatus::Suspended => OwnerStatus::Suspended,
-            MemberStatus::Closed => OwnerStatus::Closed,
+            // Whoever is kept out does nothing more there; unlike one who is closed here, they may be let in again.
+            MemberStatus::Closed | MemberStatus::Excluded => OwnerStatus::Closed,
             MemberStatus::Merged => OwnerStatus::Merged,
         };
         let request = SetOwnerStatusRequest {

@@ -7,12 +7,12 @@ mod enrol;
 mod events;
 pub mod grpc;
 mod identifiers;
+mod listing;
 mod merging;
 mod seal;
 mod storage;
 mod tiers;
 
-use chrono::{DateTime, Utc};
 use fealty_postgres::{Scope, StorageError, TransactOptions, in_tx, transact};
 use fealty_service::events::FeedWaker;
 use fealty_types::{MemberId, ProgramId, SharedClock, Version};
@@ -21,13 +21,13 @@ use sqlx::PgConnection;
 use sqlx::postgres::PgPool;
 
 pub use enrol::Enrolments;
+pub use listing::{Found, Wanted};
 pub(crate) use merging::take_over_identifiers_in_tx;
 pub(crate) use seal::keyed;
 pub use tiers::NewTier;
 
 use crate::refusal::{MembersError, Refusal, Resource};
-use domain::{IdentifierValue, Member, MemberStatus, ProfileChange};
-use storage::{ListAfter, ListRange};
+use domain::{IdentifierValue, Member, MemberStatus, ProfileChange, party_problems};
 
 /// What can be done with the people of a program, but for enrolling them.
 #[derive(Debug, Clone)]
@@ -36,15 +36,6 @@ pub struct People {
     vault: Vault,
     clock: SharedClock,
     waker: FeedWaker,
-}
-
-/// Which members a list has: those enrolled from one time on, before another.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct EnrolledWithin {
-    /// None for the first of them on.
-    pub from_time: Option<DateTime<Utc>>,
-    /// None for the last of them, too.
-    pub before_time: Option<DateTime<Utc>>,
 }
 
 impl People {
@@ -117,43 +108,16 @@ impl People {
                 let Some(changed) = current.changed(change, now) else {
                     return Ok(current);
                 };
+                let problems = party_problems(&changed.profile);
+                if !problems.is_empty() {
+                    return Err(Refusal::PartyUnfit(problems).into());
+                }
                 let profile = seal::seal_profile(&key, &changed.profile);
                 storage::update_profile_in_tx(tx, program_id, &changed, &profile).await?;
                 Ok(changed)
             })
         })
         .await
-    }
-
-    /// The members after one of them, in the order of their enrolment.
-    pub async fn list(
-        &self,
-        program_id: ProgramId,
-        within: EnrolledWithin,
-        after: Option<(DateTime<Utc>, MemberId)>,
-        count_max: i64,
-    ) -> Result<Vec<Member>, MembersError> {
-        let range = ListRange {
-            enrolled_from_time: within.from_time.unwrap_or(DateTime::UNIX_EPOCH),
-            // Whoever is enrolled while the page is read may be on it or not.
-            enrolled_before_time: within.before_time.unwrap_or(DateTime::<Utc>::MAX_UTC),
-        };
-        let after = after.map(|(create_time, member_id)| ListAfter {
-            create_time,
-            member_id: member_id.as_uuid(),
-        });
-        let scope = Scope::Program(program_id);
-        let options = TransactOptions::read_only();
-        let sealed = transact(&self.service, "list_members", scope, options, |tx| {
-            in_tx(async move {
-                let ids = storage::list_ids_in_tx(&mut *tx, program_id, range, after, count_max).await?;
-                Ok::<_, MembersError>(storage::load_in_tx(tx, program_id, &ids).await?)
-            })
-        })
-        .await?;
-        // Opened when nobody waits for the transaction any more.
-        let open = |sealed| Ok(seal::open(&self.vault, program_id, sealed)?.0);
-        sealed.into_iter().map(open).collect()
     }
 }
 

@@ -10,7 +10,7 @@ use fealty_proto::access::v1::Scope;
 use fealty_proto::types::v1::ErrorReason;
 use fealty_types::{HouseholdId, IdentifierId, MemberId, PolicyId, RequestId, StaffId};
 
-use crate::people::domain::MemberStatus;
+use crate::people::domain::{MemberStatus, PartyProblem};
 use crate::policies::domain::PolicyVersion;
 
 /// The things of this service, as callers name them.
@@ -85,6 +85,8 @@ pub enum Refusal {
         /// What would be right.
         description: &'static str,
     },
+    /// What a member would be after a change does not go with their kind of party.
+    PartyUnfit(Vec<PartyProblem>),
     /// A place in a list or feed that is not of this list or feed.
     PositionInvalid,
     /// The program has no policy in force, so nobody can consent to it.

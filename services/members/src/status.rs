@@ -2,11 +2,12 @@
 
 use fealty_proto::types::v1::ErrorReason;
 use fealty_rpc::errors::ApiError;
+use fealty_rpc::violations::Violations;
 use fealty_service::status::{CONTENTION_RETRY_AFTER, storage_status};
 use fealty_types::{HouseholdId, IdentifierId, MemberId};
 use tonic::Code;
 
-use crate::people::domain::MemberStatus;
+use crate::people::domain::{MemberStatus, PartyProblem};
 use crate::refusal::{LedgerRefusal, MembersError, Refusal, Resource};
 
 impl From<Refusal> for ApiError {
@@ -19,6 +20,7 @@ impl From<Refusal> for ApiError {
             Refusal::ScopeMissing(scope) => Self::scope_missing(scope),
             Refusal::StaffInactive(staff_id) => Self::staff_inactive(staff_id),
             Refusal::FieldInvalid { field, description } => Self::field_invalid(field, description),
+            Refusal::PartyUnfit(problems) => party_unfit(&problems),
             Refusal::PositionInvalid => Self::page_token_invalid(),
             Refusal::PolicyMissing => Self::refused(
                 ErrorReason::PolicyMissing,
@@ -70,6 +72,17 @@ impl From<Refusal> for ApiError {
             Refusal::Contended => Self::contention(CONTENTION_RETRY_AFTER),
         }
     }
+}
+
+/// Everything that does not go with the kind of party, in the update's own words.
+fn party_unfit(problems: &[PartyProblem]) -> ApiError {
+    let mut v = Violations::default();
+    for problem in problems {
+        v.add(&format!("member.profile.{}", problem.field), problem.description);
+    }
+    v.finish()
+        .err()
+        .unwrap_or_else(|| ApiError::internal_message("a profile was refused and nothing is wrong with it"))
 }
 
 fn member_not_active(member_id: MemberId, status: MemberStatus) -> ApiError {

@@ -126,7 +126,8 @@ pub struct MemberEnrolled {}
 /// A member's status changed.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct MemberStatusChanged {
-    /// The new one, as MemberStatus names it without its prefix: "ACTIVE", "SUSPENDED", "CLOSED".
+    /// The new one, as MemberStatus names it without its prefix: "ACTIVE", "SUSPENDED", "EXCLUDED",
+    /// "CLOSED".
     #[prost(string, tag = "1")]
     pub status: ::prost::alloc::string::String,
 }

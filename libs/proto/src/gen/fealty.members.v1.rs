@@ -1957,8 +1957,8 @@ pub struct Member {
     #[prost(string, tag = "11")]
     pub merged_into_member_id: ::prost::alloc::string::String,
 }
-/// What a program knows of a person. Every field is optional; all are personal data and stored encrypted, under a key
-/// of the person's own.
+/// What a program knows of a member. Every field is optional, but for what the kind of party needs; all but the kind are
+/// personal data and stored encrypted, under a key of the member's own.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Profile {
     /// Up to 200 characters.
@@ -1979,6 +1979,13 @@ pub struct Profile {
     /// Up to 200 characters.
     #[prost(string, tag = "6")]
     pub place: ::prost::alloc::string::String,
+    /// What kind of party they are.
+    #[prost(enumeration = "PartyKind", tag = "7")]
+    pub party_kind: i32,
+    /// The number under which the authorities know a legal entity or sole proprietor: 1 to 40 letters, digits, blanks and
+    /// "-/.", with a letter or digit at both ends.
+    #[prost(string, tag = "8")]
+    pub registration_number: ::prost::alloc::string::String,
 }
 /// The proof that somebody accepted a policy version.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -2033,6 +2040,23 @@ pub struct GetMemberResponse {
     #[prost(message, optional, tag = "1")]
     pub member: ::core::option::Option<Member>,
 }
+/// Asks for several members.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct BatchGetMembersRequest {
+    /// Whom: 1 to 200, each once.
+    #[prost(string, repeated, tag = "1")]
+    pub member_ids: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+}
+/// The members who are there.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct BatchGetMembersResponse {
+    /// As stored, in the order in which they were asked for.
+    #[prost(message, repeated, tag = "1")]
+    pub members: ::prost::alloc::vec::Vec<Member>,
+    /// Whom the program does not have, in the order in which they were asked for.
+    #[prost(string, repeated, tag = "2")]
+    pub not_found_member_ids: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+}
 /// Asks for the member who bears an identifier.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct LookupMemberRequest {
@@ -2054,7 +2078,8 @@ pub struct UpdateMemberRequest {
     /// for. An empty etag overwrites whatever is there.
     #[prost(message, optional, tag = "1")]
     pub member: ::core::option::Option<Member>,
-    /// Of profile and its fields ("profile.given_name"); at least one.
+    /// Of profile and its fields ("profile.given_name"); at least one. What the kind of party must not have is cleared in the
+    /// same update that changes the kind.
     #[prost(message, optional, tag = "2")]
     pub update_mask: ::core::option::Option<::prost_types::FieldMask>,
 }
@@ -2080,6 +2105,15 @@ pub struct ListMembersRequest {
     /// Only members enrolled before this time.
     #[prost(message, optional, tag = "4")]
     pub enrolled_before_time: ::core::option::Option<::prost_types::Timestamp>,
+    /// Only members of this status; UNSPECIFIED for any.
+    #[prost(enumeration = "MemberStatus", tag = "5")]
+    pub status: i32,
+    /// Only members of this kind; UNSPECIFIED for any.
+    #[prost(enumeration = "PartyKind", tag = "6")]
+    pub party_kind: i32,
+    /// Only members of this tier; empty for any.
+    #[prost(string, tag = "7")]
+    pub tier_code: ::prost::alloc::string::String,
 }
 /// A page of members. It may have fewer than asked for, and still a next one: an answer stays within the 4 MiB that
 /// gRPC clients take.
@@ -2164,7 +2198,7 @@ pub struct SetMemberStatusRequest {
     /// Whom.
     #[prost(string, tag = "2")]
     pub member_id: ::prost::alloc::string::String,
-    /// ACTIVE, SUSPENDED or CLOSED.
+    /// ACTIVE, SUSPENDED, EXCLUDED or CLOSED.
     #[prost(enumeration = "MemberStatus", tag = "3")]
     pub status: i32,
     /// Why; 1 to 500 characters.
@@ -2214,6 +2248,9 @@ pub enum MemberStatus {
     Closed = 3,
     /// They were merged into another member. It is final.
     Merged = 4,
+    /// Kept out: they neither earn nor spend, and are neither contacted nor invited. What they bought before can be refunded.
+    /// Unlike CLOSED it can be taken back.
+    Excluded = 5,
 }
 impl MemberStatus {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -2227,6 +2264,7 @@ impl MemberStatus {
             Self::Suspended => "MEMBER_STATUS_SUSPENDED",
             Self::Closed => "MEMBER_STATUS_CLOSED",
             Self::Merged => "MEMBER_STATUS_MERGED",
+            Self::Excluded => "MEMBER_STATUS_EXCLUDED",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -2237,6 +2275,44 @@ impl MemberStatus {
             "MEMBER_STATUS_SUSPENDED" => Some(Self::Suspended),
             "MEMBER_STATUS_CLOSED" => Some(Self::Closed),
             "MEMBER_STATUS_MERGED" => Some(Self::Merged),
+            "MEMBER_STATUS_EXCLUDED" => Some(Self::Excluded),
+            _ => None,
+        }
+    }
+}
+/// What kind of party a member is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum PartyKind {
+    /// Where a kind is given, the same as NATURAL_PERSON; in a filter, any. Never answered.
+    Unspecified = 0,
+    /// A person. Has no registration number.
+    NaturalPerson = 1,
+    /// A company or other body. Has a registration number, and neither names of a person nor a birthday.
+    LegalEntity = 2,
+    /// A person who trades under their own name. Has a given name or family name, and may have a registration number.
+    SoleProprietor = 3,
+}
+impl PartyKind {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "PARTY_KIND_UNSPECIFIED",
+            Self::NaturalPerson => "PARTY_KIND_NATURAL_PERSON",
+            Self::LegalEntity => "PARTY_KIND_LEGAL_ENTITY",
+            Self::SoleProprietor => "PARTY_KIND_SOLE_PROPRIETOR",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "PARTY_KIND_UNSPECIFIED" => Some(Self::Unspecified),
+            "PARTY_KIND_NATURAL_PERSON" => Some(Self::NaturalPerson),
+            "PARTY_KIND_LEGAL_ENTITY" => Some(Self::LegalEntity),
+            "PARTY_KIND_SOLE_PROPRIETOR" => Some(Self::SoleProprietor),
             _ => None,
         }
     }
@@ -2373,6 +2449,33 @@ pub mod member_service_client {
             let mut req = request.into_request();
             req.extensions_mut()
                 .insert(GrpcMethod::new("fealty.members.v1.MemberService", "GetMember"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Several members at once. Who is not there is named, and hides nobody else.
+        pub async fn batch_get_members(
+            &mut self,
+            request: impl tonic::IntoRequest<super::BatchGetMembersRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::BatchGetMembersResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/fealty.members.v1.MemberService/BatchGetMembers",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("fealty.members.v1.MemberService", "BatchGetMembers"),
+                );
             self.inner.unary(req, path, codec).await
         }
         /// Finds a member by one identifier: what a till does with a card.
@@ -2634,6 +2737,14 @@ pub mod member_service_server {
             tonic::Response<super::GetMemberResponse>,
             tonic::Status,
         >;
+        /// Several members at once. Who is not there is named, and hides nobody else.
+        async fn batch_get_members(
+            &self,
+            request: tonic::Request<super::BatchGetMembersRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::BatchGetMembersResponse>,
+            tonic::Status,
+        >;
         /// Finds a member by one identifier: what a till does with a card.
         async fn lookup_member(
             &self,
@@ -2859,6 +2970,52 @@ pub mod member_service_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = GetMemberSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/fealty.members.v1.MemberService/BatchGetMembers" => {
+                    #[allow(non_camel_case_types)]
+                    struct BatchGetMembersSvc<T: MemberService>(pub Arc<T>);
+                    impl<
+                        T: MemberService,
+                    > tonic::server::UnaryService<super::BatchGetMembersRequest>
+                    for BatchGetMembersSvc<T> {
+                        type Response = super::BatchGetMembersResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::BatchGetMembersRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as MemberService>::batch_get_members(&inner, request)
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = BatchGetMembersSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(

@@ -161,7 +161,8 @@ pub enum ErrorReason {
     /// OUT_OF_RANGE. The resume token belongs to another history of the database (it was restored or failed over), or is
     /// damaged: start over from the beginning.
     ResumeTokenInvalid = 27,
-    /// FAILED_PRECONDITION. The member is suspended, closed or merged into another. Metadata: member_id, status.
+    /// FAILED_PRECONDITION. The member is suspended, excluded, closed or merged into another. Metadata: member_id,
+    /// status.
     MemberNotActive = 46,
     /// FAILED_PRECONDITION. The member belongs to another household already. Metadata: member_id, household_id.
     HouseholdTaken = 47,

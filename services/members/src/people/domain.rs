@@ -2,6 +2,7 @@
 
 mod consent;
 mod identifier;
+mod party;
 mod profile;
 mod standing;
 
@@ -15,6 +16,7 @@ pub use identifier::{
     EXTERNAL_IDS_MAX, IDENTIFIERS_MAX, Identifier, IdentifierError, IdentifierKind, IdentifierValue,
     check_counts,
 };
+pub use party::{PartyKind, PartyProblem, RegistrationNumber, RegistrationNumberError, party_problems};
 pub use profile::{
     BirthDate, BirthDateError, Change, LanguageTag, LanguageTagError, PROFILE_TEXT_LENGTH_MAX, Profile,
     ProfileChange,

@@ -71,6 +71,21 @@ impl MemberService for MemberGrpc {
         .await
     }
 
+    async fn batch_get_members(
+        &self,
+        request: Request<pb::BatchGetMembersRequest>,
+    ) -> Result<Response<pb::BatchGetMembersResponse>, Status> {
+        serve(request, async |caller, message| {
+            let member_ids = parse::batch_get(&message)?;
+            let found = self.people.batch_get(caller.program_id()?, &member_ids).await?;
+            Ok(pb::BatchGetMembersResponse {
+                members: found.members.iter().map(present::member).collect(),
+                not_found_member_ids: found.missing.iter().map(ToString::to_string).collect(),
+            })
+        })
+        .await
+    }
+
     async fn lookup_member(
         &self,
         request: Request<pb::LookupMemberRequest>,
@@ -114,13 +129,17 @@ impl MemberService for MemberGrpc {
     ) -> Result<Response<pb::ListMembersResponse>, Status> {
         serve(request, async |caller, message| {
             let program_id = caller.program_id()?;
-            let within = parse::enrolled_within(&message)?;
-            let filter = (within.from_time, within.before_time);
+            let wanted = parse::wanted(&message)?;
+            let filter = (
+                (wanted.from_time, wanted.before_time),
+                (message.status, message.party_kind),
+                message.tier_code,
+            );
             let tokens = PageTokens::try_new(LIST, Some(program_id), &filter)?;
             let page = PageRequest::<ListCursor>::parse(tokens, message.page_size, &message.page_token)?;
             let members = self
                 .people
-                .list(program_id, within, page.after(), page.count_max())
+                .list(program_id, &wanted, page.after(), page.count_max())
                 .await?;
             // Where each of them lies is kept beside what is answered of them.
             let rows: Vec<(ListCursor, pb::Member)> = members

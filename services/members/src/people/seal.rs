@@ -7,8 +7,8 @@ use fealty_types::{IdentifierId, MemberId, ProgramId, Version};
 use fealty_vault::{DataKey, LookupHash, Person, Personal, SealedKey, Vault, VaultError};
 
 use super::domain::{
-    Acceptance, BirthDate, Identifier, IdentifierKind, IdentifierValue, LanguageTag, Member, Profile,
-    Standing,
+    Acceptance, BirthDate, Identifier, IdentifierKind, IdentifierValue, LanguageTag, Member, PartyKind,
+    Profile, RegistrationNumber, Standing,
 };
 
 /// A member as stored: nothing of it says who they are.
@@ -28,9 +28,12 @@ pub(super) struct SealedMember {
     pub update_time: DateTime<Utc>,
 }
 
-/// A profile's fields, each a ciphertext.
+/// A profile's fields, each a ciphertext but for the kind of party.
 #[derive(Debug, Clone, Default)]
 pub(super) struct SealedProfile {
+    /// Plain.
+    pub party_kind: PartyKind,
+    pub registration_number: Option<Vec<u8>>,
     pub given_name: Option<Vec<u8>>,
     pub family_name: Option<Vec<u8>>,
     pub display_name: Option<Vec<u8>>,
@@ -122,7 +125,13 @@ pub(super) fn seal_profile(key: &DataKey, profile: &Profile) -> SealedProfile {
     let seal = |field, value: Option<&Personal>| value.map(|value| key.seal(field, value));
     let birth_date = profile.birth_date.map(|birth_date| birth_date.to_personal());
     let language = profile.language.as_ref().map(LanguageTag::as_personal);
+    let registration_number = profile.registration_number.as_ref();
     SealedProfile {
+        party_kind: profile.party_kind,
+        registration_number: seal(
+            "registration_number",
+            registration_number.map(RegistrationNumber::as_personal),
+        ),
         given_name: seal("given_name", profile.given_name.as_ref()),
         family_name: seal("family_name", profile.family_name.as_ref()),
         display_name: seal("display_name", profile.display_name.as_ref()),
@@ -149,7 +158,16 @@ fn open_profile(key: &DataKey, sealed: &SealedProfile) -> Result<Profile, Storag
                 .map_err(|_| unreadable("member.language_code"))
         })
         .transpose()?;
+    let registration_number = open("registration_number", sealed.registration_number.as_ref())?
+        .map(|text| {
+            text.expose()
+                .parse()
+                .map_err(|_| unreadable("member.registration_number"))
+        })
+        .transpose()?;
     Ok(Profile {
+        party_kind: sealed.party_kind,
+        registration_number,
         given_name: open("given_name", sealed.given_name.as_ref())?,
         family_name: open("family_name", sealed.family_name.as_ref())?,
         display_name: open("display_name", sealed.display_name.as_ref())?,

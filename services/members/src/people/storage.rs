@@ -1,6 +1,7 @@
 //! Members in the database: rows of ciphertexts.
 
 mod identifiers;
+mod listing;
 mod row;
 mod standing;
 
@@ -20,23 +21,10 @@ use row::MemberRow;
 pub(super) use identifiers::{
     VALUE_CONSTRAINT, delete_identifier_in_tx, find_bearer_in_tx, find_taken_in_tx, insert_identifiers_in_tx,
 };
+pub(super) use listing::{ListAfter, ListFilter, list_ids_in_tx};
 pub(super) use standing::{
     TierChange, is_enrolled_in_tx, lock_status_in_tx, next_tier_revision_in_tx, update_tier_in_tx,
 };
-
-/// Where a list of members goes on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct ListAfter {
-    pub create_time: DateTime<Utc>,
-    pub member_id: Uuid,
-}
-
-/// Which members a list has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct ListRange {
-    pub enrolled_from_time: DateTime<Utc>,
-    pub enrolled_before_time: DateTime<Utc>,
-}
 
 /// Stores a member whom the ledger does not know yet. From `finish_after` on the job may finish what the call that
 /// enrols them did not.
@@ -51,8 +39,8 @@ pub(super) async fn insert_in_tx(
         "INSERT INTO member \
          (program, member_id, data_key, master_key_id, given_name, family_name, display_name, birth_date, \
           language_code, place, policy_id, policy_version, policy_text_sha256, accept_channel, accept_time, \
-          ledger_confirmed, finish_after, revision, create_time, update_time) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, false, $16, $17, $18, $18)",
+          ledger_confirmed, finish_after, revision, create_time, update_time, party_kind, registration_number) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, false, $16, $17, $18, $18, $19, $20)",
         program_id.as_uuid(),
         member.member_id.as_uuid(),
         member.key.bytes.as_slice(),
@@ -71,6 +59,8 @@ pub(super) async fn insert_in_tx(
         finish_after,
         member.revision.get(),
         member.create_time,
+        profile.party_kind.as_str(),
+        profile.registration_number.as_deref(),
     )
     .execute(&mut *tx)
     .await?;
@@ -147,7 +137,8 @@ pub(super) async fn update_profile_in_tx(
 ) -> Result<(), StorageError> {
     sqlx::query!(
         "UPDATE member SET given_name = $3, family_name = $4, display_name = $5, birth_date = $6, \
-         language_code = $7, place = $8, revision = $9, update_time = $10 \
+         language_code = $7, place = $8, revision = $9, update_time = $10, party_kind = $11, \
+         registration_number = $12 \
          WHERE program = $1 AND member_id = $2",
         program_id.as_uuid(),
         member.member_id.as_uuid(),
@@ -159,6 +150,8 @@ pub(super) async fn update_profile_in_tx(
         profile.place.as_deref(),
         member.revision.get(),
         member.update_time,
+        profile.party_kind.as_str(),
+        profile.registration_number.as_deref(),
     )
     .execute(tx)
     .await?;
@@ -181,35 +174,6 @@ pub(super) async fn update_revision_in_tx(
     .execute(tx)
     .await?;
     Ok(())
-}
-
-/// The ids of a page of members, in the order of their enrolment.
-pub(super) async fn list_ids_in_tx(
-    tx: &mut PgConnection,
-    program_id: ProgramId,
-    range: ListRange,
-    after: Option<ListAfter>,
-    count_max: i64,
-) -> Result<Vec<MemberId>, StorageError> {
-    // Nil lies before every id.
-    let after = after.unwrap_or(ListAfter {
-        create_time: DateTime::UNIX_EPOCH,
-        member_id: Uuid::nil(),
-    });
-    Ok(sqlx::query_scalar!(
-        r#"SELECT member_id AS "member_id: MemberId" FROM member
-           WHERE program = $1 AND ledger_confirmed AND create_time >= $2 AND create_time < $3
-             AND (create_time, member_id) > ($4, $5)
-           ORDER BY create_time, member_id LIMIT $6"#,
-        program_id.as_uuid(),
-        range.enrolled_from_time,
-        range.enrolled_before_time,
-        after.create_time,
-        after.member_id,
-        count_max,
-    )
-    .fetch_all(tx)
-    .await?)
 }
 
 /// A member with their identifiers, whether the ledger knows them yet or not.
@@ -235,7 +199,8 @@ pub(super) async fn load_in_tx(
                   display_name, birth_date, language_code, place, policy_id AS "policy_id: PolicyId",
                   policy_version, policy_text_sha256, accept_channel, accept_time, ledger_confirmed, status, tier_code,
                   household_id AS "household_id: HouseholdId",
-                  merged_into_member_id AS "merged_into_member_id: MemberId", revision, create_time, update_time
+                  merged_into_member_id AS "merged_into_member_id: MemberId", revision, create_time, update_time,
+                  party_kind, registration_number
            FROM member WHERE program = $1 AND member_id = ANY($2) ORDER BY create_time, member_id"#,
         program_id.as_uuid(),
         &member_ids,

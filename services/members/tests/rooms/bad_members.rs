@@ -321,6 +321,14 @@ async fn call_all(world: &World, auth: &Auth) -> Vec<(&'static str, Result<(), S
             "get",
             done(members.get_member(pb::GetMemberRequest { member_id: id }).await),
         ),
+        (
+            "batch",
+            done(
+                members
+                    .batch_get_members(pb::BatchGetMembersRequest::default())
+                    .await,
+            ),
+        ),
         ("lookup", done(members.lookup_member(lookup).await)),
         (
             "list",

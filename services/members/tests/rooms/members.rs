@@ -49,6 +49,7 @@ async fn a_profile_is_read_as_it_was_given() {
     let expected = pb::Profile {
         display_name: "Ana Petrović".to_owned(),
         language_code: "sr-Latn".to_owned(),
+        party_kind: pb::PartyKind::NaturalPerson.into(),
         ..ana()
     };
     assert_eq!(member.profile, Some(expected));
@@ -137,7 +138,11 @@ async fn an_update_changes_what_its_mask_names() {
         .update(change(pb::Profile::default()), &["profile"])
         .await
         .unwrap();
-    assert_eq!(cleared.profile, Some(pb::Profile::default()));
+    let nothing = pb::Profile {
+        party_kind: pb::PartyKind::NaturalPerson.into(),
+        ..Default::default()
+    };
+    assert_eq!(cleared.profile, Some(nothing));
     let again = shop
         .update(change(pb::Profile::default()), &["profile"])
         .await

@@ -40,6 +40,7 @@ async fn enrol_anastasija(shop: &Shop) -> pb::Member {
         }),
         language_code: SECRETS[4].to_owned(),
         place: SECRETS[5].to_owned(),
+        ..Default::default()
     };
     let identifiers = [
         external_id(SECRETS[6]),

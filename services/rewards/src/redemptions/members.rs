@@ -69,6 +69,7 @@ impl MembersDoor {
             MemberStatus::Suspended => Some("SUSPENDED"),
             MemberStatus::Closed => Some("CLOSED"),
             MemberStatus::Merged => Some("MERGED"),
+            MemberStatus::Excluded => Some("EXCLUDED"),
             // A status that only a newer build knows is not known to allow anything.
             MemberStatus::Unspecified => Some("UNKNOWN"),
         };

@@ -6,6 +6,8 @@ use std::str::FromStr;
 use chrono::{Datelike, NaiveDate};
 use fealty_vault::Personal;
 
+use super::{PartyKind, RegistrationNumber};
+
 /// Longest name or place, in characters: longer than any passport's.
 pub const PROFILE_TEXT_LENGTH_MAX: usize = 200;
 
@@ -18,9 +20,13 @@ const ANY_LEAP_YEAR: i32 = 2000;
 /// Longest language tag: what RFC 5646 (4.4.1) asks everybody to take.
 const LANGUAGE_TAG_LENGTH_MAX: usize = 35;
 
-/// What a program knows of a person: all of it personal.
+/// What a program knows of a member: all of it personal, but for the kind of party.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Profile {
+    /// What kind of party they are.
+    pub party_kind: PartyKind,
+    /// Under which number the authorities know them.
+    pub registration_number: Option<RegistrationNumber>,
     /// Their given name.
     pub given_name: Option<Personal>,
     /// Their family name.
@@ -57,6 +63,10 @@ impl<T: Clone> Change<T> {
 /// New values for some of a profile's fields.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ProfileChange {
+    /// What kind of party they are; a person when it is set to nothing.
+    pub party_kind: Change<PartyKind>,
+    /// Under which number the authorities know them.
+    pub registration_number: Change<RegistrationNumber>,
     /// Their given name.
     pub given_name: Change<Personal>,
     /// Their family name.
@@ -76,6 +86,8 @@ impl Profile {
     #[must_use]
     pub fn changed(&self, change: &ProfileChange) -> Self {
         Self {
+            party_kind: change.party_kind.of(Some(&self.party_kind)).unwrap_or_default(),
+            registration_number: change.registration_number.of(self.registration_number.as_ref()),
             given_name: change.given_name.of(self.given_name.as_ref()),
             family_name: change.family_name.of(self.family_name.as_ref()),
             display_name: change.display_name.of(self.display_name.as_ref()),

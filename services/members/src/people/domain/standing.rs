@@ -19,9 +19,20 @@ pub enum MemberStatus {
     Closed,
     /// They were merged into another member.
     Merged,
+    /// Nothing, until they are let in again.
+    Excluded,
 }
 
 impl MemberStatus {
+    /// All of them.
+    pub const ALL: [Self; 5] = [
+        Self::Active,
+        Self::Suspended,
+        Self::Closed,
+        Self::Merged,
+        Self::Excluded,
+    ];
+
     /// As it is stored, and as callers see it.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -30,15 +41,14 @@ impl MemberStatus {
             Self::Suspended => "SUSPENDED",
             Self::Closed => "CLOSED",
             Self::Merged => "MERGED",
+            Self::Excluded => "EXCLUDED",
         }
     }
 
     /// From how it is stored.
     #[must_use]
     pub fn from_column(text: &str) -> Option<Self> {
-        [Self::Active, Self::Suspended, Self::Closed, Self::Merged]
-            .into_iter()
-            .find(|status| status.as_str() == text)
+        Self::ALL.into_iter().find(|status| status.as_str() == text)
     }
 
     /// Whether it stays for ever.
@@ -117,15 +127,10 @@ mod tests {
 
     #[test]
     fn every_status_reads_back() {
-        for status in [
-            MemberStatus::Active,
-            MemberStatus::Suspended,
-            MemberStatus::Closed,
-            MemberStatus::Merged,
-        ] {
+        for status in MemberStatus::ALL {
             assert_eq!(MemberStatus::from_column(status.as_str()), Some(status));
         }
-        assert_eq!(MemberStatus::from_column("EXCLUDED"), None);
+        assert_eq!(MemberStatus::from_column("BANNED"), None);
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! Messages as commands, everything that is wrong with them named at once.
 
+mod lists;
+mod party;
 mod standing;
 
 use std::mem;
@@ -18,13 +20,13 @@ use fealty_rpc::violations::{Problem, Violations};
 use fealty_types::{IdentifierId, MemberId, ProgramId, Version};
 use fealty_vault::Personal;
 
-use crate::people::EnrolledWithin;
 use crate::people::domain::{
     BirthDate, Change, GivenAcceptance, IDENTIFIERS_MAX, IdentifierKind, IdentifierValue, NewMember,
     PROFILE_TEXT_LENGTH_MAX, Profile, ProfileChange,
 };
 use crate::policies::domain::PolicyVersion;
 
+pub(super) use lists::{batch_get, wanted};
 pub(super) use standing::{merge, set_status, set_tier};
 
 const ENROL: &str = "/fealty.members.v1.MemberService/EnrolMember";
@@ -37,7 +39,7 @@ const CHANNEL_LENGTH_MAX: usize = 100;
 pub(super) type ListCursor = (DateTime<Utc>, MemberId);
 
 /// What an update may name.
-const UPDATABLE: [&str; 7] = [
+const UPDATABLE: [&str; 9] = [
     "profile",
     "profile.given_name",
     "profile.family_name",
@@ -45,6 +47,8 @@ const UPDATABLE: [&str; 7] = [
     "profile.birth_date",
     "profile.language_code",
     "profile.place",
+    "profile.party_kind",
+    "profile.registration_number",
 ];
 
 /// A change of a member.
@@ -64,7 +68,11 @@ pub(super) fn enrol(
     let command_hash = command_hash(ENROL, &message);
     let today = today(program, now);
     let profile = message.profile.unwrap_or_default();
-    let profile = v.within("profile", |v| parse_profile(v, &profile, today));
+    let profile = v.within("profile", |v| {
+        let profile = parse_profile(v, &profile, today)?;
+        party::check(v, &profile);
+        Some(profile)
+    });
     // One more than there may be is enough to see that there are too many.
     let identifiers = message.identifiers.into_iter().take(IDENTIFIERS_MAX + 1);
     let identifiers = v.each("identifiers", identifiers, |v, identifier| {
@@ -119,28 +127,6 @@ pub(super) fn update(
         })
     });
     v.finish_with(|| update)
-}
-
-pub(super) fn enrolled_within(message: &pb::ListMembersRequest) -> Result<EnrolledWithin, ApiError> {
-    let mut v = Violations::default();
-    let mut time = |field: &str, time: Option<&prost_types::Timestamp>| {
-        v.check(field, fields::optional_timestamp(time, TimeRange::any()))
-    };
-    let from_time = time("enrolled_from_time", message.enrolled_from_time.as_ref());
-    let before_time = time("enrolled_before_time", message.enrolled_before_time.as_ref());
-    if let (Some(Some(from_time)), Some(Some(before_time))) = (from_time, before_time) {
-        v.require(
-            from_time < before_time,
-            "enrolled_before_time",
-            "must be after enrolled_from_time",
-        );
-    }
-    v.finish_with(|| {
-        Some(EnrolledWithin {
-            from_time: from_time?,
-            before_time: before_time?,
-        })
-    })
 }
 
 pub(super) fn add_identifier(
@@ -256,7 +242,14 @@ fn parse_profile(v: &mut Violations, profile: &pb::Profile, today: NaiveDate) ->
         profile.birth_date.as_ref().map(parse_date).transpose(),
     );
     let language = v.check("language_code", fields::optional(&profile.language_code));
+    let party_kind = v.check("party_kind", party::parse_given(profile.party_kind));
+    let registration_number = v.check(
+        "registration_number",
+        fields::optional(profile.registration_number.trim()),
+    );
     Some(Profile {
+        party_kind: party_kind?,
+        registration_number: registration_number?,
         given_name: given_name?,
         family_name: family_name?,
         display_name: display_name?,
@@ -278,6 +271,10 @@ fn only_named(mut profile: pb::Profile, mask: &FieldMask) -> pb::Profile {
     keep("profile.display_name", &mut profile.display_name);
     keep("profile.language_code", &mut profile.language_code);
     keep("profile.place", &mut profile.place);
+    keep("profile.registration_number", &mut profile.registration_number);
+    if !mask.names("profile.party_kind") {
+        profile.party_kind = pb::PartyKind::Unspecified.into();
+    }
     profile.birth_date.take_if(|_| !mask.names("profile.birth_date"));
     profile
 }
@@ -291,6 +288,8 @@ fn change_of(profile: Profile, mask: &FieldMask) -> ProfileChange {
         }
     }
     ProfileChange {
+        party_kind: change(mask, "profile.party_kind", Some(profile.party_kind)),
+        registration_number: change(mask, "profile.registration_number", profile.registration_number),
         given_name: change(mask, "profile.given_name", profile.given_name),
         family_name: change(mask, "profile.family_name", profile.family_name),
         display_name: change(mask, "profile.display_name", profile.display_name),

@@ -8,7 +8,8 @@ use fealty_rpc::present::timestamp;
 use fealty_vault::Personal;
 
 use crate::people::domain::{
-    Acceptance, BirthDate, Identifier, IdentifierKind, LanguageTag, Member, MemberStatus, Profile,
+    Acceptance, BirthDate, Identifier, IdentifierKind, LanguageTag, Member, MemberStatus, PartyKind, Profile,
+    RegistrationNumber,
 };
 
 pub(super) fn member(member: &Member) -> pb::Member {
@@ -49,6 +50,15 @@ const fn status(status: MemberStatus) -> pb::MemberStatus {
         MemberStatus::Suspended => pb::MemberStatus::Suspended,
         MemberStatus::Closed => pb::MemberStatus::Closed,
         MemberStatus::Merged => pb::MemberStatus::Merged,
+        MemberStatus::Excluded => pb::MemberStatus::Excluded,
+    }
+}
+
+const fn party_kind(kind: PartyKind) -> pb::PartyKind {
+    match kind {
+        PartyKind::NaturalPerson => pb::PartyKind::NaturalPerson,
+        PartyKind::LegalEntity => pb::PartyKind::LegalEntity,
+        PartyKind::SoleProprietor => pb::PartyKind::SoleProprietor,
     }
 }
 
@@ -65,6 +75,13 @@ fn profile(profile: &Profile) -> pb::Profile {
         birth_date: profile.birth_date.as_ref().map(date),
         language_code: shown(profile.language.as_ref().map(LanguageTag::as_personal)),
         place: shown(profile.place.as_ref()),
+        party_kind: party_kind(profile.party_kind).into(),
+        registration_number: shown(
+            profile
+                .registration_number
+                .as_ref()
+                .map(RegistrationNumber::as_personal),
+        ),
     }
 }
 

@@ -6,7 +6,7 @@ use fealty_types::{HouseholdId, MemberId, PolicyId, Version};
 use fealty_vault::{MasterKeyId, SealedKey};
 
 use super::standing::{parse_status, parse_tier_code};
-use crate::people::domain::{Acceptance, Standing};
+use crate::people::domain::{Acceptance, PartyKind, Standing};
 use crate::people::seal::{SealedMember, SealedProfile};
 use crate::policies::storage::{parse_text_hash, parse_version};
 
@@ -34,6 +34,8 @@ pub(super) struct MemberRow {
     pub(super) revision: i64,
     pub(super) create_time: DateTime<Utc>,
     pub(super) update_time: DateTime<Utc>,
+    pub(super) party_kind: String,
+    pub(super) registration_number: Option<Vec<u8>>,
 }
 
 impl TryFrom<MemberRow> for SealedMember {
@@ -47,6 +49,9 @@ impl TryFrom<MemberRow> for SealedMember {
                 bytes: row.data_key,
             },
             profile: SealedProfile {
+                party_kind: PartyKind::from_column(&row.party_kind)
+                    .ok_or_else(|| StorageError::corrupt("member.party_kind", &row.party_kind))?,
+                registration_number: row.registration_number,
                 given_name: row.given_name,
                 family_name: row.family_name,
                 display_name: row.display_name,

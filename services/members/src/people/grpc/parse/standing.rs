@@ -63,9 +63,10 @@ fn parse_status(number: i32) -> Result<MemberStatus, Problem> {
     match fields::enumeration(number)? {
         pb::MemberStatus::Active => Ok(MemberStatus::Active),
         pb::MemberStatus::Suspended => Ok(MemberStatus::Suspended),
+        pb::MemberStatus::Excluded => Ok(MemberStatus::Excluded),
         pb::MemberStatus::Closed => Ok(MemberStatus::Closed),
         pb::MemberStatus::Unspecified | pb::MemberStatus::Merged => {
-            Err(Problem::new("must be ACTIVE, SUSPENDED or CLOSED"))
+            Err(Problem::new("must be ACTIVE, SUSPENDED, EXCLUDED or CLOSED"))
         }
     }
 }
