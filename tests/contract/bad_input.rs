@@ -3,6 +3,7 @@
 
 mod administration;
 mod anybody;
+mod cards;
 mod case;
 mod corrections;
 mod events;
@@ -59,6 +60,7 @@ async fn every_method_names_every_bad_field_and_knows_nothing_of_other_programs(
         let cases: Vec<Case> = [
             administration::cases,
             parties::cases,
+            cards::cases,
             people::cases,
             terms::cases,
             corrections::cases,

@@ -5,7 +5,10 @@ use std::time::Duration;
 use fealty_proto::access::v1::{ListAccessChangesRequest, ListAccessChangesResponse};
 use fealty_proto::members::v1::{
     AddHouseholdMemberRequest, AddHouseholdMemberResponse, AddIdentifierRequest, AddIdentifierResponse,
-    BatchGetMembersRequest, BatchGetMembersResponse,
+    BatchGetMembersRequest, BatchGetMembersResponse, BlockCardRequest, BlockCardResponse, GetCardRequest,
+    GetCardResponse, IssueCardsRequest, IssueCardsResponse, ListCardBatchesRequest, ListCardBatchesResponse,
+    ListCardsRequest, ListCardsResponse, ListIdentifierHistoryRequest, ListIdentifierHistoryResponse,
+    MarkIdentifierVerifiedRequest, MarkIdentifierVerifiedResponse, ReplaceCardRequest, ReplaceCardResponse,
     CreateApiKeyRequest, CreateApiKeyResponse, CreateHouseholdRequest, CreateHouseholdResponse,
     CreateProgramRequest, CreateProgramResponse, CreateStaffMemberRequest, CreateStaffMemberResponse,
     EnrolMemberRequest, EnrolMemberResponse, GetHouseholdRequest, GetHouseholdResponse, GetMemberRequest,
@@ -89,6 +92,22 @@ impl MembersClient {
         list_members("/fealty.members.v1.MemberService/ListMembers"): read ListMembersRequest => ListMembersResponse;
         /// Gives a member one more identifier.
         add_identifier("/fealty.members.v1.MemberService/AddIdentifier"): write AddIdentifierRequest => AddIdentifierResponse;
+        /// Says that a member showed a phone number or e-mail address to be theirs.
+        mark_identifier_verified("/fealty.members.v1.MemberService/MarkIdentifierVerified"): write MarkIdentifierVerifiedRequest => MarkIdentifierVerifiedResponse;
+        /// What became of a member's identifiers, also of those that were taken away.
+        list_identifier_history("/fealty.members.v1.MemberService/ListIdentifierHistory"): read ListIdentifierHistoryRequest => ListIdentifierHistoryResponse;
+        /// Makes a batch of cards that belong to nobody yet.
+        issue_cards("/fealty.members.v1.CardService/IssueCards"): write IssueCardsRequest => IssueCardsResponse;
+        /// Batches of cards, oldest first.
+        list_card_batches("/fealty.members.v1.CardService/ListCardBatches"): read ListCardBatchesRequest => ListCardBatchesResponse;
+        /// The cards of a batch, in the order of their numbers' making.
+        list_cards("/fealty.members.v1.CardService/ListCards"): read ListCardsRequest => ListCardsResponse;
+        /// One card by its number, whatever has become of it.
+        get_card("/fealty.members.v1.CardService/GetCard"): read GetCardRequest => GetCardResponse;
+        /// Ends a card, whether somebody has it or not.
+        block_card("/fealty.members.v1.CardService/BlockCard"): write BlockCardRequest => BlockCardResponse;
+        /// Gives the member who has a card another one in its stead.
+        replace_card("/fealty.members.v1.CardService/ReplaceCard"): write ReplaceCardRequest => ReplaceCardResponse;
         /// Changes what a member may do. Once this answers, the ledger holds to it too.
         set_member_status("/fealty.members.v1.MemberService/SetMemberStatus"): write SetMemberStatusRequest => SetMemberStatusResponse;
         /// Merges two records of one person: identifiers and points of the one move to the other.
@@ -141,6 +160,14 @@ impl Shows for ListTopicOptOutsResponse {}
 impl Shows for EnrolMemberResponse {}
 impl Shows for GetMemberResponse {}
 impl Shows for BatchGetMembersResponse {}
+impl Shows for MarkIdentifierVerifiedResponse {}
+impl Shows for ListIdentifierHistoryResponse {}
+impl Shows for IssueCardsResponse {}
+impl Shows for ListCardBatchesResponse {}
+impl Shows for ListCardsResponse {}
+impl Shows for GetCardResponse {}
+impl Shows for BlockCardResponse {}
+impl Shows for ReplaceCardResponse {}
 impl Shows for LookupMemberResponse {}
 impl Shows for UpdateMemberResponse {}
 impl Shows for ListMembersResponse {}

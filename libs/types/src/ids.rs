@@ -135,6 +135,16 @@ macro_rules! typed_id {
 }
 
 typed_id! {
+    /// Names a loyalty card.
+    CardId
+}
+
+typed_id! {
+    /// Names loyalty cards that were made together.
+    CardBatchId
+}
+
+typed_id! {
     /// A loyalty program: the tenant that everything belongs to.
     ProgramId
 }

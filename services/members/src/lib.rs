@@ -21,6 +21,7 @@
 //! | [`staff`] | the people who work with a program |
 //! | [`policies`] | the terms that people accept when they join |
 //! | [`people`] | members, their identifiers, their consent and their tier |
+//! | [`cards`] | loyalty cards that are made before anybody has them |
 //! | [`changes`] | what the ledger has to know of first: status, merge, household |
 //! | [`households`] | members who share one account |
 //! | [`contacts`] | whether a member may be contacted, and how often they were |
@@ -33,6 +34,7 @@
 
 pub mod access;
 pub mod api_keys;
+pub mod cards;
 pub mod changes;
 pub mod config;
 pub mod contacts;

@@ -2,6 +2,7 @@
 //!
 //! Who is enrolled is known to the ledger first, and to nobody before ([`Enrolments`]).
 
+mod cards;
 pub mod domain;
 mod enrol;
 mod events;
@@ -12,19 +13,22 @@ mod merging;
 mod seal;
 mod storage;
 mod tiers;
+mod verifying;
 
 use fealty_postgres::{Scope, StorageError, TransactOptions, in_tx, transact};
 use fealty_service::events::FeedWaker;
-use fealty_types::{MemberId, ProgramId, SharedClock, Version};
+use fealty_types::{IdentifierId, MemberId, ProgramId, SharedClock, Version};
 use fealty_vault::{DataKey, Person, Personal, Vault};
 use sqlx::PgConnection;
 use sqlx::postgres::PgPool;
 
+pub use cards::{Block, Replacement};
 pub use enrol::Enrolments;
 pub use listing::{Found, Wanted};
 pub(crate) use merging::take_over_identifiers_in_tx;
-pub(crate) use seal::keyed;
+pub(crate) use seal::{keyed, lookup_hash};
 pub use tiers::NewTier;
+pub use verifying::Verified;
 
 use crate::refusal::{MembersError, Refusal, Resource};
 use domain::{IdentifierValue, Member, MemberStatus, ProfileChange, party_problems};
@@ -63,28 +67,33 @@ impl People {
         .await
     }
 
-    /// The member who bears an identifier.
+    /// The member who bears an identifier, and which of theirs it is.
     pub async fn lookup(
         &self,
         program_id: ProgramId,
         value: &IdentifierValue,
-    ) -> Result<Member, MembersError> {
-        let value_hash = seal::lookup_hash(&self.vault, program_id, value);
+    ) -> Result<(Member, IdentifierId), MembersError> {
+        let value_hash = lookup_hash(&self.vault, program_id, value);
         let scope = Scope::Program(program_id);
         let options = TransactOptions::read_only();
-        let found = transact(&self.service, "lookup_member", scope, options, |tx| {
+        transact(&self.service, "lookup_member", scope, options, |tx| {
             in_tx(async move {
-                match storage::find_bearer_in_tx(&mut *tx, program_id, value_hash).await? {
-                    Some(member_id) => find_in_tx(tx, &self.vault, program_id, member_id).await,
-                    None => Ok(None),
+                let Some(bearer) = storage::find_bearer_in_tx(&mut *tx, program_id, value_hash).await? else {
+                    let why = cards::nobody_by_in_tx(tx, program_id, value.kind(), value_hash).await?;
+                    return Err(why.into());
+                };
+                if let Some(card) = bearer.card {
+                    card.check_finds()?;
                 }
+                let found = find_in_tx(tx, &self.vault, program_id, bearer.member_id).await?;
+                let nobody = || Refusal::NobodyBears {
+                    kind: value.kind().field(),
+                    card_status: None,
+                };
+                Ok((found.ok_or_else(nobody)?.0, bearer.identifier_id))
             })
         })
-        .await?;
-        let nobody = || Refusal::NobodyBears {
-            kind: value.kind().field(),
-        };
-        Ok(found.ok_or_else(nobody)?.0)
+        .await
     }
 
     /// Changes a member's profile, if they still are at the revision that the change is meant for.

@@ -10,6 +10,7 @@ use fealty_proto::access::v1::Scope;
 use fealty_proto::types::v1::ErrorReason;
 use fealty_types::{HouseholdId, IdentifierId, MemberId, PolicyId, RequestId, StaffId};
 
+use crate::cards::domain::CardState;
 use crate::people::domain::{MemberStatus, PartyProblem};
 use crate::policies::domain::PolicyVersion;
 
@@ -30,6 +31,10 @@ pub enum Resource {
     Household,
     /// Something by which a person is recognised.
     Identifier,
+    /// A loyalty card.
+    Card,
+    /// Loyalty cards that were made together.
+    CardBatch,
 }
 
 impl Resource {
@@ -44,6 +49,8 @@ impl Resource {
             Self::Member => "member",
             Self::Household => "household",
             Self::Identifier => "identifier",
+            Self::Card => "card",
+            Self::CardBatch => "card_batch",
         }
     }
 }
@@ -125,6 +132,19 @@ pub enum Refusal {
     NobodyBears {
         /// Its kind.
         kind: &'static str,
+        /// Of a card that nobody has: what it is.
+        card_status: Option<&'static str>,
+    },
+    /// The card has ended.
+    CardEnded(CardState),
+    /// Nobody has the card.
+    CardNotLinked,
+    /// The program knows no such card. The number may be personal, so it is not repeated.
+    NoSuchCard,
+    /// Another card has the number at that place of the batch, counted from 1.
+    CardNumberTaken {
+        /// Where.
+        place: usize,
     },
     /// The member may not do that, or it may not be done to them.
     MemberNotActive {

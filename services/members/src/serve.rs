@@ -7,6 +7,7 @@ use fealty_proto::access::v1::access_feed_service_server::{
 };
 use fealty_proto::events::v1::event_service_server::{EventServiceServer, SERVICE_NAME as EVENTS};
 use fealty_proto::members::v1::api_key_service_server::{ApiKeyServiceServer, SERVICE_NAME as API_KEYS};
+use fealty_proto::members::v1::card_service_server::{CardServiceServer, SERVICE_NAME as CARDS};
 use fealty_proto::members::v1::contact_service_server::{ContactServiceServer, SERVICE_NAME as CONTACTS};
 use fealty_proto::members::v1::household_service_server::{
     HouseholdServiceServer, SERVICE_NAME as HOUSEHOLDS,
@@ -30,6 +31,8 @@ use crate::access::grpc::AccessFeedGrpc;
 use crate::access::{AccessFeed, OwnRecords};
 use crate::api_keys::ApiKeys;
 use crate::api_keys::grpc::ApiKeyGrpc;
+use crate::cards::Cards;
+use crate::cards::grpc::CardGrpc;
 use crate::changes::Changes;
 use crate::config::MembersConfig;
 use crate::contacts::Contacts;
@@ -105,6 +108,7 @@ pub fn serve_on(
     let health = rooms.ground.health([
         ACCESS_FEED,
         API_KEYS,
+        CARDS,
         CONTACTS,
         EVENTS,
         HOUSEHOLDS,
@@ -144,6 +148,8 @@ fn server_of(
         means.clock.clone(),
         means.waker.clone(),
     );
+    let cards = Cards::new(means.service.clone(), means.vault.clone(), means.clock.clone());
+    let cards = CardGrpc::new(cards, people.clone());
     let members = MemberGrpc::new(people, rooms.enrolments(), rooms.changes(), ground.clock.clone());
     let events = rooms.feed.grpc(tasks.soft_shutdown());
 
@@ -167,6 +173,7 @@ fn server_of(
             PolicyServiceServer::new(PolicyGrpc::new(policies))
         ))
         .add_service(limited!(limits, MemberServiceServer::new(members)))
+        .add_service(limited!(limits, CardServiceServer::new(cards)))
         .add_service(limited!(
             limits,
             ContactServiceServer::new(ContactGrpc::new(contacts))

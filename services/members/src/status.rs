@@ -7,6 +7,7 @@ use fealty_service::status::{CONTENTION_RETRY_AFTER, storage_status};
 use fealty_types::{HouseholdId, IdentifierId, MemberId};
 use tonic::Code;
 
+use crate::cards::domain::{CardState, CardStatus, EndReason};
 use crate::people::domain::{MemberStatus, PartyProblem};
 use crate::refusal::{LedgerRefusal, MembersError, Refusal, Resource};
 
@@ -22,10 +23,7 @@ impl From<Refusal> for ApiError {
             Refusal::FieldInvalid { field, description } => Self::field_invalid(field, description),
             Refusal::PartyUnfit(problems) => party_unfit(&problems),
             Refusal::PositionInvalid => Self::page_token_invalid(),
-            Refusal::PolicyMissing => Self::refused(
-                ErrorReason::PolicyMissing,
-                "The program has no policy in force, so nobody can consent to it yet.",
-            ),
+            Refusal::PolicyMissing => policy_missing(),
             Refusal::ConsentRequired {
                 policy_id,
                 policy_version,
@@ -55,13 +53,14 @@ impl From<Refusal> for ApiError {
                 kind,
                 index,
             } => identifier_taken(identifier_id, kind, index),
-            Refusal::NobodyBears { kind } => Self::new(
-                Code::NotFound,
-                ErrorReason::ResourceNotFound,
-                "There is no {resource} with that {kind}.",
-            )
-            .with("resource", Resource::Member.as_str())
-            .with("kind", kind),
+            Refusal::NobodyBears { kind, card_status } => nobody_bears(kind, card_status),
+            Refusal::CardEnded(state) => card_ended(&state),
+            Refusal::CardNotLinked => Self::refused(
+                ErrorReason::CardNotLinked,
+                "Nobody has the card, so nobody can get another one in its stead.",
+            ),
+            Refusal::NoSuchCard => no_such_card(),
+            Refusal::CardNumberTaken { place } => card_number_taken(place),
             Refusal::MemberNotActive { member_id, status } => member_not_active(member_id, status),
             Refusal::HouseholdTaken {
                 member_id,
@@ -71,6 +70,55 @@ impl From<Refusal> for ApiError {
             Refusal::MergeRefused { member_id } => merge_refused(member_id),
             Refusal::Contended => Self::contention(CONTENTION_RETRY_AFTER),
         }
+    }
+}
+
+fn policy_missing() -> ApiError {
+    ApiError::refused(
+        ErrorReason::PolicyMissing,
+        "The program has no policy in force, so nobody can consent to it yet.",
+    )
+}
+
+fn nobody_bears(kind: &'static str, card_status: Option<&'static str>) -> ApiError {
+    let nobody = ApiError::new(
+        Code::NotFound,
+        ErrorReason::ResourceNotFound,
+        "There is no {resource} with that {kind}.",
+    )
+    .with("resource", Resource::Member.as_str())
+    .with("kind", kind);
+    match card_status {
+        Some(status) => nobody.with("card_status", status),
+        None => nobody,
+    }
+}
+
+fn no_such_card() -> ApiError {
+    let template = "There is no {resource} with that number.";
+    ApiError::new(Code::NotFound, ErrorReason::ResourceNotFound, template)
+        .with("resource", Resource::Card.as_str())
+}
+
+fn card_number_taken(place: usize) -> ApiError {
+    let template = "The number at place {place} of the batch belongs to another {resource}.";
+    ApiError::new(Code::AlreadyExists, ErrorReason::ResourceExists, template)
+        .with("resource", Resource::Card.as_str())
+        .with("place", place)
+}
+
+fn card_ended(state: &CardState) -> ApiError {
+    let reason = state.end_reason.map_or("OTHER", EndReason::as_str);
+    let (why, template) = if state.status == CardStatus::Replaced {
+        let template = "The card was replaced: {reason}.";
+        (ErrorReason::CardReplaced, template)
+    } else {
+        (ErrorReason::CardBlocked, "The card is blocked: {reason}.")
+    };
+    let refused = ApiError::refused(why, template).with("reason", reason);
+    match (state.status, state.replaced_by_identifier_id) {
+        (CardStatus::Replaced, Some(by)) => refused.with("replaced_by_identifier_id", by),
+        _ => refused,
     }
 }
 

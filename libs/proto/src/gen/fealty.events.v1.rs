@@ -31,7 +31,10 @@ pub struct Event {
     #[prost(string, tag = "8")]
     pub trace_parent: ::prost::alloc::string::String,
     /// What happened.
-    #[prost(oneof = "event::Payload", tags = "20, 21, 22, 23, 24, 25, 26, 27, 28, 29")]
+    #[prost(
+        oneof = "event::Payload",
+        tags = "20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 40"
+    )]
     pub payload: ::core::option::Option<event::Payload>,
 }
 /// Nested message and enum types in `Event`.
@@ -69,6 +72,9 @@ pub mod event {
         /// A survey was answered.
         #[prost(message, tag = "29")]
         SurveyAnswered(super::SurveyAnswered),
+        /// A member got or lost an identifier, or something became of it.
+        #[prost(message, tag = "40")]
+        IdentifierChanged(super::IdentifierChanged),
     }
 }
 /// The ledger posted a transaction. Its entries are the change; the ledger has the rest.
@@ -144,6 +150,19 @@ pub struct MemberMerged {
     /// The member who has everything now.
     #[prost(string, tag = "1")]
     pub into_member_id: ::prost::alloc::string::String,
+}
+/// A member got or lost an identifier after their enrolment, or something became of it.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct IdentifierChanged {
+    /// Which.
+    #[prost(string, tag = "1")]
+    pub identifier_id: ::prost::alloc::string::String,
+    /// Its kind, as the field of Identifier is called: "card_number".
+    #[prost(string, tag = "2")]
+    pub kind: ::prost::alloc::string::String,
+    /// "ADDED", "REMOVED", "VERIFIED", "BLOCKED" or "REPLACED".
+    #[prost(string, tag = "3")]
+    pub change: ::prost::alloc::string::String,
 }
 /// A member joined or left a household.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -233,6 +252,8 @@ pub enum EventType {
     InvitationDecided = 9,
     /// Surveys: SurveyAnswered.
     SurveyAnswered = 10,
+    /// Members: IdentifierChanged.
+    IdentifierChanged = 20,
 }
 impl EventType {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -252,6 +273,7 @@ impl EventType {
             Self::VoucherUsed => "EVENT_TYPE_VOUCHER_USED",
             Self::InvitationDecided => "EVENT_TYPE_INVITATION_DECIDED",
             Self::SurveyAnswered => "EVENT_TYPE_SURVEY_ANSWERED",
+            Self::IdentifierChanged => "EVENT_TYPE_IDENTIFIER_CHANGED",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -268,6 +290,7 @@ impl EventType {
             "EVENT_TYPE_VOUCHER_USED" => Some(Self::VoucherUsed),
             "EVENT_TYPE_INVITATION_DECIDED" => Some(Self::InvitationDecided),
             "EVENT_TYPE_SURVEY_ANSWERED" => Some(Self::SurveyAnswered),
+            "EVENT_TYPE_IDENTIFIER_CHANGED" => Some(Self::IdentifierChanged),
             _ => None,
         }
     }

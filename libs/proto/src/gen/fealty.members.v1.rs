@@ -537,6 +537,1044 @@ pub mod api_key_service_server {
         const NAME: &'static str = SERVICE_NAME;
     }
 }
+/// Something by which a member is recognised. A value belongs to one member of the program at most.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Identifier {
+    /// UUID, given by the service.
+    #[prost(string, tag = "1")]
+    pub identifier_id: ::prost::alloc::string::String,
+    /// Set by the service.
+    #[prost(message, optional, tag = "6")]
+    pub create_time: ::core::option::Option<::prost_types::Timestamp>,
+    /// When the member showed that a phone number or e-mail address is theirs; unset for never. One that is not verified
+    /// finds the member all the same. Set with MarkIdentifierVerified.
+    #[prost(message, optional, tag = "7")]
+    pub verify_time: ::core::option::Option<::prost_types::Timestamp>,
+    /// Who says so: a staff member or a key. Empty for nobody.
+    #[prost(string, tag = "8")]
+    pub verified_by: ::prost::alloc::string::String,
+    /// What has become of a card; UNSPECIFIED for what is no card.
+    #[prost(enumeration = "CardStatus", tag = "9")]
+    pub card_status: i32,
+    /// Why the card ended; UNSPECIFIED for one that has not.
+    #[prost(enumeration = "CardEndReason", tag = "10")]
+    pub card_end_reason: i32,
+    /// The identifier of the card that replaced this one; empty for none.
+    #[prost(string, tag = "11")]
+    pub replaced_by_identifier_id: ::prost::alloc::string::String,
+    /// What it is.
+    #[prost(oneof = "identifier::Value", tags = "2, 3, 4, 5")]
+    pub value: ::core::option::Option<identifier::Value>,
+}
+/// Nested message and enum types in `Identifier`.
+pub mod identifier {
+    /// What it is.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    pub enum Value {
+        /// The program's own id of the person, in its shop or CRM: 1 to 128 printable characters, compared exactly.
+        #[prost(string, tag = "2")]
+        ExternalId(::prost::alloc::string::String),
+        /// Number of a loyalty card: 8 to 19 digits, the last of them the check digit of ISO/IEC 7812-1 (Luhn). Blanks
+        /// and hyphens are taken and dropped.
+        #[prost(string, tag = "3")]
+        CardNumber(::prost::alloc::string::String),
+        /// Telephone number in E.164 form: "+", country code, number, at most 15 digits. Blanks, hyphens and brackets are
+        /// taken and dropped.
+        #[prost(string, tag = "4")]
+        PhoneNumber(::prost::alloc::string::String),
+        /// E-mail address. Compared in lower case.
+        #[prost(string, tag = "5")]
+        EmailAddress(::prost::alloc::string::String),
+    }
+}
+/// What has become of a card.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum CardStatus {
+    /// Not valid; in a filter, any; of an identifier, that it is no card.
+    Unspecified = 0,
+    /// Nobody has it yet.
+    Issued = 1,
+    /// A member has it.
+    Linked = 2,
+    /// It finds nobody, and is never given to anybody again.
+    Blocked = 3,
+    /// The member has another one in its stead.
+    Replaced = 4,
+}
+impl CardStatus {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "CARD_STATUS_UNSPECIFIED",
+            Self::Issued => "CARD_STATUS_ISSUED",
+            Self::Linked => "CARD_STATUS_LINKED",
+            Self::Blocked => "CARD_STATUS_BLOCKED",
+            Self::Replaced => "CARD_STATUS_REPLACED",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "CARD_STATUS_UNSPECIFIED" => Some(Self::Unspecified),
+            "CARD_STATUS_ISSUED" => Some(Self::Issued),
+            "CARD_STATUS_LINKED" => Some(Self::Linked),
+            "CARD_STATUS_BLOCKED" => Some(Self::Blocked),
+            "CARD_STATUS_REPLACED" => Some(Self::Replaced),
+            _ => None,
+        }
+    }
+}
+/// Why a card ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum CardEndReason {
+    /// Not valid; of a card, that it has not ended.
+    Unspecified = 0,
+    /// Nobody knows where it is.
+    Lost = 1,
+    /// Somebody else has it.
+    Stolen = 2,
+    /// It cannot be read well any more.
+    Damaged = 3,
+    /// It was used as it must not be.
+    Misused = 4,
+    /// The member has got a better one.
+    Upgraded = 5,
+    /// Something else.
+    Other = 6,
+}
+impl CardEndReason {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "CARD_END_REASON_UNSPECIFIED",
+            Self::Lost => "CARD_END_REASON_LOST",
+            Self::Stolen => "CARD_END_REASON_STOLEN",
+            Self::Damaged => "CARD_END_REASON_DAMAGED",
+            Self::Misused => "CARD_END_REASON_MISUSED",
+            Self::Upgraded => "CARD_END_REASON_UPGRADED",
+            Self::Other => "CARD_END_REASON_OTHER",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "CARD_END_REASON_UNSPECIFIED" => Some(Self::Unspecified),
+            "CARD_END_REASON_LOST" => Some(Self::Lost),
+            "CARD_END_REASON_STOLEN" => Some(Self::Stolen),
+            "CARD_END_REASON_DAMAGED" => Some(Self::Damaged),
+            "CARD_END_REASON_MISUSED" => Some(Self::Misused),
+            "CARD_END_REASON_UPGRADED" => Some(Self::Upgraded),
+            "CARD_END_REASON_OTHER" => Some(Self::Other),
+            _ => None,
+        }
+    }
+}
+/// A card.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Card {
+    /// UUID, given by the service.
+    #[prost(string, tag = "1")]
+    pub card_id: ::prost::alloc::string::String,
+    /// The batch that it was issued in; empty if it was not.
+    #[prost(string, tag = "2")]
+    pub card_batch_id: ::prost::alloc::string::String,
+    /// Its number. Empty in lists once somebody has or had it: then it is personal.
+    #[prost(string, tag = "3")]
+    pub card_number: ::prost::alloc::string::String,
+    /// What has become of it.
+    #[prost(enumeration = "CardStatus", tag = "4")]
+    pub status: i32,
+    /// Why it ended; UNSPECIFIED for one that has not.
+    #[prost(enumeration = "CardEndReason", tag = "5")]
+    pub end_reason: i32,
+    /// Since when it has its status.
+    #[prost(message, optional, tag = "6")]
+    pub status_time: ::core::option::Option<::prost_types::Timestamp>,
+    /// Who has it; empty for nobody.
+    #[prost(string, tag = "7")]
+    pub member_id: ::prost::alloc::string::String,
+    /// The member's identifier that it is; empty for nobody's.
+    #[prost(string, tag = "8")]
+    pub identifier_id: ::prost::alloc::string::String,
+    /// The identifier that replaced it; empty for none.
+    #[prost(string, tag = "9")]
+    pub replaced_by_identifier_id: ::prost::alloc::string::String,
+    /// Set by the service.
+    #[prost(message, optional, tag = "10")]
+    pub create_time: ::core::option::Option<::prost_types::Timestamp>,
+}
+/// Cards that were made together.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CardBatch {
+    /// UUID, given by the service.
+    #[prost(string, tag = "1")]
+    pub card_batch_id: ::prost::alloc::string::String,
+    /// What people call it, 1 to 200 characters.
+    #[prost(string, tag = "2")]
+    pub display_name: ::prost::alloc::string::String,
+    /// How many cards it has: 1 to 10000.
+    #[prost(int32, tag = "3")]
+    pub card_count: i32,
+    /// Set by the service.
+    #[prost(message, optional, tag = "4")]
+    pub create_time: ::core::option::Option<::prost_types::Timestamp>,
+}
+/// Numbers one after the other: the digits before the check digit count up by one.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CardNumberRange {
+    /// The first card's number, with its check digit: 8 to 19 digits. The others have as many.
+    #[prost(string, tag = "1")]
+    pub first_card_number: ::prost::alloc::string::String,
+}
+/// Numbers that cannot be guessed from each other: digits by chance between the prefix and the check digit.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RandomCardNumbers {
+    /// What all of them begin with: up to 15 digits; may be empty.
+    #[prost(string, tag = "1")]
+    pub prefix: ::prost::alloc::string::String,
+    /// How many digits a number has, with prefix and check digit: 8 to 19. At least a thousand numbers for each card of the
+    /// batch must be possible.
+    #[prost(int32, tag = "2")]
+    pub digit_count: i32,
+}
+/// Makes a batch of cards.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct IssueCardsRequest {
+    /// UUID of this attempt; the same again gives the same batch again.
+    #[prost(string, tag = "1")]
+    pub request_id: ::prost::alloc::string::String,
+    /// What people call the batch, 1 to 200 characters.
+    #[prost(string, tag = "2")]
+    pub display_name: ::prost::alloc::string::String,
+    /// How many cards: 1 to 10000.
+    #[prost(int32, tag = "3")]
+    pub card_count: i32,
+    /// How they are numbered. Each number ends in the check digit of ISO/IEC 7812-1 (Luhn).
+    #[prost(oneof = "issue_cards_request::Numbering", tags = "4, 5")]
+    pub numbering: ::core::option::Option<issue_cards_request::Numbering>,
+}
+/// Nested message and enum types in `IssueCardsRequest`.
+pub mod issue_cards_request {
+    /// How they are numbered. Each number ends in the check digit of ISO/IEC 7812-1 (Luhn).
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    pub enum Numbering {
+        /// One after the other. Where one of them is taken none is made, and RESOURCE_EXISTS tells its place in the batch.
+        #[prost(message, tag = "4")]
+        Range(super::CardNumberRange),
+        /// By chance.
+        #[prost(message, tag = "5")]
+        Random(super::RandomCardNumbers),
+    }
+}
+/// The batch.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct IssueCardsResponse {
+    /// As stored.
+    #[prost(message, optional, tag = "1")]
+    pub card_batch: ::core::option::Option<CardBatch>,
+}
+/// Asks for a page of batches.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListCardBatchesRequest {
+    /// 1 to 1000; 0 asks for 50.
+    #[prost(int32, tag = "1")]
+    pub page_size: i32,
+    /// `next_page_token` of the page before.
+    #[prost(string, tag = "2")]
+    pub page_token: ::prost::alloc::string::String,
+}
+/// A page of batches.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListCardBatchesResponse {
+    /// Oldest first.
+    #[prost(message, repeated, tag = "1")]
+    pub card_batches: ::prost::alloc::vec::Vec<CardBatch>,
+    /// Empty on the last page.
+    #[prost(string, tag = "2")]
+    pub next_page_token: ::prost::alloc::string::String,
+}
+/// Asks for a page of a batch's cards.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListCardsRequest {
+    /// Which batch.
+    #[prost(string, tag = "1")]
+    pub card_batch_id: ::prost::alloc::string::String,
+    /// 1 to 1000; 0 asks for 50.
+    #[prost(int32, tag = "2")]
+    pub page_size: i32,
+    /// `next_page_token` of the page before.
+    #[prost(string, tag = "3")]
+    pub page_token: ::prost::alloc::string::String,
+    /// Only cards of this status; UNSPECIFIED for any.
+    #[prost(enumeration = "CardStatus", tag = "4")]
+    pub status: i32,
+}
+/// A page of a batch's cards.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListCardsResponse {
+    /// In the order of their making.
+    #[prost(message, repeated, tag = "1")]
+    pub cards: ::prost::alloc::vec::Vec<Card>,
+    /// Empty on the last page.
+    #[prost(string, tag = "2")]
+    pub next_page_token: ::prost::alloc::string::String,
+}
+/// Asks for one card.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetCardRequest {
+    /// Its number.
+    #[prost(string, tag = "1")]
+    pub card_number: ::prost::alloc::string::String,
+}
+/// One card.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetCardResponse {
+    /// As stored.
+    #[prost(message, optional, tag = "1")]
+    pub card: ::core::option::Option<Card>,
+}
+/// Ends a card.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct BlockCardRequest {
+    /// UUID of this attempt.
+    #[prost(string, tag = "1")]
+    pub request_id: ::prost::alloc::string::String,
+    /// Its number.
+    #[prost(string, tag = "2")]
+    pub card_number: ::prost::alloc::string::String,
+    /// Why.
+    #[prost(enumeration = "CardEndReason", tag = "3")]
+    pub reason: i32,
+}
+/// The blocked card.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct BlockCardResponse {
+    /// As stored.
+    #[prost(message, optional, tag = "1")]
+    pub card: ::core::option::Option<Card>,
+}
+/// Gives a member another card.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ReplaceCardRequest {
+    /// UUID of this attempt.
+    #[prost(string, tag = "1")]
+    pub request_id: ::prost::alloc::string::String,
+    /// The number of the card that ends.
+    #[prost(string, tag = "2")]
+    pub card_number: ::prost::alloc::string::String,
+    /// The number of the one that takes its place: an issued card that nobody has, or one that was never issued here.
+    #[prost(string, tag = "3")]
+    pub new_card_number: ::prost::alloc::string::String,
+    /// Why.
+    #[prost(enumeration = "CardEndReason", tag = "4")]
+    pub reason: i32,
+}
+/// The new card.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ReplaceCardResponse {
+    /// As stored.
+    #[prost(message, optional, tag = "1")]
+    pub card: ::core::option::Option<Card>,
+}
+/// Generated client implementations.
+pub mod card_service_client {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    use tonic::codegen::http::Uri;
+    /// Loyalty cards: made before anybody has them, given to members, blocked and replaced. A card is given to a member by its
+    /// number, at enrolment or with AddIdentifier; also one that was never issued here. What a card has come to is kept, also
+    /// when it is taken away from the member: a blocked card is never given to anybody again.
+    #[derive(Debug, Clone)]
+    pub struct CardServiceClient<T> {
+        inner: tonic::client::Grpc<T>,
+    }
+    impl<T> CardServiceClient<T>
+    where
+        T: tonic::client::GrpcService<tonic::body::Body>,
+        T::Error: Into<StdError>,
+        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
+        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
+    {
+        pub fn new(inner: T) -> Self {
+            let inner = tonic::client::Grpc::new(inner);
+            Self { inner }
+        }
+        pub fn with_origin(inner: T, origin: Uri) -> Self {
+            let inner = tonic::client::Grpc::with_origin(inner, origin);
+            Self { inner }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> CardServiceClient<InterceptedService<T, F>>
+        where
+            F: tonic::service::Interceptor,
+            T::ResponseBody: Default,
+            T: tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+                Response = http::Response<
+                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
+                >,
+            >,
+            <T as tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
+        {
+            CardServiceClient::new(InterceptedService::new(inner, interceptor))
+        }
+        /// Compress requests with the given encoding.
+        ///
+        /// This requires the server to support it otherwise it might respond with an
+        /// error.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.send_compressed(encoding);
+            self
+        }
+        /// Enable decompressing responses.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.accept_compressed(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_decoding_message_size(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_encoding_message_size(limit);
+            self
+        }
+        /// Makes a batch of cards that belong to nobody yet, each with a number that no other card of the program has.
+        pub async fn issue_cards(
+            &mut self,
+            request: impl tonic::IntoRequest<super::IssueCardsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::IssueCardsResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/fealty.members.v1.CardService/IssueCards",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("fealty.members.v1.CardService", "IssueCards"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Batches, oldest first.
+        pub async fn list_card_batches(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListCardBatchesRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListCardBatchesResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/fealty.members.v1.CardService/ListCardBatches",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("fealty.members.v1.CardService", "ListCardBatches"),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// The cards of a batch, in the order of their numbers' making: what is printed.
+        pub async fn list_cards(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListCardsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListCardsResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/fealty.members.v1.CardService/ListCards",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("fealty.members.v1.CardService", "ListCards"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// One card by its number, whatever has become of it.
+        pub async fn get_card(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GetCardRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetCardResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/fealty.members.v1.CardService/GetCard",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("fealty.members.v1.CardService", "GetCard"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Ends a card, whether somebody has it or not: LookupMember refuses it from then on, as CARD_BLOCKED. Blocking it again
+        /// changes nothing. A replaced card can be blocked, too.
+        pub async fn block_card(
+            &mut self,
+            request: impl tonic::IntoRequest<super::BlockCardRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::BlockCardResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/fealty.members.v1.CardService/BlockCard",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("fealty.members.v1.CardService", "BlockCard"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Gives the member who has a card another one in its stead. The old one ends; a blocked one stays blocked. Where it was
+        /// replaced because it was DAMAGED or UPGRADED, a till that reads the old one still finds the member; else LookupMember
+        /// refuses it, as CARD_REPLACED, and names the identifier that replaces it.
+        pub async fn replace_card(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ReplaceCardRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ReplaceCardResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/fealty.members.v1.CardService/ReplaceCard",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("fealty.members.v1.CardService", "ReplaceCard"));
+            self.inner.unary(req, path, codec).await
+        }
+    }
+}
+/// Generated server implementations.
+pub mod card_service_server {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    /// Generated trait containing gRPC methods that should be implemented for use with CardServiceServer.
+    #[async_trait]
+    pub trait CardService: std::marker::Send + std::marker::Sync + 'static {
+        /// Makes a batch of cards that belong to nobody yet, each with a number that no other card of the program has.
+        async fn issue_cards(
+            &self,
+            request: tonic::Request<super::IssueCardsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::IssueCardsResponse>,
+            tonic::Status,
+        >;
+        /// Batches, oldest first.
+        async fn list_card_batches(
+            &self,
+            request: tonic::Request<super::ListCardBatchesRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListCardBatchesResponse>,
+            tonic::Status,
+        >;
+        /// The cards of a batch, in the order of their numbers' making: what is printed.
+        async fn list_cards(
+            &self,
+            request: tonic::Request<super::ListCardsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListCardsResponse>,
+            tonic::Status,
+        >;
+        /// One card by its number, whatever has become of it.
+        async fn get_card(
+            &self,
+            request: tonic::Request<super::GetCardRequest>,
+        ) -> std::result::Result<tonic::Response<super::GetCardResponse>, tonic::Status>;
+        /// Ends a card, whether somebody has it or not: LookupMember refuses it from then on, as CARD_BLOCKED. Blocking it again
+        /// changes nothing. A replaced card can be blocked, too.
+        async fn block_card(
+            &self,
+            request: tonic::Request<super::BlockCardRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::BlockCardResponse>,
+            tonic::Status,
+        >;
+        /// Gives the member who has a card another one in its stead. The old one ends; a blocked one stays blocked. Where it was
+        /// replaced because it was DAMAGED or UPGRADED, a till that reads the old one still finds the member; else LookupMember
+        /// refuses it, as CARD_REPLACED, and names the identifier that replaces it.
+        async fn replace_card(
+            &self,
+            request: tonic::Request<super::ReplaceCardRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ReplaceCardResponse>,
+            tonic::Status,
+        >;
+    }
+    /// Loyalty cards: made before anybody has them, given to members, blocked and replaced. A card is given to a member by its
+    /// number, at enrolment or with AddIdentifier; also one that was never issued here. What a card has come to is kept, also
+    /// when it is taken away from the member: a blocked card is never given to anybody again.
+    #[derive(Debug)]
+    pub struct CardServiceServer<T> {
+        inner: Arc<T>,
+        accept_compression_encodings: EnabledCompressionEncodings,
+        send_compression_encodings: EnabledCompressionEncodings,
+        max_decoding_message_size: Option<usize>,
+        max_encoding_message_size: Option<usize>,
+    }
+    impl<T> CardServiceServer<T> {
+        pub fn new(inner: T) -> Self {
+            Self::from_arc(Arc::new(inner))
+        }
+        pub fn from_arc(inner: Arc<T>) -> Self {
+            Self {
+                inner,
+                accept_compression_encodings: Default::default(),
+                send_compression_encodings: Default::default(),
+                max_decoding_message_size: None,
+                max_encoding_message_size: None,
+            }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> InterceptedService<Self, F>
+        where
+            F: tonic::service::Interceptor,
+        {
+            InterceptedService::new(Self::new(inner), interceptor)
+        }
+        /// Enable decompressing requests with the given encoding.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.accept_compression_encodings.enable(encoding);
+            self
+        }
+        /// Compress responses with the given encoding, if the client supports it.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.send_compression_encodings.enable(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.max_decoding_message_size = Some(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.max_encoding_message_size = Some(limit);
+            self
+        }
+    }
+    impl<T, B> tonic::codegen::Service<http::Request<B>> for CardServiceServer<T>
+    where
+        T: CardService,
+        B: Body + std::marker::Send + 'static,
+        B::Error: Into<StdError> + std::marker::Send + 'static,
+    {
+        type Response = http::Response<tonic::body::Body>;
+        type Error = std::convert::Infallible;
+        type Future = BoxFuture<Self::Response, Self::Error>;
+        fn poll_ready(
+            &mut self,
+            _cx: &mut Context<'_>,
+        ) -> Poll<std::result::Result<(), Self::Error>> {
+            Poll::Ready(Ok(()))
+        }
+        fn call(&mut self, req: http::Request<B>) -> Self::Future {
+            match req.uri().path() {
+                "/fealty.members.v1.CardService/IssueCards" => {
+                    #[allow(non_camel_case_types)]
+                    struct IssueCardsSvc<T: CardService>(pub Arc<T>);
+                    impl<
+                        T: CardService,
+                    > tonic::server::UnaryService<super::IssueCardsRequest>
+                    for IssueCardsSvc<T> {
+                        type Response = super::IssueCardsResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::IssueCardsRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as CardService>::issue_cards(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = IssueCardsSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/fealty.members.v1.CardService/ListCardBatches" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListCardBatchesSvc<T: CardService>(pub Arc<T>);
+                    impl<
+                        T: CardService,
+                    > tonic::server::UnaryService<super::ListCardBatchesRequest>
+                    for ListCardBatchesSvc<T> {
+                        type Response = super::ListCardBatchesResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListCardBatchesRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as CardService>::list_card_batches(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListCardBatchesSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/fealty.members.v1.CardService/ListCards" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListCardsSvc<T: CardService>(pub Arc<T>);
+                    impl<
+                        T: CardService,
+                    > tonic::server::UnaryService<super::ListCardsRequest>
+                    for ListCardsSvc<T> {
+                        type Response = super::ListCardsResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListCardsRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as CardService>::list_cards(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListCardsSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/fealty.members.v1.CardService/GetCard" => {
+                    #[allow(non_camel_case_types)]
+                    struct GetCardSvc<T: CardService>(pub Arc<T>);
+                    impl<
+                        T: CardService,
+                    > tonic::server::UnaryService<super::GetCardRequest>
+                    for GetCardSvc<T> {
+                        type Response = super::GetCardResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::GetCardRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as CardService>::get_card(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GetCardSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/fealty.members.v1.CardService/BlockCard" => {
+                    #[allow(non_camel_case_types)]
+                    struct BlockCardSvc<T: CardService>(pub Arc<T>);
+                    impl<
+                        T: CardService,
+                    > tonic::server::UnaryService<super::BlockCardRequest>
+                    for BlockCardSvc<T> {
+                        type Response = super::BlockCardResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::BlockCardRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as CardService>::block_card(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = BlockCardSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/fealty.members.v1.CardService/ReplaceCard" => {
+                    #[allow(non_camel_case_types)]
+                    struct ReplaceCardSvc<T: CardService>(pub Arc<T>);
+                    impl<
+                        T: CardService,
+                    > tonic::server::UnaryService<super::ReplaceCardRequest>
+                    for ReplaceCardSvc<T> {
+                        type Response = super::ReplaceCardResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ReplaceCardRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as CardService>::replace_card(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ReplaceCardSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                _ => {
+                    Box::pin(async move {
+                        let mut response = http::Response::new(
+                            tonic::body::Body::default(),
+                        );
+                        let headers = response.headers_mut();
+                        headers
+                            .insert(
+                                tonic::Status::GRPC_STATUS,
+                                (tonic::Code::Unimplemented as i32).into(),
+                            );
+                        headers
+                            .insert(
+                                http::header::CONTENT_TYPE,
+                                tonic::metadata::GRPC_CONTENT_TYPE,
+                            );
+                        Ok(response)
+                    })
+                }
+            }
+        }
+    }
+    impl<T> Clone for CardServiceServer<T> {
+        fn clone(&self) -> Self {
+            let inner = self.inner.clone();
+            Self {
+                inner,
+                accept_compression_encodings: self.accept_compression_encodings,
+                send_compression_encodings: self.send_compression_encodings,
+                max_decoding_message_size: self.max_decoding_message_size,
+                max_encoding_message_size: self.max_encoding_message_size,
+            }
+        }
+    }
+    /// Generated gRPC service name
+    pub const SERVICE_NAME: &str = "fealty.members.v1.CardService";
+    impl<T> tonic::server::NamedService for CardServiceServer<T> {
+        const NAME: &'static str = SERVICE_NAME;
+    }
+}
 /// Asks whether a member may be contacted.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct MayContactRequest {
@@ -1886,40 +2924,6 @@ pub mod household_service_server {
         const NAME: &'static str = SERVICE_NAME;
     }
 }
-/// Something by which a member is recognised. A value belongs to one member of the program at most.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct Identifier {
-    /// UUID, given by the service.
-    #[prost(string, tag = "1")]
-    pub identifier_id: ::prost::alloc::string::String,
-    /// Set by the service.
-    #[prost(message, optional, tag = "6")]
-    pub create_time: ::core::option::Option<::prost_types::Timestamp>,
-    /// What it is.
-    #[prost(oneof = "identifier::Value", tags = "2, 3, 4, 5")]
-    pub value: ::core::option::Option<identifier::Value>,
-}
-/// Nested message and enum types in `Identifier`.
-pub mod identifier {
-    /// What it is.
-    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
-    pub enum Value {
-        /// The program's own id of the person, in its shop or CRM: 1 to 128 printable characters, compared exactly.
-        #[prost(string, tag = "2")]
-        ExternalId(::prost::alloc::string::String),
-        /// Number of a loyalty card: 8 to 19 digits, the last of them the check digit of ISO/IEC 7812-1 (Luhn). Blanks
-        /// and hyphens are taken and dropped.
-        #[prost(string, tag = "3")]
-        CardNumber(::prost::alloc::string::String),
-        /// Telephone number in E.164 form: "+", country code, number, at most 15 digits. Blanks, hyphens and brackets are
-        /// taken and dropped.
-        #[prost(string, tag = "4")]
-        PhoneNumber(::prost::alloc::string::String),
-        /// E-mail address. Compared in lower case.
-        #[prost(string, tag = "5")]
-        EmailAddress(::prost::alloc::string::String),
-    }
-}
 /// A person in a program.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Member {
@@ -2070,6 +3074,9 @@ pub struct LookupMemberResponse {
     /// As stored. `profile.display_name` says how to address them.
     #[prost(message, optional, tag = "1")]
     pub member: ::core::option::Option<Member>,
+    /// The identifier that found them.
+    #[prost(string, tag = "2")]
+    pub identifier_id: ::prost::alloc::string::String,
 }
 /// Changes a member's profile.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -2148,6 +3155,80 @@ pub struct AddIdentifierResponse {
     /// The new identifier.
     #[prost(message, optional, tag = "2")]
     pub identifier: ::core::option::Option<Identifier>,
+}
+/// Says that an identifier is the member's.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct MarkIdentifierVerifiedRequest {
+    /// UUID of this attempt.
+    #[prost(string, tag = "1")]
+    pub request_id: ::prost::alloc::string::String,
+    /// Whose.
+    #[prost(string, tag = "2")]
+    pub member_id: ::prost::alloc::string::String,
+    /// Which: a phone number or an e-mail address.
+    #[prost(string, tag = "3")]
+    pub identifier_id: ::prost::alloc::string::String,
+    /// When they showed it; unset means now. Not in the future.
+    #[prost(message, optional, tag = "4")]
+    pub verify_time: ::core::option::Option<::prost_types::Timestamp>,
+}
+/// The changed member.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct MarkIdentifierVerifiedResponse {
+    /// As stored.
+    #[prost(message, optional, tag = "1")]
+    pub member: ::core::option::Option<Member>,
+    /// The identifier.
+    #[prost(message, optional, tag = "2")]
+    pub identifier: ::core::option::Option<Identifier>,
+}
+/// Asks for a page of a member's history of identifiers.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListIdentifierHistoryRequest {
+    /// Whose.
+    #[prost(string, tag = "1")]
+    pub member_id: ::prost::alloc::string::String,
+    /// 1 to 1000; 0 asks for 50.
+    #[prost(int32, tag = "2")]
+    pub page_size: i32,
+    /// `next_page_token` of the page before.
+    #[prost(string, tag = "3")]
+    pub page_token: ::prost::alloc::string::String,
+}
+/// A page of a member's history of identifiers.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListIdentifierHistoryResponse {
+    /// Oldest first.
+    #[prost(message, repeated, tag = "1")]
+    pub entries: ::prost::alloc::vec::Vec<IdentifierHistoryEntry>,
+    /// Empty on the last page.
+    #[prost(string, tag = "2")]
+    pub next_page_token: ::prost::alloc::string::String,
+}
+/// What became of an identifier.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct IdentifierHistoryEntry {
+    /// Which.
+    #[prost(string, tag = "1")]
+    pub identifier_id: ::prost::alloc::string::String,
+    /// Its kind, as the field of Identifier is called: "card_number".
+    #[prost(string, tag = "2")]
+    pub kind: ::prost::alloc::string::String,
+    /// "ADDED", "REMOVED", "VERIFIED", "BLOCKED" or "REPLACED".
+    #[prost(string, tag = "3")]
+    pub change: ::prost::alloc::string::String,
+    /// Why a card ended; UNSPECIFIED for what is no end of a card.
+    #[prost(enumeration = "CardEndReason", tag = "4")]
+    pub card_end_reason: i32,
+    /// What replaced a card; empty for nothing.
+    #[prost(string, tag = "5")]
+    pub replaced_by_identifier_id: ::prost::alloc::string::String,
+    /// Who did it: a staff member or a key.
+    #[prost(string, tag = "6")]
+    pub actor: ::prost::alloc::string::String,
+    /// When.
+    #[prost(message, optional, tag = "7")]
+    pub change_time: ::core::option::Option<::prost_types::Timestamp>,
 }
 /// Takes an identifier away.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -2478,7 +3559,9 @@ pub mod member_service_client {
                 );
             self.inner.unary(req, path, codec).await
         }
-        /// Finds a member by one identifier: what a till does with a card.
+        /// Finds a member by one identifier: what a till does with a card. A card that was blocked finds nobody, and CARD_BLOCKED
+        /// says so; one that was replaced is told about at ReplaceCard. An issued card that nobody has is NOT_FOUND, with
+        /// card_status "ISSUED" in the metadata: somebody can be enrolled with it.
         pub async fn lookup_member(
             &mut self,
             request: impl tonic::IntoRequest<super::LookupMemberRequest>,
@@ -2674,8 +3757,69 @@ pub mod member_service_client {
                 );
             self.inner.unary(req, path, codec).await
         }
-        /// Takes an identifier away. It finds nobody any more and may be given to another member. Removing it again changes
-        /// nothing.
+        /// Says that a member showed a phone number or e-mail address to be theirs. One that is verified already stays as it is.
+        pub async fn mark_identifier_verified(
+            &mut self,
+            request: impl tonic::IntoRequest<super::MarkIdentifierVerifiedRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::MarkIdentifierVerifiedResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/fealty.members.v1.MemberService/MarkIdentifierVerified",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new(
+                        "fealty.members.v1.MemberService",
+                        "MarkIdentifierVerified",
+                    ),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// What became of a member's identifiers, also of those that were taken away: who did what and when, and never what they
+        /// say. What was before a merge is told of the record that it happened to.
+        pub async fn list_identifier_history(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListIdentifierHistoryRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListIdentifierHistoryResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/fealty.members.v1.MemberService/ListIdentifierHistory",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new(
+                        "fealty.members.v1.MemberService",
+                        "ListIdentifierHistory",
+                    ),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// Takes an identifier away. It finds nobody any more and may be given to another member, but for a card that has ended:
+        /// that one is given to nobody. Removing it again changes nothing.
         pub async fn remove_identifier(
             &mut self,
             request: impl tonic::IntoRequest<super::RemoveIdentifierRequest>,
@@ -2745,7 +3889,9 @@ pub mod member_service_server {
             tonic::Response<super::BatchGetMembersResponse>,
             tonic::Status,
         >;
-        /// Finds a member by one identifier: what a till does with a card.
+        /// Finds a member by one identifier: what a till does with a card. A card that was blocked finds nobody, and CARD_BLOCKED
+        /// says so; one that was replaced is told about at ReplaceCard. An issued card that nobody has is NOT_FOUND, with
+        /// card_status "ISSUED" in the metadata: somebody can be enrolled with it.
         async fn lookup_member(
             &self,
             request: tonic::Request<super::LookupMemberRequest>,
@@ -2808,8 +3954,25 @@ pub mod member_service_server {
             tonic::Response<super::MergeMembersResponse>,
             tonic::Status,
         >;
-        /// Takes an identifier away. It finds nobody any more and may be given to another member. Removing it again changes
-        /// nothing.
+        /// Says that a member showed a phone number or e-mail address to be theirs. One that is verified already stays as it is.
+        async fn mark_identifier_verified(
+            &self,
+            request: tonic::Request<super::MarkIdentifierVerifiedRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::MarkIdentifierVerifiedResponse>,
+            tonic::Status,
+        >;
+        /// What became of a member's identifiers, also of those that were taken away: who did what and when, and never what they
+        /// say. What was before a merge is told of the record that it happened to.
+        async fn list_identifier_history(
+            &self,
+            request: tonic::Request<super::ListIdentifierHistoryRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListIdentifierHistoryResponse>,
+            tonic::Status,
+        >;
+        /// Takes an identifier away. It finds nobody any more and may be given to another member, but for a card that has ended:
+        /// that one is given to nobody. Removing it again changes nothing.
         async fn remove_identifier(
             &self,
             request: tonic::Request<super::RemoveIdentifierRequest>,
@@ -3332,6 +4495,104 @@ pub mod member_service_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = MergeMembersSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/fealty.members.v1.MemberService/MarkIdentifierVerified" => {
+                    #[allow(non_camel_case_types)]
+                    struct MarkIdentifierVerifiedSvc<T: MemberService>(pub Arc<T>);
+                    impl<
+                        T: MemberService,
+                    > tonic::server::UnaryService<super::MarkIdentifierVerifiedRequest>
+                    for MarkIdentifierVerifiedSvc<T> {
+                        type Response = super::MarkIdentifierVerifiedResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::MarkIdentifierVerifiedRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as MemberService>::mark_identifier_verified(
+                                        &inner,
+                                        request,
+                                    )
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = MarkIdentifierVerifiedSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/fealty.members.v1.MemberService/ListIdentifierHistory" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListIdentifierHistorySvc<T: MemberService>(pub Arc<T>);
+                    impl<
+                        T: MemberService,
+                    > tonic::server::UnaryService<super::ListIdentifierHistoryRequest>
+                    for ListIdentifierHistorySvc<T> {
+                        type Response = super::ListIdentifierHistoryResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListIdentifierHistoryRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as MemberService>::list_identifier_history(
+                                        &inner,
+                                        request,
+                                    )
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListIdentifierHistorySvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(

@@ -169,6 +169,14 @@ pub enum ErrorReason {
     /// FAILED_PRECONDITION. The two cannot be merged: one of them is merged already, or they are the same. Metadata:
     /// member_id.
     MergeRefused = 48,
+    /// FAILED_PRECONDITION. The card was blocked: it finds nobody, and is given to nobody. Metadata: reason, as CardEndReason
+    /// names it without its prefix.
+    CardBlocked = 54,
+    /// FAILED_PRECONDITION. The card was replaced, and whoever has it need not be the member. Metadata: reason,
+    /// replaced_by_identifier_id.
+    CardReplaced = 55,
+    /// FAILED_PRECONDITION. Nobody has the card, so nobody can get another one in its stead.
+    CardNotLinked = 56,
     /// FAILED_PRECONDITION. The reward is not offered now: it is a draft, ended, or outside of its dates. Metadata:
     /// reward_id.
     RewardUnavailable = 80,
@@ -256,6 +264,9 @@ impl ErrorReason {
             Self::MemberNotActive => "ERROR_REASON_MEMBER_NOT_ACTIVE",
             Self::HouseholdTaken => "ERROR_REASON_HOUSEHOLD_TAKEN",
             Self::MergeRefused => "ERROR_REASON_MERGE_REFUSED",
+            Self::CardBlocked => "ERROR_REASON_CARD_BLOCKED",
+            Self::CardReplaced => "ERROR_REASON_CARD_REPLACED",
+            Self::CardNotLinked => "ERROR_REASON_CARD_NOT_LINKED",
             Self::RewardUnavailable => "ERROR_REASON_REWARD_UNAVAILABLE",
             Self::OutOfStock => "ERROR_REASON_OUT_OF_STOCK",
             Self::NotEligible => "ERROR_REASON_NOT_ELIGIBLE",
@@ -330,6 +341,9 @@ impl ErrorReason {
             "ERROR_REASON_MEMBER_NOT_ACTIVE" => Some(Self::MemberNotActive),
             "ERROR_REASON_HOUSEHOLD_TAKEN" => Some(Self::HouseholdTaken),
             "ERROR_REASON_MERGE_REFUSED" => Some(Self::MergeRefused),
+            "ERROR_REASON_CARD_BLOCKED" => Some(Self::CardBlocked),
+            "ERROR_REASON_CARD_REPLACED" => Some(Self::CardReplaced),
+            "ERROR_REASON_CARD_NOT_LINKED" => Some(Self::CardNotLinked),
             "ERROR_REASON_REWARD_UNAVAILABLE" => Some(Self::RewardUnavailable),
             "ERROR_REASON_OUT_OF_STOCK" => Some(Self::OutOfStock),
             "ERROR_REASON_NOT_ELIGIBLE" => Some(Self::NotEligible),

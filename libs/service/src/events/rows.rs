@@ -131,6 +131,7 @@ pub const fn event_type_of(payload: &Payload) -> EventType {
         Payload::VoucherUsed(_) => EventType::VoucherUsed,
         Payload::InvitationDecided(_) => EventType::InvitationDecided,
         Payload::SurveyAnswered(_) => EventType::SurveyAnswered,
+        Payload::IdentifierChanged(_) => EventType::IdentifierChanged,
     }
 }
 

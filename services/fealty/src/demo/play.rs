@@ -133,6 +133,7 @@ impl<'a> Play<'a> {
                 channel: SOURCE.to_owned(),
                 ..PolicyAcceptance::default()
             }),
+            ..EnrolMemberRequest::default()
         };
         let answer = self
             .shop

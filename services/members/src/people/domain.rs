@@ -1,6 +1,7 @@
 //! What a member is, how one is enrolled and how one changes. Pure.
 
 mod consent;
+mod history;
 mod identifier;
 mod party;
 mod profile;
@@ -9,12 +10,14 @@ mod standing;
 use chrono::{DateTime, Utc};
 use fealty_types::{IdentifierId, MemberId, Version};
 
+use crate::cards::domain::CardState;
 use crate::refusal::Refusal;
 
 pub use consent::{Acceptance, GivenAcceptance, accept};
+pub use history::{HistoryEntry, IdentifierChange, Verification};
 pub use identifier::{
     EXTERNAL_IDS_MAX, IDENTIFIERS_MAX, Identifier, IdentifierError, IdentifierKind, IdentifierValue,
-    check_counts,
+    check_counts, luhn_sum,
 };
 pub use party::{PartyKind, PartyProblem, RegistrationNumber, RegistrationNumberError, party_problems};
 pub use profile::{
@@ -53,6 +56,8 @@ pub struct NewMember {
     pub identifiers: Vec<IdentifierValue>,
     /// Their consent; None when they gave none.
     pub acceptance: Option<GivenAcceptance>,
+    /// Who enrols them: a staff member or a key.
+    pub actor: String,
 }
 
 impl NewMember {
@@ -70,6 +75,8 @@ impl NewMember {
             identifier_id,
             value: value.clone(),
             create_time: now,
+            verification: None,
+            card: CardState::of_new(value.kind()),
         };
         Member {
             member_id,
@@ -113,6 +120,23 @@ impl Member {
             .identifiers
             .retain(|identifier| identifier.identifier_id != identifier_id);
         (changed.identifiers.len() < self.identifiers.len()).then_some(changed)
+    }
+
+    /// The member with an identifier that is shown to be theirs; None after 2^63 changes.
+    #[must_use]
+    pub fn with_verified(
+        &self,
+        identifier_id: IdentifierId,
+        verification: &Verification,
+        now: DateTime<Utc>,
+    ) -> Option<Self> {
+        let mut changed = self.revised(now)?;
+        for identifier in &mut changed.identifiers {
+            if identifier.identifier_id == identifier_id {
+                identifier.verification = Some(verification.clone());
+            }
+        }
+        Some(changed)
     }
 
     /// The member in another tier, or in none; None when they are there already, or after 2^63 changes.

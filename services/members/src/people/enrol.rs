@@ -10,8 +10,10 @@ use fealty_postgres::{Scope, StorageError, TransactOptions, in_tx, transact};
 use fealty_types::{MemberId, ProgramId};
 use sqlx::PgConnection;
 
-use super::domain::{IdentifierValue, Member, NewMember, accept, check_counts};
+use super::cards::link_in_tx;
+use super::domain::{Identifier, IdentifierChange, IdentifierValue, Member, NewMember, accept, check_counts};
 use super::identifiers::{ATTEMPTS_MAX, Taken, find_taken};
+use super::storage::Noted;
 use super::{events, seal, storage};
 use crate::means::Means;
 use crate::policies;
@@ -141,7 +143,10 @@ impl Enrolments {
                 check_counts(new.identifiers.iter().map(IdentifierValue::kind))?;
                 let member = new.start(member_id, acceptance, now);
                 let sealed = seal::seal_new(&self.means.vault, program_id, &member);
-                storage::insert_in_tx(tx, program_id, &sealed, now + FINISH_AFTER).await?;
+                storage::insert_in_tx(&mut *tx, program_id, &sealed, now + FINISH_AFTER).await?;
+                link_in_tx(&mut *tx, program_id, &sealed.identifiers, now).await?;
+                let noted = added(&member, &new.actor);
+                storage::insert_history_in_tx(tx, program_id, member_id, &noted).await?;
                 Ok(Enrolled {
                     member,
                     replayed: false,
@@ -190,4 +195,16 @@ impl Enrolments {
         self.means.waker.wake();
         Ok(())
     }
+}
+
+/// What becomes of the identifiers of somebody who is enrolled.
+fn added<'a>(member: &Member, actor: &'a str) -> Vec<Noted<'a>> {
+    let noted = |identifier: &Identifier| Noted {
+        identifier_id: identifier.identifier_id,
+        kind: identifier.value.kind(),
+        change: IdentifierChange::Added,
+        actor,
+        change_time: member.create_time,
+    };
+    member.identifiers.iter().map(noted).collect()
 }

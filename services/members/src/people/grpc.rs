@@ -16,6 +16,7 @@ use super::{Enrolments, People};
 use crate::changes::Changes;
 use parse::ListCursor;
 
+const HISTORY: &str = "/fealty.members.v1.MemberService/ListIdentifierHistory";
 const LIST: &str = "/fealty.members.v1.MemberService/ListMembers";
 
 /// The rpcs of members.
@@ -47,9 +48,11 @@ impl MemberService for MemberGrpc {
         request: Request<pb::EnrolMemberRequest>,
     ) -> Result<Response<pb::EnrolMemberResponse>, Status> {
         serve_making(request, async |caller, message| {
-            let program = *caller.program()?;
-            let (attempt, new) = parse::enrol(&program, self.clock.now(), message)?;
-            let made = self.enrolments.enrol(program.program_id, &attempt, &new).await?;
+            let (attempt, new) = parse::enrol(&caller, self.clock.now(), message)?;
+            let made = self
+                .enrolments
+                .enrol(caller.program_id()?, &attempt, &new)
+                .await?;
             Ok(made.map(|member| pb::EnrolMemberResponse {
                 member: Some(present::member(&member)),
             }))
@@ -92,9 +95,10 @@ impl MemberService for MemberGrpc {
     ) -> Result<Response<pb::LookupMemberResponse>, Status> {
         serve(request, async |caller, message| {
             let value = parse::lookup(message)?;
-            let member = self.people.lookup(caller.program_id()?, &value).await?;
+            let (member, identifier_id) = self.people.lookup(caller.program_id()?, &value).await?;
             Ok(pb::LookupMemberResponse {
                 member: Some(present::member(&member)),
+                identifier_id: identifier_id.to_string(),
             })
         })
         .await
@@ -129,14 +133,14 @@ impl MemberService for MemberGrpc {
     ) -> Result<Response<pb::ListMembersResponse>, Status> {
         serve(request, async |caller, message| {
             let program_id = caller.program_id()?;
-            let wanted = parse::wanted(&message)?;
+            let (wanted, page_size) = parse::wanted(&message)?;
             let filter = (
                 (wanted.from_time, wanted.before_time),
                 (message.status, message.party_kind),
                 message.tier_code,
             );
             let tokens = PageTokens::try_new(LIST, Some(program_id), &filter)?;
-            let page = PageRequest::<ListCursor>::parse(tokens, message.page_size, &message.page_token)?;
+            let page = PageRequest::<ListCursor>::try_new(tokens, page_size, &message.page_token)?;
             let members = self
                 .people
                 .list(program_id, &wanted, page.after(), page.count_max())
@@ -165,7 +169,7 @@ impl MemberService for MemberGrpc {
             let (attempt, member_id, value) = parse::add_identifier(program_id, message)?;
             let made = self
                 .people
-                .add_identifier(program_id, &attempt, member_id, &value)
+                .add_identifier(program_id, &attempt, member_id, (&value, &caller.actor()))
                 .await?;
             Ok(made.map(|(member, identifier)| pb::AddIdentifierResponse {
                 member: Some(present::member(&member)),
@@ -230,6 +234,48 @@ impl MemberService for MemberGrpc {
         .await
     }
 
+    async fn mark_identifier_verified(
+        &self,
+        request: Request<pb::MarkIdentifierVerifiedRequest>,
+    ) -> Result<Response<pb::MarkIdentifierVerifiedResponse>, Status> {
+        serve_making(request, async |caller, message| {
+            let (attempt, verified) = parse::verified(&caller, self.clock.now(), message)?;
+            let made = self
+                .people
+                .mark_verified(caller.program_id()?, &attempt, &verified)
+                .await?;
+            Ok(
+                made.map(|(member, identifier)| pb::MarkIdentifierVerifiedResponse {
+                    member: Some(present::member(&member)),
+                    identifier: Some(present::identifier(&identifier)),
+                }),
+            )
+        })
+        .await
+    }
+
+    async fn list_identifier_history(
+        &self,
+        request: Request<pb::ListIdentifierHistoryRequest>,
+    ) -> Result<Response<pb::ListIdentifierHistoryResponse>, Status> {
+        serve(request, async |caller, message| {
+            let program_id = caller.program_id()?;
+            let (member_id, page_size) = parse::history(&message)?;
+            let tokens = PageTokens::try_new(HISTORY, Some(program_id), &message.member_id)?;
+            let page = PageRequest::<uuid::Uuid>::try_new(tokens, page_size, &message.page_token)?;
+            let entries = self
+                .people
+                .list_history(program_id, member_id, page.after(), page.count_max())
+                .await?;
+            let (entries, next_page_token) = page.cut(entries, |entry| entry.entry_id)?;
+            Ok(pb::ListIdentifierHistoryResponse {
+                entries: entries.iter().map(present::entry).collect(),
+                next_page_token,
+            })
+        })
+        .await
+    }
+
     async fn remove_identifier(
         &self,
         request: Request<pb::RemoveIdentifierRequest>,
@@ -238,7 +284,7 @@ impl MemberService for MemberGrpc {
             let (member_id, identifier_id) = parse::remove_identifier(&message)?;
             let member = self
                 .people
-                .remove_identifier(caller.program_id()?, member_id, identifier_id)
+                .remove_identifier(caller.program_id()?, member_id, (identifier_id, &caller.actor()))
                 .await?;
             Ok(pb::RemoveIdentifierResponse {
                 member: Some(present::member(&member)),

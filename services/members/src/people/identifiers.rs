@@ -1,13 +1,17 @@
 //! Identifiers that members get and lose after their enrolment.
 
+use chrono::{DateTime, Utc};
 use fealty_postgres::requests::{Made, Request, claim_in_tx};
 use fealty_postgres::{Scope, TransactOptions, in_tx, transact};
 use fealty_types::{IdentifierId, MemberId, ProgramId};
 use fealty_vault::{LookupHash, Vault};
 use sqlx::postgres::PgPool;
 
-use super::domain::{Identifier, IdentifierValue, Member, check_counts};
+use super::cards::{link_in_tx, note_in_tx};
+use super::domain::{Identifier, IdentifierChange, IdentifierKind, IdentifierValue, Member, check_counts};
 use super::{People, lock_in_tx, seal, storage};
+use crate::cards::domain::CardState;
+use crate::cards::storage::{Linking, unlink_in_tx};
 use crate::refusal::{MembersError, Refusal, Resource};
 
 /// Attempts to store a value that turns out to be taken and then is not: whoever loses three times against others who
@@ -37,16 +41,19 @@ impl People {
         program_id: ProgramId,
         request: &Request,
         member_id: MemberId,
-        value: &IdentifierValue,
+        (value, actor): (&IdentifierValue, &str),
     ) -> Result<Made<(Member, Identifier)>, MembersError> {
         let request = &seal::keyed(&self.vault, program_id, request);
         for _ in 0..ATTEMPTS_MAX {
             let added = self
-                .try_add_identifier(program_id, request, member_id, value)
+                .try_add_identifier(program_id, request, member_id, (value, actor))
                 .await;
             let values = std::slice::from_ref(value);
             match find_taken(&self.service, &self.vault, program_id, values, added).await? {
-                Taken::Not(added) => return Ok(added),
+                Taken::Not(added) => {
+                    self.waker.wake();
+                    return Ok(added);
+                }
                 Taken::By { identifier_id, .. } => {
                     return Err(Refusal::IdentifierTaken {
                         identifier_id,
@@ -66,13 +73,15 @@ impl People {
         program_id: ProgramId,
         request: &Request,
         member_id: MemberId,
-        value: &IdentifierValue,
+        (value, actor): (&IdentifierValue, &str),
     ) -> Result<Made<(Member, Identifier)>, MembersError> {
         let now = self.clock.now();
         let identifier = &Identifier {
             identifier_id: IdentifierId::generate_at(now),
             value: value.clone(),
             create_time: now,
+            verification: None,
+            card: CardState::of_new(value.kind()),
         };
         let scope = Scope::Program(program_id);
         let options = TransactOptions::default().repeatable();
@@ -87,12 +96,15 @@ impl People {
                 current.check_changeable()?;
                 let kinds = current.identifiers.iter().map(|one| one.value.kind());
                 check_counts(kinds.chain([value.kind()]))?;
-                let sealed = seal::seal_identifier(&self.vault, &key, program_id, identifier);
-                storage::insert_identifiers_in_tx(&mut *tx, program_id, member_id, &[sealed]).await?;
+                let sealed = [seal::seal_identifier(&self.vault, &key, program_id, identifier)];
+                storage::insert_identifiers_in_tx(&mut *tx, program_id, member_id, &sealed).await?;
+                link_in_tx(&mut *tx, program_id, &sealed, now).await?;
                 let changed = current
                     .with_identifier(identifier.clone(), now)
                     .ok_or(Refusal::Contended)?;
-                storage::update_revision_in_tx(tx, program_id, &changed).await?;
+                storage::update_revision_in_tx(&mut *tx, program_id, &changed).await?;
+                let noted = noted(identifier, IdentifierChange::Added, (actor, now));
+                note_in_tx(tx, program_id, member_id, noted).await?;
                 Ok(Made::now((changed, identifier.clone())))
             })
         })
@@ -105,28 +117,59 @@ impl People {
         &self,
         program_id: ProgramId,
         member_id: MemberId,
-        identifier_id: IdentifierId,
+        (identifier_id, actor): (IdentifierId, &str),
     ) -> Result<Member, MembersError> {
         let now = self.clock.now();
         let scope = Scope::Program(program_id);
         let options = TransactOptions::default().repeatable();
-        transact(&self.service, "remove_identifier", scope, options, |tx| {
+        let member = transact(&self.service, "remove_identifier", scope, options, |tx| {
             in_tx(async move {
                 let (current, _) = lock_in_tx(&mut *tx, &self.vault, program_id, member_id).await?;
-                let Some(changed) = current.without_identifier(identifier_id, now) else {
+                let removed = current
+                    .identifiers
+                    .iter()
+                    .find(|one| one.identifier_id == identifier_id);
+                let Some((removed, changed)) = removed.zip(current.without_identifier(identifier_id, now))
+                else {
                     return Ok(current);
                 };
+                let value = &removed.value;
+                if value.kind() == IdentifierKind::CardNumber {
+                    let linked = Linking {
+                        value_hash: seal::lookup_hash(&self.vault, program_id, value),
+                        identifier_id,
+                    };
+                    unlink_in_tx(&mut *tx, program_id, linked, value.text().expose(), now).await?;
+                }
                 storage::delete_identifier_in_tx(&mut *tx, program_id, member_id, identifier_id).await?;
-                storage::update_revision_in_tx(tx, program_id, &changed).await?;
-                Ok(changed)
+                storage::update_revision_in_tx(&mut *tx, program_id, &changed).await?;
+                let noted = noted(removed, IdentifierChange::Removed, (actor, now));
+                note_in_tx(tx, program_id, member_id, noted).await?;
+                Ok::<_, MembersError>(changed)
             })
         })
-        .await
+        .await?;
+        self.waker.wake();
+        Ok(member)
+    }
+}
+
+fn noted<'a>(
+    identifier: &Identifier,
+    change: IdentifierChange,
+    (actor, change_time): (&'a str, DateTime<Utc>),
+) -> storage::Noted<'a> {
+    storage::Noted {
+        identifier_id: identifier.identifier_id,
+        kind: identifier.value.kind(),
+        change,
+        actor,
+        change_time,
     }
 }
 
 /// What an earlier attempt added, unless it was taken away since.
-fn find_added(member: Member, made: uuid::Uuid) -> Result<(Member, Identifier), MembersError> {
+pub(super) fn find_added(member: Member, made: uuid::Uuid) -> Result<(Member, Identifier), MembersError> {
     let identifier = member
         .identifiers
         .iter()

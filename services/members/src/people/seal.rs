@@ -6,9 +6,11 @@ use fealty_postgres::requests::Request;
 use fealty_types::{IdentifierId, MemberId, ProgramId, Version};
 use fealty_vault::{DataKey, LookupHash, Person, Personal, SealedKey, Vault, VaultError};
 
+use crate::cards::domain::CardState;
+
 use super::domain::{
     Acceptance, BirthDate, Identifier, IdentifierKind, IdentifierValue, LanguageTag, Member, PartyKind,
-    Profile, RegistrationNumber, Standing,
+    Profile, RegistrationNumber, Standing, Verification,
 };
 
 /// A member as stored: nothing of it says who they are.
@@ -51,6 +53,9 @@ pub(super) struct SealedIdentifier {
     pub value_hash: LookupHash,
     pub value: Vec<u8>,
     pub create_time: DateTime<Utc>,
+    pub verification: Option<Verification>,
+    /// Written by the room of the cards.
+    pub card: Option<CardState>,
 }
 
 /// An attempt as it may be remembered: what is kept of its command says nothing to whoever reads the table.
@@ -117,7 +122,7 @@ pub(super) fn open(
 }
 
 /// By what a value is found.
-pub(super) fn lookup_hash(vault: &Vault, program_id: ProgramId, value: &IdentifierValue) -> LookupHash {
+pub(crate) fn lookup_hash(vault: &Vault, program_id: ProgramId, value: &IdentifierValue) -> LookupHash {
     vault.lookup_hash(program_id, value.kind().as_str(), value.text())
 }
 
@@ -190,6 +195,8 @@ pub(super) fn seal_identifier(
         value_hash: lookup_hash(vault, program_id, value),
         value: key.seal(&field_of(identifier.identifier_id, value.kind()), value.text()),
         create_time: identifier.create_time,
+        verification: identifier.verification.clone(),
+        card: identifier.card,
     }
 }
 
@@ -201,6 +208,8 @@ fn open_identifier(key: &DataKey, sealed: &SealedIdentifier) -> Result<Identifie
         identifier_id: sealed.identifier_id,
         value: IdentifierValue::from_stored(sealed.kind, text),
         create_time: sealed.create_time,
+        verification: sealed.verification.clone(),
+        card: sealed.card,
     })
 }
 

@@ -1,5 +1,6 @@
 //! Members in the database: rows of ciphertexts.
 
+mod history;
 mod identifiers;
 mod listing;
 mod row;
@@ -18,6 +19,7 @@ use super::seal::{SealedMember, SealedProfile};
 
 use row::MemberRow;
 
+pub(super) use history::{Noted, insert_history_in_tx, list_history_in_tx, verify_in_tx};
 pub(super) use identifiers::{
     VALUE_CONSTRAINT, delete_identifier_in_tx, find_bearer_in_tx, find_taken_in_tx, insert_identifiers_in_tx,
 };
@@ -152,6 +154,25 @@ pub(super) async fn update_profile_in_tx(
         member.update_time,
         profile.party_kind.as_str(),
         profile.registration_number.as_deref(),
+    )
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+/// Notes that something became of what belongs to a member, whatever they may still do.
+pub(super) async fn touch_in_tx(
+    tx: &mut PgConnection,
+    program_id: ProgramId,
+    member_id: MemberId,
+    now: DateTime<Utc>,
+) -> Result<(), StorageError> {
+    sqlx::query!(
+        "UPDATE member SET revision = revision + 1, update_time = GREATEST(update_time, $3) \
+         WHERE program = $1 AND member_id = $2",
+        program_id.as_uuid(),
+        member_id.as_uuid(),
+        now,
     )
     .execute(tx)
     .await?;

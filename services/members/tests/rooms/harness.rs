@@ -14,6 +14,7 @@ use fealty_proto::access::v1::Scope;
 use fealty_proto::access::v1::access_feed_service_client::AccessFeedServiceClient;
 use fealty_proto::events::v1::event_service_client::EventServiceClient;
 use fealty_proto::members::v1::api_key_service_client::ApiKeyServiceClient;
+use fealty_proto::members::v1::card_service_client::CardServiceClient;
 use fealty_proto::members::v1::contact_service_client::ContactServiceClient;
 use fealty_proto::members::v1::household_service_client::HouseholdServiceClient;
 use fealty_proto::members::v1::member_service_client::MemberServiceClient;
@@ -200,6 +201,10 @@ impl World {
 
     pub fn contacts(&self, auth: &Auth) -> ContactServiceClient<Authed> {
         ContactServiceClient::with_interceptor(self.channel(), auth.clone())
+    }
+
+    pub fn cards(&self, auth: &Auth) -> CardServiceClient<Authed> {
+        CardServiceClient::with_interceptor(self.channel(), auth.clone())
     }
 
     pub fn households(&self, auth: &Auth) -> HouseholdServiceClient<Authed> {

@@ -8,6 +8,8 @@ use chrono::{DateTime, Utc};
 use fealty_types::IdentifierId;
 use fealty_vault::Personal;
 
+use super::Verification;
+use crate::cards::domain::CardState;
 use crate::refusal::Refusal;
 
 /// Most identifiers of one member: several cards, numbers and addresses for a long life, and a page of members that
@@ -164,6 +166,10 @@ pub struct Identifier {
     pub value: IdentifierValue,
     /// When the member got it.
     pub create_time: DateTime<Utc>,
+    /// That it is theirs, as far as they showed it.
+    pub verification: Option<Verification>,
+    /// What has become of it, if it is a card.
+    pub card: Option<CardState>,
 }
 
 /// Refuses more identifiers than one member may have.
@@ -223,7 +229,8 @@ fn parse_card_number(text: &str) -> Result<String, IdentifierError> {
 }
 
 /// ISO/IEC 7812-1, annex B: from the right, every second digit doubled and its digits added.
-fn luhn_sum(digits: &str) -> u32 {
+#[must_use]
+pub fn luhn_sum(digits: &str) -> u32 {
     digits
         .bytes()
         .rev()

@@ -32,6 +32,7 @@ fn member() -> Member {
         profile: Profile::default(),
         identifiers: vec![IdentifierValue::parse(IdentifierKind::ExternalId, "1").unwrap()],
         acceptance: Some(given(1)),
+        actor: "key:1".to_owned(),
     };
     let acceptance = accept(new.acceptance.as_ref(), Some(&policy()), NOW).unwrap();
     new.start(MemberId::generate_at(NOW), acceptance, NOW)
@@ -96,6 +97,7 @@ fn the_ids_of_identifiers_lie_in_the_order_in_which_they_were_sent() {
         profile: Profile::default(),
         identifiers: (0..32).map(|number| value(number).unwrap()).collect(),
         acceptance: Some(given(1)),
+        actor: "key:1".to_owned(),
     };
     let acceptance = accept(new.acceptance.as_ref(), Some(&policy()), NOW).unwrap();
     let member = new.start(MemberId::generate_at(NOW), acceptance, NOW);

@@ -3,6 +3,7 @@
 mod lists;
 mod party;
 mod standing;
+mod verified;
 
 use std::mem;
 
@@ -11,7 +12,7 @@ use fealty_postgres::requests::Request as Attempt;
 use fealty_proto::members::v1 as pb;
 use fealty_proto::members::v1::identifier::Value;
 use fealty_proto::types::v1::Date;
-use fealty_rpc::access::ProgramContext;
+use fealty_rpc::access::{Caller, ProgramContext};
 use fealty_rpc::command_hash;
 use fealty_rpc::errors::ApiError;
 use fealty_rpc::etag::Etag;
@@ -28,6 +29,7 @@ use crate::policies::domain::PolicyVersion;
 
 pub(super) use lists::{batch_get, wanted};
 pub(super) use standing::{merge, set_status, set_tier};
+pub(super) use verified::{history, verified};
 
 const ENROL: &str = "/fealty.members.v1.MemberService/EnrolMember";
 const ADD_IDENTIFIER: &str = "/fealty.members.v1.MemberService/AddIdentifier";
@@ -59,10 +61,11 @@ pub(super) struct Update {
 }
 
 pub(super) fn enrol(
-    program: &ProgramContext,
+    caller: &Caller,
     now: DateTime<Utc>,
     mut message: pb::EnrolMemberRequest,
 ) -> Result<(Attempt, NewMember), ApiError> {
+    let program = caller.program()?;
     let mut v = Violations::default();
     let request_id = v.check("request_id", fields::parse(&mem::take(&mut message.request_id)));
     let command_hash = command_hash(ENROL, &message);
@@ -88,6 +91,7 @@ pub(super) fn enrol(
             profile: profile?.tidied(),
             identifiers: identifiers?,
             acceptance: acceptance?,
+            actor: caller.actor(),
         };
         Some((attempt, new))
     })

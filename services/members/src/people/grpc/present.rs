@@ -7,9 +7,10 @@ use fealty_rpc::etag::Etag;
 use fealty_rpc::present::timestamp;
 use fealty_vault::Personal;
 
+use crate::cards::grpc::{present_reason, present_status};
 use crate::people::domain::{
-    Acceptance, BirthDate, Identifier, IdentifierKind, LanguageTag, Member, MemberStatus, PartyKind, Profile,
-    RegistrationNumber,
+    Acceptance, BirthDate, HistoryEntry, Identifier, IdentifierKind, LanguageTag, Member, MemberStatus,
+    PartyKind, Profile, RegistrationNumber,
 };
 
 pub(super) fn member(member: &Member) -> pb::Member {
@@ -41,6 +42,44 @@ pub(super) fn identifier(identifier: &Identifier) -> pb::Identifier {
         identifier_id: identifier.identifier_id.to_string(),
         create_time: Some(timestamp(identifier.create_time)),
         value: Some(value),
+        verify_time: identifier
+            .verification
+            .as_ref()
+            .map(|verification| timestamp(verification.verify_time)),
+        verified_by: identifier
+            .verification
+            .as_ref()
+            .map(|verification| verification.verified_by.clone())
+            .unwrap_or_default(),
+        card_status: identifier
+            .card
+            .map_or(pb::CardStatus::Unspecified, |card| present_status(card.status))
+            .into(),
+        card_end_reason: identifier
+            .card
+            .map_or(pb::CardEndReason::Unspecified, |card| {
+                present_reason(card.end_reason)
+            })
+            .into(),
+        replaced_by_identifier_id: text_of(
+            identifier
+                .card
+                .and_then(|card| card.replaced_by_identifier_id)
+                .as_ref(),
+        ),
+    }
+}
+
+/// What became of an identifier.
+pub(super) fn entry(entry: &HistoryEntry) -> pb::IdentifierHistoryEntry {
+    pb::IdentifierHistoryEntry {
+        identifier_id: entry.identifier_id.to_string(),
+        kind: entry.kind.field().to_owned(),
+        change: entry.change.as_str().to_owned(),
+        card_end_reason: present_reason(entry.change.end_reason()).into(),
+        replaced_by_identifier_id: text_of(entry.change.replaced_by().as_ref()),
+        actor: entry.actor.clone(),
+        change_time: Some(timestamp(entry.change_time)),
     }
 }
 

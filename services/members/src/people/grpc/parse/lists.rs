@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use fealty_proto::members::v1 as pb;
 use fealty_rpc::errors::ApiError;
 use fealty_rpc::fields::{self, TimeRange};
+use fealty_rpc::page::PageSize;
 use fealty_rpc::violations::{Problem, Violations};
 use fealty_types::MemberId;
 
@@ -15,7 +16,9 @@ use crate::people::domain::MemberStatus;
 /// Most members of one batch: with everything that each may have, their answer stays below the 4 MiB that clients take.
 const BATCH_COUNT_MAX: usize = 200;
 
-pub(in crate::people::grpc) fn wanted(message: &pb::ListMembersRequest) -> Result<Wanted, ApiError> {
+pub(in crate::people::grpc) fn wanted(
+    message: &pb::ListMembersRequest,
+) -> Result<(Wanted, PageSize), ApiError> {
     let mut v = Violations::default();
     let mut time = |field: &str, time: Option<&prost_types::Timestamp>| {
         v.check(field, fields::optional_timestamp(time, TimeRange::any()))
@@ -32,14 +35,16 @@ pub(in crate::people::grpc) fn wanted(message: &pb::ListMembersRequest) -> Resul
     let status = v.check("status", parse_status(message.status));
     let party_kind = v.check("party_kind", party::parse_named(message.party_kind));
     let tier_code = v.check("tier_code", fields::optional(&message.tier_code));
+    let page_size = v.check("page_size", PageSize::parse(message.page_size));
     v.finish_with(|| {
-        Some(Wanted {
+        let wanted = Wanted {
             from_time: from_time?,
             before_time: before_time?,
             status: status?,
             party_kind: party_kind?,
             tier_code: tier_code?,
-        })
+        };
+        Some((wanted, page_size?))
     })
 }
 
