@@ -5,24 +5,25 @@ use std::time::Duration;
 use fealty_proto::access::v1::{ListAccessChangesRequest, ListAccessChangesResponse};
 use fealty_proto::members::v1::{
     AddHouseholdMemberRequest, AddHouseholdMemberResponse, AddIdentifierRequest, AddIdentifierResponse,
-    BatchGetMembersRequest, BatchGetMembersResponse, BlockCardRequest, BlockCardResponse, GetCardRequest,
-    GetCardResponse, IssueCardsRequest, IssueCardsResponse, ListCardBatchesRequest, ListCardBatchesResponse,
-    ListCardsRequest, ListCardsResponse, ListIdentifierHistoryRequest, ListIdentifierHistoryResponse,
-    MarkIdentifierVerifiedRequest, MarkIdentifierVerifiedResponse, ReplaceCardRequest, ReplaceCardResponse,
+    BatchGetMembersRequest, BatchGetMembersResponse, BlockCardRequest, BlockCardResponse,
     CreateApiKeyRequest, CreateApiKeyResponse, CreateHouseholdRequest, CreateHouseholdResponse,
     CreateProgramRequest, CreateProgramResponse, CreateStaffMemberRequest, CreateStaffMemberResponse,
-    EnrolMemberRequest, EnrolMemberResponse, GetHouseholdRequest, GetHouseholdResponse, GetMemberRequest,
-    GetMemberResponse, GetPolicyRequest, GetPolicyResponse, GetProgramRequest, GetProgramResponse,
-    GetStaffMemberRequest, GetStaffMemberResponse, ListApiKeysRequest, ListApiKeysResponse,
+    EnrolMemberRequest, EnrolMemberResponse, GetCardRequest, GetCardResponse, GetHouseholdRequest,
+    GetHouseholdResponse, GetMemberRequest, GetMemberResponse, GetPolicyRequest, GetPolicyResponse,
+    GetProgramRequest, GetProgramResponse, GetStaffMemberRequest, GetStaffMemberResponse, IssueCardsRequest,
+    IssueCardsResponse, ListApiKeysRequest, ListApiKeysResponse, ListCardBatchesRequest,
+    ListCardBatchesResponse, ListCardsRequest, ListCardsResponse, ListDuplicateCandidatesRequest,
+    ListDuplicateCandidatesResponse, ListIdentifierHistoryRequest, ListIdentifierHistoryResponse,
     ListMembersRequest, ListMembersResponse, ListPoliciesRequest, ListPoliciesResponse, ListProgramsRequest,
     ListProgramsResponse, ListStaffMembersRequest, ListStaffMembersResponse, ListTopicOptOutsRequest,
-    ListTopicOptOutsResponse, LookupMemberRequest, LookupMemberResponse, MayContactRequest,
-    MayContactResponse, MergeMembersRequest, MergeMembersResponse, OptOutTopicRequest, OptOutTopicResponse,
-    PublishPolicyRequest, PublishPolicyResponse, RemoveHouseholdMemberRequest, RemoveHouseholdMemberResponse,
-    RemoveIdentifierRequest, RemoveIdentifierResponse, RevokeApiKeyRequest, RevokeApiKeyResponse,
-    SetMemberStatusRequest, SetMemberStatusResponse, SetMemberTierRequest, SetMemberTierResponse,
-    UpdateMemberRequest, UpdateMemberResponse, UpdateProgramRequest, UpdateProgramResponse,
-    UpdateStaffMemberRequest, UpdateStaffMemberResponse,
+    ListTopicOptOutsResponse, LookupMemberRequest, LookupMemberResponse, MarkIdentifierVerifiedRequest,
+    MarkIdentifierVerifiedResponse, MayContactRequest, MayContactResponse, MergeMembersRequest,
+    MergeMembersResponse, OptOutTopicRequest, OptOutTopicResponse, PublishPolicyRequest,
+    PublishPolicyResponse, RemoveHouseholdMemberRequest, RemoveHouseholdMemberResponse,
+    RemoveIdentifierRequest, RemoveIdentifierResponse, ReplaceCardRequest, ReplaceCardResponse,
+    RevokeApiKeyRequest, RevokeApiKeyResponse, SetMemberStatusRequest, SetMemberStatusResponse,
+    SetMemberTierRequest, SetMemberTierResponse, UpdateMemberRequest, UpdateMemberResponse,
+    UpdateProgramRequest, UpdateProgramResponse, UpdateStaffMemberRequest, UpdateStaffMemberResponse,
 };
 use fealty_types::ProgramId;
 
@@ -108,6 +109,8 @@ impl MembersClient {
         block_card("/fealty.members.v1.CardService/BlockCard"): write BlockCardRequest => BlockCardResponse;
         /// Gives the member who has a card another one in its stead.
         replace_card("/fealty.members.v1.CardService/ReplaceCard"): write ReplaceCardRequest => ReplaceCardResponse;
+        /// Records that may be of one person, by what they have in common.
+        list_duplicate_candidates("/fealty.members.v1.MemberService/ListDuplicateCandidates"): read ListDuplicateCandidatesRequest => ListDuplicateCandidatesResponse;
         /// Changes what a member may do. Once this answers, the ledger holds to it too.
         set_member_status("/fealty.members.v1.MemberService/SetMemberStatus"): write SetMemberStatusRequest => SetMemberStatusResponse;
         /// Merges two records of one person: identifiers and points of the one move to the other.
@@ -160,6 +163,7 @@ impl Shows for ListTopicOptOutsResponse {}
 impl Shows for EnrolMemberResponse {}
 impl Shows for GetMemberResponse {}
 impl Shows for BatchGetMembersResponse {}
+impl Shows for ListDuplicateCandidatesResponse {}
 impl Shows for MarkIdentifierVerifiedResponse {}
 impl Shows for ListIdentifierHistoryResponse {}
 impl Shows for IssueCardsResponse {}

@@ -4,6 +4,7 @@
 
 mod cards;
 pub mod domain;
+mod duplicates;
 mod enrol;
 mod events;
 pub mod grpc;
@@ -13,25 +14,28 @@ mod merging;
 mod seal;
 mod storage;
 mod tiers;
+mod updating;
 mod verifying;
 
 use fealty_postgres::{Scope, StorageError, TransactOptions, in_tx, transact};
 use fealty_service::events::FeedWaker;
-use fealty_types::{IdentifierId, MemberId, ProgramId, SharedClock, Version};
+use fealty_types::{IdentifierId, MemberId, ProgramId, SharedClock};
 use fealty_vault::{DataKey, Person, Personal, Vault};
 use sqlx::PgConnection;
 use sqlx::postgres::PgPool;
 
 pub use cards::{Block, Replacement};
+pub use duplicates::DuplicatesPage;
 pub use enrol::Enrolments;
 pub use listing::{Found, Wanted};
 pub(crate) use merging::take_over_identifiers_in_tx;
 pub(crate) use seal::{keyed, lookup_hash};
 pub use tiers::NewTier;
+pub use updating::Update;
 pub use verifying::Verified;
 
 use crate::refusal::{MembersError, Refusal, Resource};
-use domain::{IdentifierValue, Member, MemberStatus, ProfileChange, party_problems};
+use domain::{IdentifierValue, Member, MemberStatus};
 
 /// What can be done with the people of a program, but for enrolling them.
 #[derive(Debug, Clone)]
@@ -91,39 +95,6 @@ impl People {
                     card_status: None,
                 };
                 Ok((found.ok_or_else(nobody)?.0, bearer.identifier_id))
-            })
-        })
-        .await
-    }
-
-    /// Changes a member's profile, if they still are at the revision that the change is meant for.
-    pub async fn update(
-        &self,
-        program_id: ProgramId,
-        member_id: MemberId,
-        meant_for: Option<Version>,
-        change: &ProfileChange,
-    ) -> Result<Member, MembersError> {
-        let now = self.clock.now();
-        let scope = Scope::Program(program_id);
-        let options = TransactOptions::default();
-        transact(&self.service, "update_member", scope, options, |tx| {
-            in_tx(async move {
-                let (current, key) = lock_in_tx(&mut *tx, &self.vault, program_id, member_id).await?;
-                if meant_for.is_some_and(|revision| revision != current.revision) {
-                    return Err(Refusal::etag_mismatch(Resource::Member, member_id).into());
-                }
-                current.check_changeable()?;
-                let Some(changed) = current.changed(change, now) else {
-                    return Ok(current);
-                };
-                let problems = party_problems(&changed.profile);
-                if !problems.is_empty() {
-                    return Err(Refusal::PartyUnfit(problems).into());
-                }
-                let profile = seal::seal_profile(&key, &changed.profile);
-                storage::update_profile_in_tx(tx, program_id, &changed, &profile).await?;
-                Ok(changed)
             })
         })
         .await

@@ -137,6 +137,18 @@ pub enum Refusal {
     },
     /// The card has ended.
     CardEnded(CardState),
+    /// The member would be a minor without a guardian.
+    GuardianRequired,
+    /// The member is of age, or nobody knows.
+    GuardianNotNeeded {
+        /// The field's path as in the proto.
+        field: &'static str,
+    },
+    /// That one cannot answer for others.
+    GuardianUnsuitable {
+        /// Whom it is about.
+        guardian_member_id: MemberId,
+    },
     /// Nobody has the card.
     CardNotLinked,
     /// The program knows no such card. The number may be personal, so it is not repeated.

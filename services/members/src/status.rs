@@ -55,6 +55,9 @@ impl From<Refusal> for ApiError {
             } => identifier_taken(identifier_id, kind, index),
             Refusal::NobodyBears { kind, card_status } => nobody_bears(kind, card_status),
             Refusal::CardEnded(state) => card_ended(&state),
+            Refusal::GuardianRequired => guardian_required(),
+            Refusal::GuardianNotNeeded { field } => guardian_not_needed(field),
+            Refusal::GuardianUnsuitable { guardian_member_id } => guardian_unsuitable(guardian_member_id),
             Refusal::CardNotLinked => Self::refused(
                 ErrorReason::CardNotLinked,
                 "Nobody has the card, so nobody can get another one in its stead.",
@@ -71,6 +74,26 @@ impl From<Refusal> for ApiError {
             Refusal::Contended => Self::contention(CONTENTION_RETRY_AFTER),
         }
     }
+}
+
+fn guardian_required() -> ApiError {
+    ApiError::refused(
+        ErrorReason::GuardianRequired,
+        "The member would be a minor without a guardian.",
+    )
+}
+
+fn guardian_not_needed(field: &str) -> ApiError {
+    let description = "must be empty: only a minor, the year of whose birth is known, has a guardian";
+    ApiError::field_invalid(field, description)
+}
+
+fn guardian_unsuitable(guardian_member_id: MemberId) -> ApiError {
+    ApiError::refused(
+        ErrorReason::GuardianUnsuitable,
+        "The member {guardian_member_id} is not active, or not known to be of age.",
+    )
+    .with("guardian_member_id", guardian_member_id)
 }
 
 fn policy_missing() -> ApiError {

@@ -1,12 +1,14 @@
 //! What members refuses about kinds of party, and about reading many members.
 
 use fealty_proto::members::v1::{
-    BatchGetMembersRequest, EnrolMemberRequest, ListMembersRequest, Member, PartyKind, Profile,
-    UpdateMemberRequest,
+    BatchGetMembersRequest, EnrolMemberRequest, ListDuplicateCandidatesRequest, ListMembersRequest, Member,
+    PartyKind, Profile, Program, UpdateMemberRequest, UpdateProgramRequest,
 };
 use fealty_proto::types::v1::Date;
 
-use super::case::{Case, Table, invalid, mask};
+use tonic::Code;
+
+use super::case::{Case, Table, invalid, mask, not_found, refused};
 use super::world::World;
 
 /// More than one batch may have.
@@ -14,7 +16,7 @@ const BATCH_TOO_MANY: usize = 201;
 
 /// All cases.
 pub fn cases(world: &World) -> Vec<Case> {
-    [kinds, changed_kinds, many]
+    [kinds, changed_kinds, many, guardians, majority, duplicates]
         .into_iter()
         .flat_map(|cases| cases(world))
         .collect()
@@ -125,4 +127,84 @@ fn many(world: &World) -> Vec<Case> {
         invalid(&["status", "party_kind", "tier_code"]),
     );
     [batches, filters].into_iter().flat_map(Table::done).collect()
+}
+
+fn guardians(world: &World) -> Vec<Case> {
+    let child = |guardian_member_id: &str| EnrolMemberRequest {
+        profile: Some(Profile {
+            birth_date: Some(Date {
+                year: 2020,
+                month: 1,
+                day: 1,
+            }),
+            ..Profile::default()
+        }),
+        guardian_member_id: guardian_member_id.to_owned(),
+        ..world.shop.enrolment(vec![])
+    };
+    let failed = |reason| refused(Code::FailedPrecondition, reason);
+    Table::of(world, "/fealty.members.v1.MemberService/EnrolMember")
+        .row("a minor alone", &child(""), failed("GUARDIAN_REQUIRED"))
+        .row(
+            "a guardian who is none",
+            &child("Ana"),
+            invalid(&["guardian_member_id"]),
+        )
+        .row(
+            "a guardian whose age nobody knows",
+            &child(&world.ours.member_id),
+            failed("GUARDIAN_UNSUITABLE"),
+        )
+        .row(
+            "a guardian of another program",
+            &child(&world.theirs.member_id),
+            not_found(),
+        )
+        .row(
+            "a guardian of somebody whose age nobody knows",
+            &EnrolMemberRequest {
+                guardian_member_id: world.ours.member_id.clone(),
+                ..world.shop.enrolment(vec![])
+            },
+            invalid(&["guardian_member_id"]),
+        )
+        .done()
+}
+
+fn majority(world: &World) -> Vec<Case> {
+    let update = |majority_age_years| UpdateProgramRequest {
+        program: Some(Program {
+            majority_age_years,
+            ..Program::default()
+        }),
+        update_mask: Some(mask(&["majority_age_years"])),
+    };
+    Table::of(world, "/fealty.members.v1.ProgramService/UpdateProgram")
+        .row("no age", &update(0), invalid(&["program.majority_age_years"]))
+        .row(
+            "an age beyond the bound",
+            &update(22),
+            invalid(&["program.majority_age_years"]),
+        )
+        .done()
+}
+
+fn duplicates(world: &World) -> Vec<Case> {
+    let like = |member_id: &str| ListDuplicateCandidatesRequest {
+        member_id: member_id.to_owned(),
+        ..ListDuplicateCandidatesRequest::default()
+    };
+    Table::of(world, "/fealty.members.v1.MemberService/ListDuplicateCandidates")
+        .pages(|page_size, page_token| ListDuplicateCandidatesRequest {
+            page_size,
+            page_token,
+            ..ListDuplicateCandidatesRequest::default()
+        })
+        .row("no id", &like("Ana"), invalid(&["member_id"]))
+        .row(
+            "a member of another program",
+            &like(&world.theirs.member_id),
+            not_found(),
+        )
+        .done()
 }

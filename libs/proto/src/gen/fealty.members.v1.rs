@@ -2960,6 +2960,14 @@ pub struct Member {
     /// Who they were merged into; empty unless `status` is MERGED. It is who has everything now, however many merges later.
     #[prost(string, tag = "11")]
     pub merged_into_member_id: ::prost::alloc::string::String,
+    /// Who answers for a minor: somebody below the program's `majority_age_years`, as far as the year of their birth is known.
+    /// Empty for everybody else, and from the day of majority on by itself. A guardian is an active member who is known to be
+    /// of age.
+    #[prost(string, tag = "12")]
+    pub guardian_member_id: ::prost::alloc::string::String,
+    /// The guardian who gave the consent at enrolment in a minor's stead; empty where they gave it themselves.
+    #[prost(string, tag = "13")]
+    pub policy_accepted_by_member_id: ::prost::alloc::string::String,
 }
 /// What a program knows of a member. Every field is optional, but for what the kind of party needs; all but the kind are
 /// personal data and stored encrypted, under a key of the member's own.
@@ -3019,9 +3027,12 @@ pub struct EnrolMemberRequest {
     /// By what they are recognised; at most 32, and at most one external id.
     #[prost(message, repeated, tag = "3")]
     pub identifiers: ::prost::alloc::vec::Vec<Identifier>,
-    /// Their consent. Nobody is enrolled without it.
+    /// Their consent, or their guardian's. Nobody is enrolled without it.
     #[prost(message, optional, tag = "4")]
     pub policy_acceptance: ::core::option::Option<PolicyAcceptance>,
+    /// Who answers for them and gives the consent in their stead: needed for a minor, and for nobody else.
+    #[prost(string, tag = "5")]
+    pub guardian_member_id: ::prost::alloc::string::String,
 }
 /// The enrolled member.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -3085,7 +3096,8 @@ pub struct UpdateMemberRequest {
     /// for. An empty etag overwrites whatever is there.
     #[prost(message, optional, tag = "1")]
     pub member: ::core::option::Option<Member>,
-    /// Of profile and its fields ("profile.given_name"); at least one. What the kind of party must not have is cleared in the
+    /// Of profile and its fields ("profile.given_name"), and guardian_member_id; at least one. Whom another birthday makes a
+    /// minor needs a guardian in the same update; who comes of age by it loses theirs. What the kind of party must not have is cleared in the
     /// same update that changes the kind.
     #[prost(message, optional, tag = "2")]
     pub update_mask: ::core::option::Option<::prost_types::FieldMask>,
@@ -3132,6 +3144,43 @@ pub struct ListMembersResponse {
     /// Empty on the last page.
     #[prost(string, tag = "2")]
     pub next_page_token: ::prost::alloc::string::String,
+}
+/// Asks for a page of records that may be of one person.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListDuplicateCandidatesRequest {
+    /// Only those who have something in common with this member; empty for all.
+    #[prost(string, tag = "1")]
+    pub member_id: ::prost::alloc::string::String,
+    /// 1 to 1000; 0 asks for 50.
+    #[prost(int32, tag = "2")]
+    pub page_size: i32,
+    /// `next_page_token` of the page before.
+    #[prost(string, tag = "3")]
+    pub page_token: ::prost::alloc::string::String,
+}
+/// A page of records that may be of one person. It may have fewer than asked for, or none, and still a next one: a call looks
+/// at a bounded part of the members.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListDuplicateCandidatesResponse {
+    /// In no order that means anything. Two members who have several things in common are in several of them.
+    #[prost(message, repeated, tag = "1")]
+    pub candidates: ::prost::alloc::vec::Vec<DuplicateCandidates>,
+    /// Empty on the last page.
+    #[prost(string, tag = "2")]
+    pub next_page_token: ::prost::alloc::string::String,
+}
+/// Members who have one thing in common.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DuplicateCandidates {
+    /// What.
+    #[prost(enumeration = "DuplicateReason", tag = "1")]
+    pub reason: i32,
+    /// Who: 2 to 20.
+    #[prost(string, repeated, tag = "2")]
+    pub member_ids: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// Whether there are more.
+    #[prost(bool, tag = "3")]
+    pub has_more: bool,
 }
 /// Gives a member one more identifier.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -3398,6 +3447,47 @@ impl PartyKind {
         }
     }
 }
+/// What two records have in common.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum DuplicateReason {
+    /// Never sent.
+    Unspecified = 0,
+    /// The words of the name, in any order, and the birthday.
+    NameAndBirthDate = 1,
+    /// The words of the name, in any order, and the place.
+    NameAndPlace = 2,
+    /// E-mail addresses that differ in dots before the @, or in what follows a "+" there.
+    SimilarEmailAddress = 3,
+    /// The registration number, however it was spaced.
+    RegistrationNumber = 4,
+}
+impl DuplicateReason {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "DUPLICATE_REASON_UNSPECIFIED",
+            Self::NameAndBirthDate => "DUPLICATE_REASON_NAME_AND_BIRTH_DATE",
+            Self::NameAndPlace => "DUPLICATE_REASON_NAME_AND_PLACE",
+            Self::SimilarEmailAddress => "DUPLICATE_REASON_SIMILAR_EMAIL_ADDRESS",
+            Self::RegistrationNumber => "DUPLICATE_REASON_REGISTRATION_NUMBER",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "DUPLICATE_REASON_UNSPECIFIED" => Some(Self::Unspecified),
+            "DUPLICATE_REASON_NAME_AND_BIRTH_DATE" => Some(Self::NameAndBirthDate),
+            "DUPLICATE_REASON_NAME_AND_PLACE" => Some(Self::NameAndPlace),
+            "DUPLICATE_REASON_SIMILAR_EMAIL_ADDRESS" => Some(Self::SimilarEmailAddress),
+            "DUPLICATE_REASON_REGISTRATION_NUMBER" => Some(Self::RegistrationNumber),
+            _ => None,
+        }
+    }
+}
 /// Generated client implementations.
 pub mod member_service_client {
     #![allow(
@@ -3639,6 +3729,37 @@ pub mod member_service_client {
             req.extensions_mut()
                 .insert(
                     GrpcMethod::new("fealty.members.v1.MemberService", "ListMembers"),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// Records that may be of one person, by what they have in common: whoever merges them looks at both first. An identifier
+        /// is never in two records, so it is what is typed in two ways. Closed and merged members are left out.
+        pub async fn list_duplicate_candidates(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListDuplicateCandidatesRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListDuplicateCandidatesResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/fealty.members.v1.MemberService/ListDuplicateCandidates",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new(
+                        "fealty.members.v1.MemberService",
+                        "ListDuplicateCandidates",
+                    ),
                 );
             self.inner.unary(req, path, codec).await
         }
@@ -3913,6 +4034,15 @@ pub mod member_service_server {
             request: tonic::Request<super::ListMembersRequest>,
         ) -> std::result::Result<
             tonic::Response<super::ListMembersResponse>,
+            tonic::Status,
+        >;
+        /// Records that may be of one person, by what they have in common: whoever merges them looks at both first. An identifier
+        /// is never in two records, so it is what is typed in two ways. Closed and merged members are left out.
+        async fn list_duplicate_candidates(
+            &self,
+            request: tonic::Request<super::ListDuplicateCandidatesRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListDuplicateCandidatesResponse>,
             tonic::Status,
         >;
         /// Gives a member one more identifier.
@@ -4314,6 +4444,57 @@ pub mod member_service_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = ListMembersSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/fealty.members.v1.MemberService/ListDuplicateCandidates" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListDuplicateCandidatesSvc<T: MemberService>(pub Arc<T>);
+                    impl<
+                        T: MemberService,
+                    > tonic::server::UnaryService<super::ListDuplicateCandidatesRequest>
+                    for ListDuplicateCandidatesSvc<T> {
+                        type Response = super::ListDuplicateCandidatesResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<
+                                super::ListDuplicateCandidatesRequest,
+                            >,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as MemberService>::list_duplicate_candidates(
+                                        &inner,
+                                        request,
+                                    )
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListDuplicateCandidatesSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
@@ -5251,6 +5432,10 @@ pub struct Program {
     /// Names this revision, for updates.
     #[prost(string, tag = "8")]
     pub etag: ::prost::alloc::string::String,
+    /// From which birthday on a member is of age: 1 to 21. A program starts with 18; another age holds for guardians that are
+    /// named from then on.
+    #[prost(int32, tag = "9")]
+    pub majority_age_years: i32,
 }
 /// Creates a program.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -5286,7 +5471,7 @@ pub struct UpdateProgramRequest {
     /// empty etag overwrites whatever is there.
     #[prost(message, optional, tag = "1")]
     pub program: ::core::option::Option<Program>,
-    /// Of display_name, time_zone, active; at least one.
+    /// Of display_name, time_zone, active, majority_age_years; at least one.
     #[prost(message, optional, tag = "2")]
     pub update_mask: ::core::option::Option<::prost_types::FieldMask>,
 }

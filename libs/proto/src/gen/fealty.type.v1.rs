@@ -177,6 +177,11 @@ pub enum ErrorReason {
     CardReplaced = 55,
     /// FAILED_PRECONDITION. Nobody has the card, so nobody can get another one in its stead.
     CardNotLinked = 56,
+    /// FAILED_PRECONDITION. The member would be a minor without a guardian.
+    GuardianRequired = 57,
+    /// FAILED_PRECONDITION. Whoever is to be a guardian is not an active member who is known to be of age. Metadata:
+    /// guardian_member_id.
+    GuardianUnsuitable = 58,
     /// FAILED_PRECONDITION. The reward is not offered now: it is a draft, ended, or outside of its dates. Metadata:
     /// reward_id.
     RewardUnavailable = 80,
@@ -267,6 +272,8 @@ impl ErrorReason {
             Self::CardBlocked => "ERROR_REASON_CARD_BLOCKED",
             Self::CardReplaced => "ERROR_REASON_CARD_REPLACED",
             Self::CardNotLinked => "ERROR_REASON_CARD_NOT_LINKED",
+            Self::GuardianRequired => "ERROR_REASON_GUARDIAN_REQUIRED",
+            Self::GuardianUnsuitable => "ERROR_REASON_GUARDIAN_UNSUITABLE",
             Self::RewardUnavailable => "ERROR_REASON_REWARD_UNAVAILABLE",
             Self::OutOfStock => "ERROR_REASON_OUT_OF_STOCK",
             Self::NotEligible => "ERROR_REASON_NOT_ELIGIBLE",
@@ -344,6 +351,8 @@ impl ErrorReason {
             "ERROR_REASON_CARD_BLOCKED" => Some(Self::CardBlocked),
             "ERROR_REASON_CARD_REPLACED" => Some(Self::CardReplaced),
             "ERROR_REASON_CARD_NOT_LINKED" => Some(Self::CardNotLinked),
+            "ERROR_REASON_GUARDIAN_REQUIRED" => Some(Self::GuardianRequired),
+            "ERROR_REASON_GUARDIAN_UNSUITABLE" => Some(Self::GuardianUnsuitable),
             "ERROR_REASON_REWARD_UNAVAILABLE" => Some(Self::RewardUnavailable),
             "ERROR_REASON_OUT_OF_STOCK" => Some(Self::OutOfStock),
             "ERROR_REASON_NOT_ELIGIBLE" => Some(Self::NotEligible),

@@ -1,6 +1,8 @@
 //! What a member is, how one is enrolled and how one changes. Pure.
 
 mod consent;
+mod duplicate;
+mod guardian;
 mod history;
 mod identifier;
 mod party;
@@ -14,6 +16,8 @@ use crate::cards::domain::CardState;
 use crate::refusal::Refusal;
 
 pub use consent::{Acceptance, GivenAcceptance, accept};
+pub use duplicate::{DUPLICATES_MAX, Duplicates, Trait, candidates, traits_of};
+pub use guardian::{Candidate, Guardian, MAJORITY_AGE_YEARS, MAJORITY_AGE_YEARS_DEFAULT, Majority, Naming};
 pub use history::{HistoryEntry, IdentifierChange, Verification};
 pub use identifier::{
     EXTERNAL_IDS_MAX, IDENTIFIERS_MAX, Identifier, IdentifierError, IdentifierKind, IdentifierValue,
@@ -37,6 +41,10 @@ pub struct Member {
     pub identifiers: Vec<Identifier>,
     /// The consent given at enrolment.
     pub acceptance: Acceptance,
+    /// Who gave it in a minor's stead.
+    pub accepted_by: Option<MemberId>,
+    /// Who answers for a minor; it may have ended by now.
+    pub guardian: Option<Guardian>,
     /// What they may do, and where they belong.
     pub standing: Standing,
     /// Counts the changes: what an etag names.
@@ -56,6 +64,8 @@ pub struct NewMember {
     pub identifiers: Vec<IdentifierValue>,
     /// Their consent; None when they gave none.
     pub acceptance: Option<GivenAcceptance>,
+    /// Who is to answer for them.
+    pub guardian_member_id: Option<MemberId>,
     /// Who enrols them: a staff member or a key.
     pub actor: String,
 }
@@ -63,7 +73,13 @@ pub struct NewMember {
 impl NewMember {
     /// The member as they start, with their consent judged.
     #[must_use]
-    pub fn start(&self, member_id: MemberId, acceptance: Acceptance, now: DateTime<Utc>) -> Member {
+    pub fn start(
+        &self,
+        member_id: MemberId,
+        acceptance: Acceptance,
+        guardian: Option<Guardian>,
+        now: DateTime<Utc>,
+    ) -> Member {
         // Those of one instant are told apart by their ids alone: in this order they were sent, and are read again.
         let mut ids: Vec<IdentifierId> = self
             .identifiers
@@ -83,6 +99,8 @@ impl NewMember {
             profile: self.profile.clone(),
             identifiers: ids.into_iter().zip(&self.identifiers).map(identifier).collect(),
             acceptance,
+            accepted_by: guardian.map(|guardian| guardian.member_id),
+            guardian,
             standing: Standing::start(),
             revision: Version::ZERO,
             create_time: now,
@@ -92,16 +110,23 @@ impl NewMember {
 }
 
 impl Member {
-    /// The member after a change of the profile; None when it would change nothing.
+    /// The member with another profile or guardian; None when it would change nothing.
     #[must_use]
-    pub fn changed(&self, change: &ProfileChange, now: DateTime<Utc>) -> Option<Self> {
-        let profile = self.profile.changed(change);
-        if profile == self.profile {
+    pub fn changed(&self, profile: Profile, guardian: Option<Guardian>, now: DateTime<Utc>) -> Option<Self> {
+        if profile == self.profile && guardian == self.guardian {
             return None;
         }
         let mut changed = self.revised(now)?;
         changed.profile = profile;
+        changed.guardian = guardian;
         Some(changed)
+    }
+
+    /// Who answers for the member at a time.
+    #[must_use]
+    pub fn guardian_at(&self, time: DateTime<Utc>) -> Option<MemberId> {
+        let guardian = self.guardian.filter(|guardian| time < guardian.until);
+        guardian.map(|guardian| guardian.member_id)
     }
 
     /// The member with one more identifier; None after 2^63 changes.

@@ -11,9 +11,13 @@ use fealty_types::{MemberId, ProgramId};
 use sqlx::PgConnection;
 
 use super::cards::link_in_tx;
-use super::domain::{Identifier, IdentifierChange, IdentifierValue, Member, NewMember, accept, check_counts};
+use super::domain::{
+    Change, Identifier, IdentifierChange, IdentifierValue, Member, NewMember, accept, check_counts,
+};
+use super::duplicates::note_traits_in_tx;
 use super::identifiers::{ATTEMPTS_MAX, Taken, find_taken};
 use super::storage::Noted;
+use super::updating::Choice;
 use super::{events, seal, storage};
 use crate::means::Means;
 use crate::policies;
@@ -141,12 +145,24 @@ impl Enrolments {
                 let in_force = policies::find_in_force_in_tx(&mut *tx, program_id, now).await?;
                 let acceptance = accept(new.acceptance.as_ref(), in_force.as_ref(), now)?;
                 check_counts(new.identifiers.iter().map(IdentifierValue::kind))?;
-                let member = new.start(member_id, acceptance, now);
+                let choice = Choice {
+                    birth_date: new.profile.birth_date,
+                    current: None,
+                    asked: Change::Set(new.guardian_member_id),
+                    field: "guardian_member_id",
+                    of: member_id,
+                    now,
+                };
+                let guardian = choice
+                    .decide_in_tx(&mut *tx, &self.means.vault, program_id)
+                    .await?;
+                let member = new.start(member_id, acceptance, guardian, now);
                 let sealed = seal::seal_new(&self.means.vault, program_id, &member);
                 storage::insert_in_tx(&mut *tx, program_id, &sealed, now + FINISH_AFTER).await?;
                 link_in_tx(&mut *tx, program_id, &sealed.identifiers, now).await?;
                 let noted = added(&member, &new.actor);
-                storage::insert_history_in_tx(tx, program_id, member_id, &noted).await?;
+                storage::insert_history_in_tx(&mut *tx, program_id, member_id, &noted).await?;
+                note_traits_in_tx(tx, &self.means.vault, program_id, None, &member).await?;
                 Ok(Enrolled {
                     member,
                     replayed: false,

@@ -9,13 +9,16 @@ use fealty_rpc::page::PageRequest;
 use fealty_rpc::page_token::PageTokens;
 use fealty_service::call::{serve, serve_making};
 use fealty_types::SharedClock;
+use fealty_vault::LookupHash;
 use prost::Message;
 use tonic::{Request, Response, Status};
 
+use super::domain::Member;
 use super::{Enrolments, People};
 use crate::changes::Changes;
-use parse::ListCursor;
+use parse::{DuplicatesCursor, ListCursor};
 
+const DUPLICATES: &str = "/fealty.members.v1.MemberService/ListDuplicateCandidates";
 const HISTORY: &str = "/fealty.members.v1.MemberService/ListIdentifierHistory";
 const LIST: &str = "/fealty.members.v1.MemberService/ListMembers";
 
@@ -39,6 +42,11 @@ impl MemberGrpc {
             clock,
         }
     }
+
+    /// The member as they are now: who was a minor may have come of age.
+    fn shown(&self, member: &Member) -> pb::Member {
+        present::member(member, self.clock.now())
+    }
 }
 
 #[tonic::async_trait]
@@ -54,7 +62,7 @@ impl MemberService for MemberGrpc {
                 .enrol(caller.program_id()?, &attempt, &new)
                 .await?;
             Ok(made.map(|member| pb::EnrolMemberResponse {
-                member: Some(present::member(&member)),
+                member: Some(self.shown(&member)),
             }))
         })
         .await
@@ -68,7 +76,7 @@ impl MemberService for MemberGrpc {
             let member_id = parse::member_id(&message.member_id)?;
             let member = self.people.get(caller.program_id()?, member_id).await?;
             Ok(pb::GetMemberResponse {
-                member: Some(present::member(&member)),
+                member: Some(self.shown(&member)),
             })
         })
         .await
@@ -82,7 +90,7 @@ impl MemberService for MemberGrpc {
             let member_ids = parse::batch_get(&message)?;
             let found = self.people.batch_get(caller.program_id()?, &member_ids).await?;
             Ok(pb::BatchGetMembersResponse {
-                members: found.members.iter().map(present::member).collect(),
+                members: found.members.iter().map(|member| self.shown(member)).collect(),
                 not_found_member_ids: found.missing.iter().map(ToString::to_string).collect(),
             })
         })
@@ -97,7 +105,7 @@ impl MemberService for MemberGrpc {
             let value = parse::lookup(message)?;
             let (member, identifier_id) = self.people.lookup(caller.program_id()?, &value).await?;
             Ok(pb::LookupMemberResponse {
-                member: Some(present::member(&member)),
+                member: Some(self.shown(&member)),
                 identifier_id: identifier_id.to_string(),
             })
         })
@@ -111,17 +119,9 @@ impl MemberService for MemberGrpc {
         serve(request, async |caller, message| {
             let program = *caller.program()?;
             let update = parse::update(&program, self.clock.now(), message)?;
-            let member = self
-                .people
-                .update(
-                    program.program_id,
-                    update.member_id,
-                    update.meant_for,
-                    &update.change,
-                )
-                .await?;
+            let member = self.people.update(program.program_id, &update).await?;
             Ok(pb::UpdateMemberResponse {
-                member: Some(present::member(&member)),
+                member: Some(self.shown(&member)),
             })
         })
         .await
@@ -148,13 +148,38 @@ impl MemberService for MemberGrpc {
             // Where each of them lies is kept beside what is answered of them.
             let rows: Vec<(ListCursor, pb::Member)> = members
                 .iter()
-                .map(|member| ((member.create_time, member.member_id), present::member(member)))
+                .map(|member| ((member.create_time, member.member_id), self.shown(member)))
                 .collect();
             let (rows, next_page_token) =
                 page.cut_within(rows, |(_, member)| member.encoded_len(), |(cursor, _)| *cursor)?;
             Ok(pb::ListMembersResponse {
                 members: rows.into_iter().map(|(_, member)| member).collect(),
                 next_page_token,
+            })
+        })
+        .await
+    }
+
+    async fn list_duplicate_candidates(
+        &self,
+        request: Request<pb::ListDuplicateCandidatesRequest>,
+    ) -> Result<Response<pb::ListDuplicateCandidatesResponse>, Status> {
+        serve(request, async |caller, message| {
+            let program_id = caller.program_id()?;
+            let (like, page_size) = parse::duplicates(&message)?;
+            let tokens = PageTokens::try_new(DUPLICATES, Some(program_id), &message.member_id)?;
+            let page = PageRequest::<DuplicatesCursor>::try_new(tokens, page_size, &message.page_token)?;
+            let after = page.after().and_then(|hash| LookupHash::from_stored(&hash));
+            // One more is read than a page has; nobody looks for a further one here.
+            let count_max = usize::try_from(page.count_max() - 1).unwrap_or(1);
+            let found = self
+                .people
+                .list_duplicates(program_id, like, after, count_max)
+                .await?;
+            let next = found.next.map(|hash| page.token_after(&hash.as_bytes().to_vec()));
+            Ok(pb::ListDuplicateCandidatesResponse {
+                candidates: found.found.iter().map(present::duplicates).collect(),
+                next_page_token: next.transpose()?.unwrap_or_default(),
             })
         })
         .await
@@ -172,7 +197,7 @@ impl MemberService for MemberGrpc {
                 .add_identifier(program_id, &attempt, member_id, (&value, &caller.actor()))
                 .await?;
             Ok(made.map(|(member, identifier)| pb::AddIdentifierResponse {
-                member: Some(present::member(&member)),
+                member: Some(self.shown(&member)),
                 identifier: Some(present::identifier(&identifier)),
             }))
         })
@@ -192,7 +217,7 @@ impl MemberService for MemberGrpc {
                 .await?;
             let member = self.people.get(program_id, asked.member_id()).await?;
             Ok(made.map(|_| pb::SetMemberStatusResponse {
-                member: Some(present::member(&member)),
+                member: Some(self.shown(&member)),
             }))
         })
         .await
@@ -211,7 +236,7 @@ impl MemberService for MemberGrpc {
                 .await?;
             let member = self.people.get(program_id, merge.into_member_id).await?;
             Ok(made.map(|_| pb::MergeMembersResponse {
-                member: Some(present::member(&member)),
+                member: Some(self.shown(&member)),
             }))
         })
         .await
@@ -228,7 +253,7 @@ impl MemberService for MemberGrpc {
                 .set_tier(caller.program_id()?, &attempt, member_id, &new)
                 .await?;
             Ok(made.map(|member| pb::SetMemberTierResponse {
-                member: Some(present::member(&member)),
+                member: Some(self.shown(&member)),
             }))
         })
         .await
@@ -246,7 +271,7 @@ impl MemberService for MemberGrpc {
                 .await?;
             Ok(
                 made.map(|(member, identifier)| pb::MarkIdentifierVerifiedResponse {
-                    member: Some(present::member(&member)),
+                    member: Some(self.shown(&member)),
                     identifier: Some(present::identifier(&identifier)),
                 }),
             )
@@ -287,7 +312,7 @@ impl MemberService for MemberGrpc {
                 .remove_identifier(caller.program_id()?, member_id, (identifier_id, &caller.actor()))
                 .await?;
             Ok(pb::RemoveIdentifierResponse {
-                member: Some(present::member(&member)),
+                member: Some(self.shown(&member)),
             })
         })
         .await

@@ -9,6 +9,7 @@ use sqlx::postgres::PgPool;
 
 use super::cards::{link_in_tx, note_in_tx};
 use super::domain::{Identifier, IdentifierChange, IdentifierKind, IdentifierValue, Member, check_counts};
+use super::duplicates::note_traits_in_tx;
 use super::{People, lock_in_tx, seal, storage};
 use crate::cards::domain::CardState;
 use crate::cards::storage::{Linking, unlink_in_tx};
@@ -103,6 +104,7 @@ impl People {
                     .with_identifier(identifier.clone(), now)
                     .ok_or(Refusal::Contended)?;
                 storage::update_revision_in_tx(&mut *tx, program_id, &changed).await?;
+                note_traits_in_tx(&mut *tx, &self.vault, program_id, Some(&current), &changed).await?;
                 let noted = noted(identifier, IdentifierChange::Added, (actor, now));
                 note_in_tx(tx, program_id, member_id, noted).await?;
                 Ok(Made::now((changed, identifier.clone())))
@@ -143,6 +145,7 @@ impl People {
                 }
                 storage::delete_identifier_in_tx(&mut *tx, program_id, member_id, identifier_id).await?;
                 storage::update_revision_in_tx(&mut *tx, program_id, &changed).await?;
+                note_traits_in_tx(&mut *tx, &self.vault, program_id, Some(&current), &changed).await?;
                 let noted = noted(removed, IdentifierChange::Removed, (actor, now));
                 note_in_tx(tx, program_id, member_id, noted).await?;
                 Ok::<_, MembersError>(changed)

@@ -4,6 +4,7 @@ use fealty_types::{MemberId, ProgramId};
 use fealty_vault::Vault;
 use sqlx::PgConnection;
 
+use super::duplicates::{forget_traits_in_tx, note_traits_in_tx};
 use super::{find_in_tx, not_found, seal, storage};
 use crate::refusal::MembersError;
 
@@ -28,5 +29,11 @@ pub(crate) async fn take_over_identifiers_in_tx(
         storage::delete_identifier_in_tx(&mut *tx, program_id, from_member_id, id).await?;
         sealed.push(seal::seal_identifier(vault, &key, program_id, identifier));
     }
-    Ok(storage::insert_identifiers_in_tx(tx, program_id, into_member_id, &sealed).await?)
+    storage::insert_identifiers_in_tx(&mut *tx, program_id, into_member_id, &sealed).await?;
+    let mut whole = into.clone();
+    whole
+        .identifiers
+        .extend(into.fitting(&from.identifiers).into_iter().cloned());
+    note_traits_in_tx(&mut *tx, vault, program_id, Some(&into), &whole).await?;
+    forget_traits_in_tx(tx, program_id, from_member_id).await
 }

@@ -9,8 +9,8 @@ use fealty_vault::{DataKey, LookupHash, Person, Personal, SealedKey, Vault, Vaul
 use crate::cards::domain::CardState;
 
 use super::domain::{
-    Acceptance, BirthDate, Identifier, IdentifierKind, IdentifierValue, LanguageTag, Member, PartyKind,
-    Profile, RegistrationNumber, Standing, Verification,
+    Acceptance, BirthDate, Guardian, Identifier, IdentifierKind, IdentifierValue, LanguageTag, Member,
+    PartyKind, Profile, RegistrationNumber, Standing, Verification,
 };
 
 /// A member as stored: nothing of it says who they are.
@@ -22,12 +22,21 @@ pub(super) struct SealedMember {
     /// Oldest first.
     pub identifiers: Vec<SealedIdentifier>,
     pub acceptance: Acceptance,
+    pub accepted_by: Option<MemberId>,
+    pub guardian: Option<SealedGuardian>,
     /// Whether the ledger has opened their owner.
     pub ledger_confirmed: bool,
     pub standing: Standing,
     pub revision: Version,
     pub create_time: DateTime<Utc>,
     pub update_time: DateTime<Utc>,
+}
+
+/// Who answers for a minor, and until when: that is a ciphertext.
+#[derive(Debug, Clone)]
+pub(super) struct SealedGuardian {
+    pub member_id: MemberId,
+    pub until: Vec<u8>,
 }
 
 /// A profile's fields, each a ciphertext but for the kind of party.
@@ -83,6 +92,8 @@ pub(super) fn seal_new(vault: &Vault, program_id: ProgramId, member: &Member) ->
             .map(|identifier| seal_identifier(vault, &key, program_id, identifier))
             .collect(),
         acceptance: member.acceptance.clone(),
+        accepted_by: member.accepted_by,
+        guardian: seal_guardian(&key, member.guardian),
         ledger_confirmed: false,
         standing: member.standing.clone(),
         revision: member.revision,
@@ -113,6 +124,11 @@ pub(super) fn open(
             .map(|identifier| open_identifier(&key, identifier))
             .collect::<Result<_, _>>()?,
         acceptance: sealed.acceptance,
+        accepted_by: sealed.accepted_by,
+        guardian: sealed
+            .guardian
+            .map(|guardian| open_guardian(&key, &guardian))
+            .transpose()?,
         standing: sealed.standing,
         revision: sealed.revision,
         create_time: sealed.create_time,
@@ -144,6 +160,20 @@ pub(super) fn seal_profile(key: &DataKey, profile: &Profile) -> SealedProfile {
         language_code: seal("language_code", language),
         place: seal("place", profile.place.as_ref()),
     }
+}
+
+pub(super) fn seal_guardian(key: &DataKey, guardian: Option<Guardian>) -> Option<SealedGuardian> {
+    guardian.map(|guardian| SealedGuardian {
+        member_id: guardian.member_id,
+        until: key.seal("guardian_until", &guardian.until_as_personal()),
+    })
+}
+
+fn open_guardian(key: &DataKey, sealed: &SealedGuardian) -> Result<Guardian, StorageError> {
+    let until = key
+        .open_field("guardian_until", &sealed.until)
+        .map_err(|error| damaged("member.guardian_until", &error))?;
+    Guardian::from_stored(sealed.member_id, &until).ok_or_else(|| unreadable("member.guardian_until"))
 }
 
 fn open_profile(key: &DataKey, sealed: &SealedProfile) -> Result<Profile, StorageError> {

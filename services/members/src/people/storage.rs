@@ -5,6 +5,7 @@ mod identifiers;
 mod listing;
 mod row;
 mod standing;
+mod traits;
 
 use std::collections::HashMap;
 
@@ -15,7 +16,7 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::domain::Member;
-use super::seal::{SealedMember, SealedProfile};
+use super::seal::{SealedGuardian, SealedMember, SealedProfile};
 
 use row::MemberRow;
 
@@ -28,6 +29,8 @@ pub(super) use standing::{
     TierChange, is_enrolled_in_tx, lock_status_in_tx, next_tier_revision_in_tx, update_tier_in_tx,
 };
 
+pub(super) use traits::{list_traits_in_tx, replace_traits_in_tx};
+
 /// Stores a member whom the ledger does not know yet. From `finish_after` on the job may finish what the call that
 /// enrols them did not.
 pub(super) async fn insert_in_tx(
@@ -37,12 +40,15 @@ pub(super) async fn insert_in_tx(
     finish_after: DateTime<Utc>,
 ) -> Result<(), StorageError> {
     let (profile, acceptance) = (&member.profile, &member.acceptance);
+    let guardian = member.guardian.as_ref();
     sqlx::query!(
         "INSERT INTO member \
          (program, member_id, data_key, master_key_id, given_name, family_name, display_name, birth_date, \
           language_code, place, policy_id, policy_version, policy_text_sha256, accept_channel, accept_time, \
-          ledger_confirmed, finish_after, revision, create_time, update_time, party_kind, registration_number) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, false, $16, $17, $18, $18, $19, $20)",
+          ledger_confirmed, finish_after, revision, create_time, update_time, party_kind, registration_number, \
+          guardian_member_id, guardian_until, accepted_by_member_id) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, false, $16, $17, $18, $18, $19, $20, \
+                 $21, $22, $23)",
         program_id.as_uuid(),
         member.member_id.as_uuid(),
         member.key.bytes.as_slice(),
@@ -63,6 +69,9 @@ pub(super) async fn insert_in_tx(
         member.create_time,
         profile.party_kind.as_str(),
         profile.registration_number.as_deref(),
+        guardian.map(|guardian| guardian.member_id.as_uuid()),
+        guardian.map(|guardian| guardian.until.as_slice()),
+        member.accepted_by.map(|member_id| member_id.as_uuid()),
     )
     .execute(&mut *tx)
     .await?;
@@ -135,12 +144,12 @@ pub(super) async fn update_profile_in_tx(
     tx: &mut PgConnection,
     program_id: ProgramId,
     member: &Member,
-    profile: &SealedProfile,
+    (profile, guardian): (&SealedProfile, Option<&SealedGuardian>),
 ) -> Result<(), StorageError> {
     sqlx::query!(
         "UPDATE member SET given_name = $3, family_name = $4, display_name = $5, birth_date = $6, \
          language_code = $7, place = $8, revision = $9, update_time = $10, party_kind = $11, \
-         registration_number = $12 \
+         registration_number = $12, guardian_member_id = $13, guardian_until = $14 \
          WHERE program = $1 AND member_id = $2",
         program_id.as_uuid(),
         member.member_id.as_uuid(),
@@ -154,6 +163,8 @@ pub(super) async fn update_profile_in_tx(
         member.update_time,
         profile.party_kind.as_str(),
         profile.registration_number.as_deref(),
+        guardian.map(|guardian| guardian.member_id.as_uuid()),
+        guardian.map(|guardian| guardian.until.as_slice()),
     )
     .execute(tx)
     .await?;
@@ -221,7 +232,8 @@ pub(super) async fn load_in_tx(
                   policy_version, policy_text_sha256, accept_channel, accept_time, ledger_confirmed, status, tier_code,
                   household_id AS "household_id: HouseholdId",
                   merged_into_member_id AS "merged_into_member_id: MemberId", revision, create_time, update_time,
-                  party_kind, registration_number
+                  party_kind, registration_number, guardian_member_id AS "guardian_member_id: MemberId",
+                  guardian_until, accepted_by_member_id AS "accepted_by_member_id: MemberId"
            FROM member WHERE program = $1 AND member_id = ANY($2) ORDER BY create_time, member_id"#,
         program_id.as_uuid(),
         &member_ids,

@@ -5,6 +5,7 @@ use chrono_tz::Tz;
 use fealty_types::{CurrencyCode, ProgramId, Version};
 
 use crate::display_name::DisplayName;
+use crate::people::domain::MAJORITY_AGE_YEARS_DEFAULT;
 
 /// A loyalty program.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,6 +26,8 @@ pub struct Program {
     pub create_time: DateTime<Utc>,
     /// When it last changed.
     pub update_time: DateTime<Utc>,
+    /// From which birthday on a member is of age.
+    pub majority_age_years: i32,
 }
 
 /// A program to be made.
@@ -47,6 +50,8 @@ pub struct ProgramChange {
     pub time_zone: Option<Tz>,
     /// Whether calls in it are taken.
     pub active: Option<bool>,
+    /// From which birthday on a member is of age.
+    pub majority_age_years: Option<i32>,
 }
 
 impl NewProgram {
@@ -62,6 +67,7 @@ impl NewProgram {
             revision: Version::ZERO,
             create_time: now,
             update_time: now,
+            majority_age_years: MAJORITY_AGE_YEARS_DEFAULT,
         }
     }
 }
@@ -79,6 +85,9 @@ impl Program {
         }
         if let Some(active) = change.active {
             changed.active = active;
+        }
+        if let Some(majority_age_years) = change.majority_age_years {
+            changed.majority_age_years = majority_age_years;
         }
         if changed == *self {
             return None;

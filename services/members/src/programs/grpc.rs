@@ -20,12 +20,13 @@ use tonic::{Request, Response, Status};
 use super::Programs;
 use super::domain::{NewProgram, Program, ProgramChange};
 use crate::display_name::DisplayName;
+use crate::people::domain::MAJORITY_AGE_YEARS;
 
 const CREATE: &str = "/fealty.members.v1.ProgramService/CreateProgram";
 const LIST: &str = "/fealty.members.v1.ProgramService/ListPrograms";
 
 /// What an update may name.
-const UPDATABLE: [&str; 3] = ["display_name", "time_zone", "active"];
+const UPDATABLE: [&str; 4] = ["display_name", "time_zone", "active", "majority_age_years"];
 
 /// The rpcs of programs.
 #[derive(Debug, Clone)]
@@ -144,12 +145,16 @@ fn parse_update(message: &pb::UpdateProgramRequest) -> Result<Update, ApiError> 
         let time_zone = mask
             .names("time_zone")
             .then(|| v.check("time_zone", parse_time_zone(&program.time_zone)));
+        let majority_age_years = v.check_if(mask.names("majority_age_years"), "majority_age_years", || {
+            fields::number(program.majority_age_years, MAJORITY_AGE_YEARS)
+        });
         Some(Update {
             meant_for: etag?.map(Etag::version),
             change: ProgramChange {
                 display_name: display_name.flatten(),
                 time_zone: time_zone.flatten(),
                 active: mask.names("active").then_some(program.active),
+                majority_age_years,
             },
         })
     });
@@ -174,5 +179,6 @@ fn present(program: Program) -> pb::Program {
         create_time: Some(timestamp(program.create_time)),
         update_time: Some(timestamp(program.update_time)),
         etag: Etag::new(program.revision.get()).to_string(),
+        majority_age_years: program.majority_age_years,
     }
 }

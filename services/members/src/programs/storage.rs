@@ -18,6 +18,7 @@ struct ProgramRow {
     revision: i64,
     create_time: DateTime<Utc>,
     update_time: DateTime<Utc>,
+    majority_age_years: i16,
 }
 
 impl TryFrom<ProgramRow> for Program {
@@ -36,6 +37,7 @@ impl TryFrom<ProgramRow> for Program {
                 .map_err(|error| StorageError::corrupt("program.revision", error))?,
             create_time: row.create_time,
             update_time: row.update_time,
+            majority_age_years: row.majority_age_years.into(),
         })
     }
 }
@@ -61,7 +63,8 @@ pub(super) async fn insert_in_tx(tx: &mut PgConnection, program: &Program) -> Re
 
 pub(super) async fn update_in_tx(tx: &mut PgConnection, program: &Program) -> Result<(), StorageError> {
     sqlx::query!(
-        "UPDATE program SET display_name = $2, time_zone = $3, active = $4, revision = $5, update_time = $6 \
+        "UPDATE program SET display_name = $2, time_zone = $3, active = $4, revision = $5, update_time = $6, \
+             majority_age_years = $7 \
          WHERE program = $1",
         program.program_id.as_uuid(),
         program.display_name.as_str(),
@@ -69,6 +72,8 @@ pub(super) async fn update_in_tx(tx: &mut PgConnection, program: &Program) -> Re
         program.active,
         program.revision.get(),
         program.update_time,
+        i16::try_from(program.majority_age_years)
+            .map_err(|error| StorageError::corrupt("program.majority_age_years", error))?,
     )
     .execute(tx)
     .await?;
@@ -83,7 +88,8 @@ pub(crate) async fn find_in_tx(
     sqlx::query_as!(
         ProgramRow,
         r#"SELECT program AS "program_id: ProgramId", display_name, time_zone,
-                  currency_code AS "currency_code: CurrencyCode", active, revision, create_time, update_time
+                  currency_code AS "currency_code: CurrencyCode", active, revision, create_time, update_time,
+                  majority_age_years
            FROM program WHERE program = $1"#,
         program_id.as_uuid(),
     )
@@ -101,7 +107,8 @@ pub(super) async fn lock_in_tx(
     sqlx::query_as!(
         ProgramRow,
         r#"SELECT program AS "program_id: ProgramId", display_name, time_zone,
-                  currency_code AS "currency_code: CurrencyCode", active, revision, create_time, update_time
+                  currency_code AS "currency_code: CurrencyCode", active, revision, create_time, update_time,
+                  majority_age_years
            FROM program WHERE program = $1 FOR NO KEY UPDATE"#,
         program_id.as_uuid(),
     )
@@ -120,7 +127,8 @@ pub(crate) async fn list_in_tx(
     sqlx::query_as!(
         ProgramRow,
         r#"SELECT program AS "program_id: ProgramId", display_name, time_zone,
-                  currency_code AS "currency_code: CurrencyCode", active, revision, create_time, update_time
+                  currency_code AS "currency_code: CurrencyCode", active, revision, create_time, update_time,
+                  majority_age_years
            FROM program WHERE program > $1 ORDER BY program LIMIT $2"#,
         // Nil lies before every id.
         after.map_or(Uuid::nil(), |program_id| program_id.as_uuid()),
@@ -141,7 +149,8 @@ pub(crate) async fn list_by_id_in_tx(
     sqlx::query_as!(
         ProgramRow,
         r#"SELECT program AS "program_id: ProgramId", display_name, time_zone,
-                  currency_code AS "currency_code: CurrencyCode", active, revision, create_time, update_time
+                  currency_code AS "currency_code: CurrencyCode", active, revision, create_time, update_time,
+                  majority_age_years
            FROM program WHERE program = ANY($1)"#,
         program_ids,
     )

@@ -159,6 +159,7 @@ pub fn enrolment(identifiers: &[Value]) -> pb::EnrolMemberRequest {
         profile: None,
         identifiers: identifiers.iter().cloned().map(identifier).collect(),
         policy_acceptance: Some(acceptance()),
+        guardian_member_id: String::new(),
     }
 }
 

@@ -48,6 +48,17 @@ pub(in crate::changes) async fn set_merged_in_tx(
     )
     .execute(&mut *tx)
     .await?;
+    // Who stays answers for whom the other did, unless that is themselves.
+    sqlx::query!(
+        "UPDATE member SET guardian_member_id = $3, revision = revision + 1, update_time = GREATEST(update_time, $4) \
+         WHERE program = $1 AND guardian_member_id = $2 AND member_id <> $3",
+        program_id.as_uuid(),
+        from_member_id.as_uuid(),
+        into_member_id.as_uuid(),
+        now,
+    )
+    .execute(&mut *tx)
+    .await?;
     sqlx::query!(
         "UPDATE member SET revision = revision + 1, update_time = GREATEST(update_time, $3) \
          WHERE program = $1 AND member_id = $2",

@@ -42,7 +42,7 @@ pub struct Profile {
 }
 
 /// What happens to a field.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Change<T> {
     /// It stays.
     #[default]

@@ -32,10 +32,11 @@ fn member() -> Member {
         profile: Profile::default(),
         identifiers: vec![IdentifierValue::parse(IdentifierKind::ExternalId, "1").unwrap()],
         acceptance: Some(given(1)),
+        guardian_member_id: None,
         actor: "key:1".to_owned(),
     };
     let acceptance = accept(new.acceptance.as_ref(), Some(&policy()), NOW).unwrap();
-    new.start(MemberId::generate_at(NOW), acceptance, NOW)
+    new.start(MemberId::generate_at(NOW), acceptance, None, NOW)
 }
 
 #[test]
@@ -85,9 +86,11 @@ fn a_change_counts_and_an_empty_one_does_not() {
         given_name: Change::Set(Some(Personal::new("Ana"))),
         ..ProfileChange::default()
     };
-    let changed = member.changed(&change, NOW + TimeDelta::days(1)).unwrap();
+    let changed = member
+        .changed(member.profile.changed(&change), None, NOW + TimeDelta::days(1))
+        .unwrap();
     assert_eq!(changed.revision.get(), 1);
-    assert_eq!(changed.changed(&change, NOW), None);
+    assert_eq!(changed.changed(changed.profile.changed(&change), None, NOW), None);
 }
 
 #[test]
@@ -97,10 +100,11 @@ fn the_ids_of_identifiers_lie_in_the_order_in_which_they_were_sent() {
         profile: Profile::default(),
         identifiers: (0..32).map(|number| value(number).unwrap()).collect(),
         acceptance: Some(given(1)),
+        guardian_member_id: None,
         actor: "key:1".to_owned(),
     };
     let acceptance = accept(new.acceptance.as_ref(), Some(&policy()), NOW).unwrap();
-    let member = new.start(MemberId::generate_at(NOW), acceptance, NOW);
+    let member = new.start(MemberId::generate_at(NOW), acceptance, None, NOW);
     assert!(
         member
             .identifiers

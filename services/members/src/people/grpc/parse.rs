@@ -1,5 +1,6 @@
 //! Messages as commands, everything that is wrong with them named at once.
 
+mod duplicates;
 mod lists;
 mod party;
 mod standing;
@@ -18,15 +19,17 @@ use fealty_rpc::errors::ApiError;
 use fealty_rpc::etag::Etag;
 use fealty_rpc::fields::{self, FieldMask, TimeRange};
 use fealty_rpc::violations::{Problem, Violations};
-use fealty_types::{IdentifierId, MemberId, ProgramId, Version};
+use fealty_types::{IdentifierId, MemberId, ProgramId};
 use fealty_vault::Personal;
 
+use crate::people::Update;
 use crate::people::domain::{
     BirthDate, Change, GivenAcceptance, IDENTIFIERS_MAX, IdentifierKind, IdentifierValue, NewMember,
     PROFILE_TEXT_LENGTH_MAX, Profile, ProfileChange,
 };
 use crate::policies::domain::PolicyVersion;
 
+pub(super) use duplicates::{DuplicatesCursor, duplicates};
 pub(super) use lists::{batch_get, wanted};
 pub(super) use standing::{merge, set_status, set_tier};
 pub(super) use verified::{history, verified};
@@ -41,7 +44,7 @@ const CHANNEL_LENGTH_MAX: usize = 100;
 pub(super) type ListCursor = (DateTime<Utc>, MemberId);
 
 /// What an update may name.
-const UPDATABLE: [&str; 9] = [
+const UPDATABLE: [&str; 10] = [
     "profile",
     "profile.given_name",
     "profile.family_name",
@@ -51,14 +54,8 @@ const UPDATABLE: [&str; 9] = [
     "profile.place",
     "profile.party_kind",
     "profile.registration_number",
+    "guardian_member_id",
 ];
-
-/// A change of a member.
-pub(super) struct Update {
-    pub(super) member_id: MemberId,
-    pub(super) meant_for: Option<Version>,
-    pub(super) change: ProfileChange,
-}
 
 pub(super) fn enrol(
     caller: &Caller,
@@ -85,12 +82,17 @@ pub(super) fn enrol(
         check_repeated(&mut v, identifiers);
     }
     let acceptance = parse_acceptance(&mut v, message.policy_acceptance, now);
+    let guardian_member_id = v.check(
+        "guardian_member_id",
+        fields::optional(&message.guardian_member_id),
+    );
     v.finish_with(|| {
         let attempt = Attempt::of_program(program.program_id, request_id?, ENROL, command_hash);
         let new = NewMember {
             profile: profile?.tidied(),
             identifiers: identifiers?,
             acceptance: acceptance?,
+            guardian_member_id: guardian_member_id?,
             actor: caller.actor(),
         };
         Some((attempt, new))
@@ -122,12 +124,14 @@ pub(super) fn update(
     let update = v.message("member", message.member, |v, member| {
         let member_id = v.check("member_id", fields::parse(&member.member_id));
         let etag = v.check("etag", fields::optional::<Etag>(&member.etag));
+        let guardian = parse_guardian(v, &member.guardian_member_id, &mask);
         let profile = only_named(member.profile.unwrap_or_default(), &mask);
         let profile = v.within("profile", |v| parse_profile(v, &profile, today));
         Some(Update {
             member_id: member_id?,
             meant_for: etag?.map(Etag::version),
             change: change_of(profile?, &mask),
+            guardian: guardian?,
         })
     });
     v.finish_with(|| update)
@@ -281,6 +285,14 @@ fn only_named(mut profile: pb::Profile, mask: &FieldMask) -> pb::Profile {
     }
     profile.birth_date.take_if(|_| !mask.names("profile.birth_date"));
     profile
+}
+
+fn parse_guardian(v: &mut Violations, text: &str, mask: &FieldMask) -> Option<Change<MemberId>> {
+    if !mask.names("guardian_member_id") {
+        return Some(Change::Keep);
+    }
+    v.check("guardian_member_id", fields::optional(text))
+        .map(Change::Set)
 }
 
 fn change_of(profile: Profile, mask: &FieldMask) -> ProfileChange {

@@ -1,19 +1,20 @@
 //! Members as messages.
 
+use chrono::{DateTime, Utc};
 use fealty_proto::members::v1 as pb;
 use fealty_proto::members::v1::identifier::Value;
 use fealty_proto::types::v1::Date;
 use fealty_rpc::etag::Etag;
 use fealty_rpc::present::timestamp;
-use fealty_vault::Personal;
+use fealty_vault::{LookupHash, Personal};
 
 use crate::cards::grpc::{present_reason, present_status};
 use crate::people::domain::{
-    Acceptance, BirthDate, HistoryEntry, Identifier, IdentifierKind, LanguageTag, Member, MemberStatus,
-    PartyKind, Profile, RegistrationNumber,
+    Acceptance, BirthDate, Duplicates, HistoryEntry, Identifier, IdentifierKind, LanguageTag, Member,
+    MemberStatus, PartyKind, Profile, RegistrationNumber, Trait,
 };
 
-pub(super) fn member(member: &Member) -> pb::Member {
+pub(super) fn member(member: &Member, now: DateTime<Utc>) -> pb::Member {
     let standing = &member.standing;
     pb::Member {
         member_id: member.member_id.to_string(),
@@ -27,6 +28,8 @@ pub(super) fn member(member: &Member) -> pb::Member {
         tier_code: text_of(standing.tier_code.as_ref()),
         household_id: text_of(standing.household_id.as_ref()),
         merged_into_member_id: text_of(standing.merged_into_member_id.as_ref()),
+        guardian_member_id: text_of(member.guardian_at(now).as_ref()),
+        policy_accepted_by_member_id: text_of(member.accepted_by.as_ref()),
     }
 }
 
@@ -67,6 +70,21 @@ pub(super) fn identifier(identifier: &Identifier) -> pb::Identifier {
                 .and_then(|card| card.replaced_by_identifier_id)
                 .as_ref(),
         ),
+    }
+}
+
+/// Members who have something in common.
+pub(super) fn duplicates(found: &Duplicates<LookupHash>) -> pb::DuplicateCandidates {
+    let reason = match found.kind {
+        Trait::NameAndBirthDate => pb::DuplicateReason::NameAndBirthDate,
+        Trait::NameAndPlace => pb::DuplicateReason::NameAndPlace,
+        Trait::SimilarEmailAddress => pb::DuplicateReason::SimilarEmailAddress,
+        Trait::RegistrationNumber => pb::DuplicateReason::RegistrationNumber,
+    };
+    pb::DuplicateCandidates {
+        reason: reason.into(),
+        member_ids: found.member_ids.iter().map(ToString::to_string).collect(),
+        has_more: found.has_more,
     }
 }
 

@@ -7,7 +7,7 @@ use fealty_vault::{MasterKeyId, SealedKey};
 
 use super::standing::{parse_status, parse_tier_code};
 use crate::people::domain::{Acceptance, PartyKind, Standing};
-use crate::people::seal::{SealedMember, SealedProfile};
+use crate::people::seal::{SealedGuardian, SealedMember, SealedProfile};
 use crate::policies::storage::{parse_text_hash, parse_version};
 
 /// A member as the table has them.
@@ -36,6 +36,9 @@ pub(super) struct MemberRow {
     pub(super) update_time: DateTime<Utc>,
     pub(super) party_kind: String,
     pub(super) registration_number: Option<Vec<u8>>,
+    pub(super) guardian_member_id: Option<MemberId>,
+    pub(super) guardian_until: Option<Vec<u8>>,
+    pub(super) accepted_by_member_id: Option<MemberId>,
 }
 
 impl TryFrom<MemberRow> for SealedMember {
@@ -67,6 +70,11 @@ impl TryFrom<MemberRow> for SealedMember {
                 channel: row.accept_channel,
                 accept_time: row.accept_time,
             },
+            accepted_by: row.accepted_by_member_id,
+            guardian: row
+                .guardian_member_id
+                .zip(row.guardian_until)
+                .map(|(member_id, until)| SealedGuardian { member_id, until }),
             ledger_confirmed: row.ledger_confirmed,
             standing: Standing {
                 status: parse_status(&row.status)?,
