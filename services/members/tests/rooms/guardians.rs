@@ -219,7 +219,8 @@ async fn who_takes_a_guardians_record_over_answers_for_their_wards() {
 async fn a_program_says_from_which_birthday_on_somebody_is_of_age() {
     let (shop, clock) = Shop::open_with_clock().await;
     let scopes = [Scope::ProgramsRead, Scope::ProgramsWrite];
-    let auth = shop.world.key_of(shop.program, &scopes).await;
+    let auth = shop.world.suite_key(&scopes).await;
+    let auth = auth.of_program(&shop.program.to_string());
     let mut programs = shop.world.programs(&auth);
     let set = |majority_age_years| pb::UpdateProgramRequest {
         program: Some(pb::Program {

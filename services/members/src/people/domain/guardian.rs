@@ -121,7 +121,7 @@ impl Majority {
     }
 
     /// Only who is known to be of age answers for others.
-    fn may_answer(&self, candidate: &Candidate, now: DateTime<Utc>) -> bool {
+    fn may_answer(self, candidate: &Candidate, now: DateTime<Utc>) -> bool {
         let of_age = candidate
             .birth_date
             .and_then(|birth_date| self.begins(&birth_date));
