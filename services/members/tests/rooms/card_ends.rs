@@ -189,7 +189,7 @@ async fn a_lost_card_is_replaced_and_says_by_what_and_a_worn_one_still_finds_its
     let told: Vec<String> = told
         .into_iter()
         .filter_map(|payload| match payload {
-            Payload::IdentifierChanged(changed) => Some(changed.change),
+            Payload::IdentifierChanged(payload) => Some(payload.change),
             _ => None,
         })
         .collect();

@@ -68,7 +68,9 @@ fn birthday(birth_date: Date, years: i32) -> DateTime<Utc> {
         birth_date.month.cast_unsigned(),
         birth_date.day.cast_unsigned(),
     );
-    day.unwrap().and_hms_opt(12, 0, 0).unwrap().and_utc()
+    day.and_then(|day| day.and_hms_opt(12, 0, 0))
+        .expect("noon")
+        .and_utc()
 }
 
 #[tokio::test]

@@ -23,18 +23,18 @@ fn trader() -> pb::Profile {
         party_kind: PartyKind::SoleProprietor.into(),
         given_name: "Ivan".to_owned(),
         family_name: "Petrov".to_owned(),
-        birth_date: born(1980),
+        birth_date: Some(born(1980)),
         registration_number: "304500116000157".to_owned(),
         ..Default::default()
     }
 }
 
-const fn born(year: i32) -> Option<Date> {
-    Some(Date {
+const fn born(year: i32) -> Date {
+    Date {
         year,
         month: 2,
         day: 28,
-    })
+    }
 }
 
 pub fn as_profile(profile: pb::Profile, key: &str) -> pb::EnrolMemberRequest {
@@ -170,7 +170,7 @@ async fn b17_a_kind_is_changed_by_mask_together_with_what_goes_with_it() {
     let firm = shop.update(to_company(company()), &["profile"]).await.unwrap();
     assert_eq!(firm.profile, Some(company()));
     let birthday = pb::Profile {
-        birth_date: born(1980),
+        birth_date: Some(born(1980)),
         ..Default::default()
     };
     let refused = shop
