@@ -5,6 +5,7 @@ mod administration;
 mod anybody;
 mod cards;
 mod case;
+mod consents;
 mod corrections;
 mod events;
 mod giving;
@@ -68,6 +69,7 @@ async fn every_method_names_every_bad_field_and_knows_nothing_of_other_programs(
             postings::cases,
             sharing::cases,
             standing::cases,
+            consents::cases,
             holds::cases,
             rewards::cases,
             surveys::cases,

@@ -1,29 +1,32 @@
-//! Calls the members service: programs, keys, staff, policies, members, households, contacts.
+//! Calls the members service: programs, keys, staff, policies, members, households, consents, contacts.
 
 use std::time::Duration;
 
 use fealty_proto::access::v1::{ListAccessChangesRequest, ListAccessChangesResponse};
 use fealty_proto::members::v1::{
-    AddHouseholdMemberRequest, AddHouseholdMemberResponse, AddIdentifierRequest, AddIdentifierResponse,
-    BatchGetMembersRequest, BatchGetMembersResponse, BlockCardRequest, BlockCardResponse,
-    CreateApiKeyRequest, CreateApiKeyResponse, CreateHouseholdRequest, CreateHouseholdResponse,
-    CreateProgramRequest, CreateProgramResponse, CreateStaffMemberRequest, CreateStaffMemberResponse,
-    EnrolMemberRequest, EnrolMemberResponse, GetCardRequest, GetCardResponse, GetHouseholdRequest,
-    GetHouseholdResponse, GetMemberRequest, GetMemberResponse, GetPolicyRequest, GetPolicyResponse,
-    GetProgramRequest, GetProgramResponse, GetStaffMemberRequest, GetStaffMemberResponse, IssueCardsRequest,
-    IssueCardsResponse, ListApiKeysRequest, ListApiKeysResponse, ListCardBatchesRequest,
-    ListCardBatchesResponse, ListCardsRequest, ListCardsResponse, ListDuplicateCandidatesRequest,
-    ListDuplicateCandidatesResponse, ListIdentifierHistoryRequest, ListIdentifierHistoryResponse,
-    ListMembersRequest, ListMembersResponse, ListPoliciesRequest, ListPoliciesResponse, ListProgramsRequest,
-    ListProgramsResponse, ListStaffMembersRequest, ListStaffMembersResponse, ListTopicOptOutsRequest,
-    ListTopicOptOutsResponse, LookupMemberRequest, LookupMemberResponse, MarkIdentifierVerifiedRequest,
-    MarkIdentifierVerifiedResponse, MayContactRequest, MayContactResponse, MergeMembersRequest,
-    MergeMembersResponse, OptOutTopicRequest, OptOutTopicResponse, PublishPolicyRequest,
-    PublishPolicyResponse, RemoveHouseholdMemberRequest, RemoveHouseholdMemberResponse,
-    RemoveIdentifierRequest, RemoveIdentifierResponse, ReplaceCardRequest, ReplaceCardResponse,
-    RevokeApiKeyRequest, RevokeApiKeyResponse, SetMemberStatusRequest, SetMemberStatusResponse,
-    SetMemberTierRequest, SetMemberTierResponse, UpdateMemberRequest, UpdateMemberResponse,
-    UpdateProgramRequest, UpdateProgramResponse, UpdateStaffMemberRequest, UpdateStaffMemberResponse,
+    AcceptPolicyRequest, AcceptPolicyResponse, AddHouseholdMemberRequest, AddHouseholdMemberResponse,
+    AddIdentifierRequest, AddIdentifierResponse, BatchGetMembersRequest, BatchGetMembersResponse,
+    BlockCardRequest, BlockCardResponse, CreateApiKeyRequest, CreateApiKeyResponse, CreateCompanyRequest,
+    CreateCompanyResponse, CreateHouseholdRequest, CreateHouseholdResponse, CreateProgramRequest,
+    CreateProgramResponse, CreateStaffMemberRequest, CreateStaffMemberResponse, EnrolMemberRequest,
+    EnrolMemberResponse, GetCardRequest, GetCardResponse, GetConsentsRequest, GetConsentsResponse,
+    GetHouseholdRequest, GetHouseholdResponse, GetMemberRequest, GetMemberResponse, GetPolicyRequest,
+    GetPolicyResponse, GetProgramRequest, GetProgramResponse, GetStaffMemberRequest, GetStaffMemberResponse,
+    GrantConsentRequest, GrantConsentResponse, IssueCardsRequest, IssueCardsResponse, ListApiKeysRequest,
+    ListApiKeysResponse, ListCardBatchesRequest, ListCardBatchesResponse, ListCardsRequest,
+    ListCardsResponse, ListCompaniesRequest, ListCompaniesResponse, ListConsentHistoryRequest,
+    ListConsentHistoryResponse, ListDuplicateCandidatesRequest, ListDuplicateCandidatesResponse,
+    ListIdentifierHistoryRequest, ListIdentifierHistoryResponse, ListMembersRequest, ListMembersResponse,
+    ListPoliciesRequest, ListPoliciesResponse, ListProgramsRequest, ListProgramsResponse,
+    ListStaffMembersRequest, ListStaffMembersResponse, ListTopicOptOutsRequest, ListTopicOptOutsResponse,
+    LookupMemberRequest, LookupMemberResponse, MarkIdentifierVerifiedRequest, MarkIdentifierVerifiedResponse,
+    MayContactRequest, MayContactResponse, MergeMembersRequest, MergeMembersResponse, OptOutTopicRequest,
+    OptOutTopicResponse, PublishPolicyRequest, PublishPolicyResponse, RemoveHouseholdMemberRequest,
+    RemoveHouseholdMemberResponse, RemoveIdentifierRequest, RemoveIdentifierResponse, ReplaceCardRequest,
+    ReplaceCardResponse, RevokeApiKeyRequest, RevokeApiKeyResponse, SetMemberStatusRequest,
+    SetMemberStatusResponse, SetMemberTierRequest, SetMemberTierResponse, UpdateMemberRequest,
+    UpdateMemberResponse, UpdateProgramRequest, UpdateProgramResponse, UpdateStaffMemberRequest,
+    UpdateStaffMemberResponse, WithdrawConsentRequest, WithdrawConsentResponse,
 };
 use fealty_types::ProgramId;
 
@@ -31,7 +34,7 @@ use crate::caller::Caller;
 use crate::method::{Shows, methods};
 use crate::{Answer, CallError, ClientConfig, ConnectError};
 
-/// Calls the members service: programs, keys, staff, policies, members, households, contacts. Cheap to clone; clones share connections, retry budget and the versions seen.
+/// Calls the members service: programs, keys, staff, policies, members, households, consents, contacts. Cheap to clone; clones share connections, retry budget and the versions seen.
 #[derive(Debug, Clone)]
 pub struct MembersClient {
     caller: Caller,
@@ -71,6 +74,20 @@ impl MembersClient {
         list_api_keys("/fealty.members.v1.ApiKeyService/ListApiKeys"): read ListApiKeysRequest => ListApiKeysResponse;
         /// Ends a key for good, in every service within 5 seconds. Revoking it again changes nothing.
         revoke_api_key("/fealty.members.v1.ApiKeyService/RevokeApiKey"): read RevokeApiKeyRequest => RevokeApiKeyResponse;
+        /// Names a company of the group that runs the program.
+        create_company("/fealty.members.v1.ConsentService/CreateCompany"): write CreateCompanyRequest => CreateCompanyResponse;
+        /// The program's companies, by their codes.
+        list_companies("/fealty.members.v1.ConsentService/ListCompanies"): read ListCompaniesRequest => ListCompaniesResponse;
+        /// Records what a member allows, under the policy in force.
+        grant_consent("/fealty.members.v1.ConsentService/GrantConsent"): write GrantConsentRequest => GrantConsentResponse;
+        /// Records what a member allows no longer. It holds from this answer on.
+        withdraw_consent("/fealty.members.v1.ConsentService/WithdrawConsent"): write WithdrawConsentRequest => WithdrawConsentResponse;
+        /// What a member allows one company now.
+        get_consents("/fealty.members.v1.ConsentService/GetConsents"): read GetConsentsRequest => GetConsentsResponse;
+        /// Everything that a member has ever allowed, withdrawn and accepted, newest first.
+        list_consent_history("/fealty.members.v1.ConsentService/ListConsentHistory"): read ListConsentHistoryRequest => ListConsentHistoryResponse;
+        /// Records that a member accepts the policy in force.
+        accept_policy("/fealty.members.v1.ConsentService/AcceptPolicy"): write AcceptPolicyRequest => AcceptPolicyResponse;
         /// Decides whether a member may be contacted, and counts a yes as a contact, so that two senders cannot both pass a
         /// bound.
         may_contact("/fealty.members.v1.ContactService/MayContact"): write MayContactRequest => MayContactResponse;
@@ -158,6 +175,13 @@ impl Shows for CreateApiKeyResponse {}
 impl Shows for ListApiKeysResponse {}
 impl Shows for RevokeApiKeyResponse {}
 impl Shows for MayContactResponse {}
+impl Shows for CreateCompanyResponse {}
+impl Shows for ListCompaniesResponse {}
+impl Shows for GrantConsentResponse {}
+impl Shows for WithdrawConsentResponse {}
+impl Shows for GetConsentsResponse {}
+impl Shows for ListConsentHistoryResponse {}
+impl Shows for AcceptPolicyResponse {}
 impl Shows for OptOutTopicResponse {}
 impl Shows for ListTopicOptOutsResponse {}
 impl Shows for EnrolMemberResponse {}

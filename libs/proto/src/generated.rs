@@ -3,7 +3,6 @@
     unused_qualifications,
     clippy::allow_attributes,
     clippy::allow_attributes_without_reason,
-    clippy::large_enum_variant,
     clippy::pedantic,
     reason = "prost and tonic write this code, and its comments are those of the protos"
 )]

@@ -24,6 +24,7 @@
 //! | [`cards`] | loyalty cards that are made before anybody has them |
 //! | [`changes`] | what the ledger has to know of first: status, merge, household |
 //! | [`households`] | members who share one account |
+//! | [`consents`] | what members allow, to whom and since when, with proof |
 //! | [`contacts`] | whether a member may be contacted, and how often they were |
 //! | [`access`] | the feed of all three for the other services, and this service's own look-ups |
 //! | [`operator`] | the door for people who operate the suite, who need no key |
@@ -37,6 +38,7 @@ pub mod api_keys;
 pub mod cards;
 pub mod changes;
 pub mod config;
+pub mod consents;
 pub mod contacts;
 pub mod display_name;
 pub mod households;

@@ -30,6 +30,7 @@ pub use enrol::Enrolments;
 pub use listing::{Found, Wanted};
 pub(crate) use merging::take_over_identifiers_in_tx;
 pub(crate) use seal::{keyed, lookup_hash};
+pub(crate) use storage::accept_policy_in_tx;
 pub use tiers::NewTier;
 pub use updating::Update;
 pub use verifying::Verified;

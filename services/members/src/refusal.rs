@@ -35,6 +35,8 @@ pub enum Resource {
     Card,
     /// Loyalty cards that were made together.
     CardBatch,
+    /// A company of the group that runs a program.
+    Company,
 }
 
 impl Resource {
@@ -51,6 +53,7 @@ impl Resource {
             Self::Identifier => "identifier",
             Self::Card => "card",
             Self::CardBatch => "card_batch",
+            Self::Company => "company",
         }
     }
 }
@@ -174,6 +177,11 @@ pub enum Refusal {
     },
     /// The household has as many members as it may have.
     HouseholdFull {
+        /// How many it may have.
+        count_max: usize,
+    },
+    /// The program has as many companies as it may have.
+    CompaniesFull {
         /// How many it may have.
         count_max: usize,
     },

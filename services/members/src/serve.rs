@@ -8,6 +8,7 @@ use fealty_proto::access::v1::access_feed_service_server::{
 use fealty_proto::events::v1::event_service_server::{EventServiceServer, SERVICE_NAME as EVENTS};
 use fealty_proto::members::v1::api_key_service_server::{ApiKeyServiceServer, SERVICE_NAME as API_KEYS};
 use fealty_proto::members::v1::card_service_server::{CardServiceServer, SERVICE_NAME as CARDS};
+use fealty_proto::members::v1::consent_service_server::{ConsentServiceServer, SERVICE_NAME as CONSENTS};
 use fealty_proto::members::v1::contact_service_server::{ContactServiceServer, SERVICE_NAME as CONTACTS};
 use fealty_proto::members::v1::household_service_server::{
     HouseholdServiceServer, SERVICE_NAME as HOUSEHOLDS,
@@ -35,6 +36,8 @@ use crate::cards::Cards;
 use crate::cards::grpc::CardGrpc;
 use crate::changes::Changes;
 use crate::config::MembersConfig;
+use crate::consents::Consents;
+use crate::consents::grpc::ConsentGrpc;
 use crate::contacts::Contacts;
 use crate::contacts::grpc::ContactGrpc;
 use crate::households::Households;
@@ -109,6 +112,7 @@ pub fn serve_on(
         ACCESS_FEED,
         API_KEYS,
         CARDS,
+        CONSENTS,
         CONTACTS,
         EVENTS,
         HOUSEHOLDS,
@@ -140,6 +144,11 @@ fn server_of(
     let feed = AccessFeed::new(ground.jobs.clone());
     let policies = Policies::new(ground.service.clone(), ground.clock.clone());
     let contacts = Contacts::new(ground.service.clone(), ground.clock.clone());
+    let consents = Consents::new(
+        ground.service.clone(),
+        ground.clock.clone(),
+        rooms.means.waker.clone(),
+    );
     let households = Households::new(ground.service.clone(), rooms.changes());
     let means = &rooms.means;
     let people = People::new(
@@ -177,6 +186,10 @@ fn server_of(
         .add_service(limited!(
             limits,
             ContactServiceServer::new(ContactGrpc::new(contacts))
+        ))
+        .add_service(limited!(
+            limits,
+            ConsentServiceServer::new(ConsentGrpc::new(consents))
         ))
         .add_service(limited!(
             limits,

@@ -70,6 +70,7 @@ impl From<Refusal> for ApiError {
                 household_id,
             } => household_taken(member_id, household_id),
             Refusal::HouseholdFull { count_max } => household_full(count_max),
+            Refusal::CompaniesFull { count_max } => companies_full(count_max),
             Refusal::MergeRefused { member_id } => merge_refused(member_id),
             Refusal::Contended => Self::contention(CONTENTION_RETRY_AFTER),
         }
@@ -180,6 +181,15 @@ fn household_full(count_max: usize) -> ApiError {
         "A household has at most {count_max} members.",
     )
     .with("resource", "household_members")
+    .with("count_max", count_max)
+}
+
+fn companies_full(count_max: usize) -> ApiError {
+    ApiError::refused(
+        ErrorReason::CountExceeded,
+        "A program has at most {count_max} companies.",
+    )
+    .with("resource", "companies")
     .with("count_max", count_max)
 }
 

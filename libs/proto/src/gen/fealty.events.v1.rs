@@ -33,7 +33,7 @@ pub struct Event {
     /// What happened.
     #[prost(
         oneof = "event::Payload",
-        tags = "20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 40"
+        tags = "20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 40, 42"
     )]
     pub payload: ::core::option::Option<event::Payload>,
 }
@@ -75,6 +75,9 @@ pub mod event {
         /// A member got or lost an identifier, or something became of it.
         #[prost(message, tag = "40")]
         IdentifierChanged(super::IdentifierChanged),
+        /// A member allowed something, or withdrew it.
+        #[prost(message, tag = "42")]
+        MemberConsentChanged(super::MemberConsentChanged),
     }
 }
 /// The ledger posted a transaction. Its entries are the change; the ledger has the rest.
@@ -143,6 +146,28 @@ pub struct MemberTierChanged {
     /// The new one; empty for none.
     #[prost(string, tag = "1")]
     pub tier_code: ::prost::alloc::string::String,
+}
+/// A member allowed something, or withdrew it: whoever holds messages that are not sent yet asks again.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct MemberConsentChanged {
+    /// Its proof.
+    #[prost(string, tag = "1")]
+    pub receipt_id: ::prost::alloc::string::String,
+    /// Whether it was allowed; else it was withdrawn.
+    #[prost(bool, tag = "2")]
+    pub granted: bool,
+    /// What for, as ConsentPurpose names it without its prefix: "MARKETING".
+    #[prost(string, repeated, tag = "3")]
+    pub purposes: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// By which channels, as ContactChannel names them without its prefix: "EMAIL". Empty for DEVICE_TRACKING.
+    #[prost(string, repeated, tag = "4")]
+    pub channels: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// For every company of the group; else for the named one alone.
+    #[prost(bool, tag = "5")]
+    pub for_group: bool,
+    /// The company to which it was said; empty for the program itself.
+    #[prost(string, tag = "6")]
+    pub company_code: ::prost::alloc::string::String,
 }
 /// A member was merged into another.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -254,6 +279,8 @@ pub enum EventType {
     SurveyAnswered = 10,
     /// Members: IdentifierChanged.
     IdentifierChanged = 20,
+    /// Members: MemberConsentChanged.
+    MemberConsentChanged = 22,
 }
 impl EventType {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -274,6 +301,7 @@ impl EventType {
             Self::InvitationDecided => "EVENT_TYPE_INVITATION_DECIDED",
             Self::SurveyAnswered => "EVENT_TYPE_SURVEY_ANSWERED",
             Self::IdentifierChanged => "EVENT_TYPE_IDENTIFIER_CHANGED",
+            Self::MemberConsentChanged => "EVENT_TYPE_MEMBER_CONSENT_CHANGED",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -291,6 +319,7 @@ impl EventType {
             "EVENT_TYPE_INVITATION_DECIDED" => Some(Self::InvitationDecided),
             "EVENT_TYPE_SURVEY_ANSWERED" => Some(Self::SurveyAnswered),
             "EVENT_TYPE_IDENTIFIER_CHANGED" => Some(Self::IdentifierChanged),
+            "EVENT_TYPE_MEMBER_CONSENT_CHANGED" => Some(Self::MemberConsentChanged),
             _ => None,
         }
     }

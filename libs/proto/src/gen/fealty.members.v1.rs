@@ -2281,6 +2281,1315 @@ pub mod contact_service_server {
         const NAME: &'static str = SERVICE_NAME;
     }
 }
+/// A company of the group that runs a program.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Company {
+    /// 1 to 40 small letters, digits, '-' and '_', beginning with a letter; unique in the program.
+    #[prost(string, tag = "1")]
+    pub company_code: ::prost::alloc::string::String,
+    /// What people call it, 1 to 200 characters.
+    #[prost(string, tag = "2")]
+    pub display_name: ::prost::alloc::string::String,
+    /// Set by the service.
+    #[prost(message, optional, tag = "3")]
+    pub create_time: ::core::option::Option<::prost_types::Timestamp>,
+}
+/// Who said it, and where.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ConsentOrigin {
+    /// Who.
+    #[prost(enumeration = "ConsentGiver", tag = "1")]
+    pub giver: i32,
+    /// Who answers for the member: set for GUARDIAN alone.
+    #[prost(string, tag = "2")]
+    pub guardian_member_id: ::prost::alloc::string::String,
+    /// Where and how: "till 4", "web", "letter of 3 May". 1 to 100 characters.
+    #[prost(string, tag = "3")]
+    pub source: ::prost::alloc::string::String,
+}
+/// One thing that can be allowed.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ConsentItem {
+    /// What for.
+    #[prost(enumeration = "ConsentPurpose", tag = "1")]
+    pub purpose: i32,
+    /// By which channel; unspecified for DEVICE_TRACKING, which has none.
+    #[prost(enumeration = "ContactChannel", tag = "2")]
+    pub channel: i32,
+}
+/// The proof of one act.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ConsentReceipt {
+    /// UUID, given by the service.
+    #[prost(string, tag = "1")]
+    pub receipt_id: ::prost::alloc::string::String,
+    /// Whose.
+    #[prost(string, tag = "2")]
+    pub member_id: ::prost::alloc::string::String,
+    /// What was done.
+    #[prost(enumeration = "ConsentChange", tag = "3")]
+    pub change: i32,
+    /// To what; empty for an acceptance of a policy, and where a withdrawal of everything found nothing to end.
+    #[prost(message, repeated, tag = "4")]
+    pub items: ::prost::alloc::vec::Vec<ConsentItem>,
+    /// For whom it holds; unspecified for an acceptance of a policy.
+    #[prost(enumeration = "ConsentScope", tag = "5")]
+    pub scope: i32,
+    /// The company to which it was said; empty for the program itself.
+    #[prost(string, tag = "6")]
+    pub company_code: ::prost::alloc::string::String,
+    /// Who said it, and where.
+    #[prost(message, optional, tag = "7")]
+    pub origin: ::core::option::Option<ConsentOrigin>,
+    /// The key or staff member who brought it; empty for what was said on enrolment.
+    #[prost(string, tag = "8")]
+    pub actor: ::prost::alloc::string::String,
+    /// The policy version under which it was said; 0 for a withdrawal, which needs none.
+    #[prost(int64, tag = "9")]
+    pub policy_version: i64,
+    /// SHA-256 of that version's text, in hexadecimal; empty for a withdrawal.
+    #[prost(string, tag = "10")]
+    pub text_sha256: ::prost::alloc::string::String,
+    /// When it was said.
+    #[prost(message, optional, tag = "11")]
+    pub consent_time: ::core::option::Option<::prost_types::Timestamp>,
+    /// When it was recorded. A withdrawal holds from then on.
+    #[prost(message, optional, tag = "12")]
+    pub record_time: ::core::option::Option<::prost_types::Timestamp>,
+}
+/// A consent as it stands for one company.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Consent {
+    /// What for, and how.
+    #[prost(message, optional, tag = "1")]
+    pub item: ::core::option::Option<ConsentItem>,
+    /// Whether it holds.
+    #[prost(enumeration = "ConsentStatus", tag = "2")]
+    pub status: i32,
+    /// For whom it was said.
+    #[prost(enumeration = "ConsentScope", tag = "3")]
+    pub scope: i32,
+    /// The company to which it was said; empty for the program itself.
+    #[prost(string, tag = "4")]
+    pub company_code: ::prost::alloc::string::String,
+    /// It was said to another company, for the whole group.
+    #[prost(bool, tag = "5")]
+    pub inherited: bool,
+    /// When it was said.
+    #[prost(message, optional, tag = "6")]
+    pub consent_time: ::core::option::Option<::prost_types::Timestamp>,
+    /// The policy version under which it was given; 0 for a withdrawal.
+    #[prost(int64, tag = "7")]
+    pub policy_version: i64,
+    /// Its proof.
+    #[prost(string, tag = "8")]
+    pub receipt_id: ::prost::alloc::string::String,
+}
+/// Names a company.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CreateCompanyRequest {
+    /// UUID of this attempt; the same again gives the same company again.
+    #[prost(string, tag = "1")]
+    pub request_id: ::prost::alloc::string::String,
+    /// Its code and name. A program has at most 100.
+    #[prost(message, optional, tag = "2")]
+    pub company: ::core::option::Option<Company>,
+}
+/// The named company.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CreateCompanyResponse {
+    /// As stored.
+    #[prost(message, optional, tag = "1")]
+    pub company: ::core::option::Option<Company>,
+}
+/// Asks for a page of companies.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListCompaniesRequest {
+    /// 1 to 1000; 0 asks for 50.
+    #[prost(int32, tag = "1")]
+    pub page_size: i32,
+    /// `next_page_token` of the page before.
+    #[prost(string, tag = "2")]
+    pub page_token: ::prost::alloc::string::String,
+}
+/// A page of companies.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListCompaniesResponse {
+    /// By their codes.
+    #[prost(message, repeated, tag = "1")]
+    pub companies: ::prost::alloc::vec::Vec<Company>,
+    /// Empty on the last page.
+    #[prost(string, tag = "2")]
+    pub next_page_token: ::prost::alloc::string::String,
+}
+/// Allows something.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GrantConsentRequest {
+    /// UUID of this attempt; the same again gives the same receipt again.
+    #[prost(string, tag = "1")]
+    pub request_id: ::prost::alloc::string::String,
+    /// Who allows it.
+    #[prost(string, tag = "2")]
+    pub member_id: ::prost::alloc::string::String,
+    /// What for: each of these by each of the channels. At least one. DEVICE_TRACKING stands alone, without channels.
+    #[prost(enumeration = "ConsentPurpose", repeated, tag = "3")]
+    pub purposes: ::prost::alloc::vec::Vec<i32>,
+    /// By which channels; at least one unless it is for DEVICE_TRACKING.
+    #[prost(enumeration = "ContactChannel", repeated, tag = "4")]
+    pub channels: ::prost::alloc::vec::Vec<i32>,
+    /// For whom it holds.
+    #[prost(enumeration = "ConsentScope", tag = "5")]
+    pub scope: i32,
+    /// The company to which it is said; empty for the program itself.
+    #[prost(string, tag = "6")]
+    pub company_code: ::prost::alloc::string::String,
+    /// Who says it, and where.
+    #[prost(message, optional, tag = "7")]
+    pub origin: ::core::option::Option<ConsentOrigin>,
+    /// The policy version that they were shown: the one in force.
+    #[prost(int64, tag = "8")]
+    pub policy_version: i64,
+    /// When it was said; unset means now. Not in the future. What was withdrawn since stays withdrawn.
+    #[prost(message, optional, tag = "9")]
+    pub consent_time: ::core::option::Option<::prost_types::Timestamp>,
+}
+/// What was allowed.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct GrantConsentResponse {
+    /// The proof.
+    #[prost(message, optional, tag = "1")]
+    pub receipt: ::core::option::Option<ConsentReceipt>,
+}
+/// Withdraws what was allowed.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct WithdrawConsentRequest {
+    /// UUID of this attempt; the same again gives the same receipt again.
+    #[prost(string, tag = "1")]
+    pub request_id: ::prost::alloc::string::String,
+    /// Whose.
+    #[prost(string, tag = "2")]
+    pub member_id: ::prost::alloc::string::String,
+    /// What for; empty for everything that is allowed now by these channels, DEVICE_TRACKING too where channels is empty.
+    #[prost(enumeration = "ConsentPurpose", repeated, tag = "3")]
+    pub purposes: ::prost::alloc::vec::Vec<i32>,
+    /// By which channels; empty for all. DEVICE_TRACKING has none.
+    #[prost(enumeration = "ContactChannel", repeated, tag = "4")]
+    pub channels: ::prost::alloc::vec::Vec<i32>,
+    /// For whom: one company, or the whole group.
+    #[prost(enumeration = "ConsentScope", tag = "5")]
+    pub scope: i32,
+    /// The company to which it is said; empty for the program itself.
+    #[prost(string, tag = "6")]
+    pub company_code: ::prost::alloc::string::String,
+    /// Who says it, and where.
+    #[prost(message, optional, tag = "7")]
+    pub origin: ::core::option::Option<ConsentOrigin>,
+}
+/// What is allowed no longer.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct WithdrawConsentResponse {
+    /// The proof, with the time since which it holds.
+    #[prost(message, optional, tag = "1")]
+    pub receipt: ::core::option::Option<ConsentReceipt>,
+}
+/// Asks what a member allows.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetConsentsRequest {
+    /// Who.
+    #[prost(string, tag = "1")]
+    pub member_id: ::prost::alloc::string::String,
+    /// Which company; empty for the program itself.
+    #[prost(string, tag = "2")]
+    pub company_code: ::prost::alloc::string::String,
+}
+/// What a member allows.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct GetConsentsResponse {
+    /// Whether they have accepted the policy in force.
+    #[prost(enumeration = "PolicyStatus", tag = "1")]
+    pub policy_status: i32,
+    /// The version that they have accepted.
+    #[prost(int64, tag = "2")]
+    pub accepted_policy_version: i64,
+    /// The version in force.
+    #[prost(int64, tag = "3")]
+    pub policy_version: i64,
+    /// Everything that was ever said and concerns the company, each as it stands now, by purpose and channel.
+    #[prost(message, repeated, tag = "4")]
+    pub consents: ::prost::alloc::vec::Vec<Consent>,
+}
+/// Asks for a page of what a member said.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListConsentHistoryRequest {
+    /// Whose.
+    #[prost(string, tag = "1")]
+    pub member_id: ::prost::alloc::string::String,
+    /// 1 to 1000; 0 asks for 50.
+    #[prost(int32, tag = "2")]
+    pub page_size: i32,
+    /// `next_page_token` of the page before.
+    #[prost(string, tag = "3")]
+    pub page_token: ::prost::alloc::string::String,
+}
+/// A page of what a member said.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListConsentHistoryResponse {
+    /// Newest first.
+    #[prost(message, repeated, tag = "1")]
+    pub receipts: ::prost::alloc::vec::Vec<ConsentReceipt>,
+    /// Empty on the last page.
+    #[prost(string, tag = "2")]
+    pub next_page_token: ::prost::alloc::string::String,
+}
+/// Accepts the policy in force.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AcceptPolicyRequest {
+    /// UUID of this attempt; the same again gives the same receipt again.
+    #[prost(string, tag = "1")]
+    pub request_id: ::prost::alloc::string::String,
+    /// Who accepts it.
+    #[prost(string, tag = "2")]
+    pub member_id: ::prost::alloc::string::String,
+    /// The version that they were shown: the one in force.
+    #[prost(int64, tag = "3")]
+    pub policy_version: i64,
+    /// Who says it, and where.
+    #[prost(message, optional, tag = "4")]
+    pub origin: ::core::option::Option<ConsentOrigin>,
+    /// When; unset means now. Not in the future.
+    #[prost(message, optional, tag = "5")]
+    pub accept_time: ::core::option::Option<::prost_types::Timestamp>,
+}
+/// What was accepted.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct AcceptPolicyResponse {
+    /// The proof.
+    #[prost(message, optional, tag = "1")]
+    pub receipt: ::core::option::Option<ConsentReceipt>,
+}
+/// What a consent is for. Messages that somebody needs for what they bought are not among them: they need no consent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum ConsentPurpose {
+    /// Not valid.
+    Unspecified = 0,
+    /// Asking how something was.
+    ServiceQuality = 1,
+    /// News of products.
+    NewProducts = 2,
+    /// Offers made for this member.
+    PersonalOffers = 3,
+    /// News of prices and terms.
+    TariffChanges = 4,
+    /// Advertising.
+    Marketing = 5,
+    /// Advice on protecting one's account and data.
+    Protection = 6,
+    /// Following the member's devices by cookies and the like. It has no channel, and is given apart from all others.
+    DeviceTracking = 7,
+}
+impl ConsentPurpose {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "CONSENT_PURPOSE_UNSPECIFIED",
+            Self::ServiceQuality => "CONSENT_PURPOSE_SERVICE_QUALITY",
+            Self::NewProducts => "CONSENT_PURPOSE_NEW_PRODUCTS",
+            Self::PersonalOffers => "CONSENT_PURPOSE_PERSONAL_OFFERS",
+            Self::TariffChanges => "CONSENT_PURPOSE_TARIFF_CHANGES",
+            Self::Marketing => "CONSENT_PURPOSE_MARKETING",
+            Self::Protection => "CONSENT_PURPOSE_PROTECTION",
+            Self::DeviceTracking => "CONSENT_PURPOSE_DEVICE_TRACKING",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "CONSENT_PURPOSE_UNSPECIFIED" => Some(Self::Unspecified),
+            "CONSENT_PURPOSE_SERVICE_QUALITY" => Some(Self::ServiceQuality),
+            "CONSENT_PURPOSE_NEW_PRODUCTS" => Some(Self::NewProducts),
+            "CONSENT_PURPOSE_PERSONAL_OFFERS" => Some(Self::PersonalOffers),
+            "CONSENT_PURPOSE_TARIFF_CHANGES" => Some(Self::TariffChanges),
+            "CONSENT_PURPOSE_MARKETING" => Some(Self::Marketing),
+            "CONSENT_PURPOSE_PROTECTION" => Some(Self::Protection),
+            "CONSENT_PURPOSE_DEVICE_TRACKING" => Some(Self::DeviceTracking),
+            _ => None,
+        }
+    }
+}
+/// For whom a consent or a withdrawal holds. What was said last of those that concern a company decides.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum ConsentScope {
+    /// Not valid.
+    Unspecified = 0,
+    /// For the named company alone.
+    Company = 1,
+    /// For every company of the group.
+    Group = 2,
+}
+impl ConsentScope {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "CONSENT_SCOPE_UNSPECIFIED",
+            Self::Company => "CONSENT_SCOPE_COMPANY",
+            Self::Group => "CONSENT_SCOPE_GROUP",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "CONSENT_SCOPE_UNSPECIFIED" => Some(Self::Unspecified),
+            "CONSENT_SCOPE_COMPANY" => Some(Self::Company),
+            "CONSENT_SCOPE_GROUP" => Some(Self::Group),
+            _ => None,
+        }
+    }
+}
+/// Who gave or withdrew it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum ConsentGiver {
+    /// Not valid.
+    Unspecified = 0,
+    /// The member.
+    Member = 1,
+    /// Another member who answers for this one.
+    Guardian = 2,
+    /// Somebody of the staff, for the member: on the telephone, or from a letter.
+    Staff = 3,
+}
+impl ConsentGiver {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "CONSENT_GIVER_UNSPECIFIED",
+            Self::Member => "CONSENT_GIVER_MEMBER",
+            Self::Guardian => "CONSENT_GIVER_GUARDIAN",
+            Self::Staff => "CONSENT_GIVER_STAFF",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "CONSENT_GIVER_UNSPECIFIED" => Some(Self::Unspecified),
+            "CONSENT_GIVER_MEMBER" => Some(Self::Member),
+            "CONSENT_GIVER_GUARDIAN" => Some(Self::Guardian),
+            "CONSENT_GIVER_STAFF" => Some(Self::Staff),
+            _ => None,
+        }
+    }
+}
+/// Where a consent stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum ConsentStatus {
+    /// Never sent.
+    Unspecified = 0,
+    /// It holds.
+    Granted = 1,
+    /// It was withdrawn.
+    Withdrawn = 2,
+    /// It was given under a policy that is no longer in force, and the member has not accepted the one that is: it does not
+    /// hold until they do.
+    NeedsReacceptance = 3,
+}
+impl ConsentStatus {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "CONSENT_STATUS_UNSPECIFIED",
+            Self::Granted => "CONSENT_STATUS_GRANTED",
+            Self::Withdrawn => "CONSENT_STATUS_WITHDRAWN",
+            Self::NeedsReacceptance => "CONSENT_STATUS_NEEDS_REACCEPTANCE",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "CONSENT_STATUS_UNSPECIFIED" => Some(Self::Unspecified),
+            "CONSENT_STATUS_GRANTED" => Some(Self::Granted),
+            "CONSENT_STATUS_WITHDRAWN" => Some(Self::Withdrawn),
+            "CONSENT_STATUS_NEEDS_REACCEPTANCE" => Some(Self::NeedsReacceptance),
+            _ => None,
+        }
+    }
+}
+/// Where a member stands with the policy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum PolicyStatus {
+    /// Never sent.
+    Unspecified = 0,
+    /// They have accepted the version in force.
+    Accepted = 1,
+    /// A newer version is in force than the one that they have accepted.
+    NeedsReacceptance = 2,
+}
+impl PolicyStatus {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "POLICY_STATUS_UNSPECIFIED",
+            Self::Accepted => "POLICY_STATUS_ACCEPTED",
+            Self::NeedsReacceptance => "POLICY_STATUS_NEEDS_REACCEPTANCE",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "POLICY_STATUS_UNSPECIFIED" => Some(Self::Unspecified),
+            "POLICY_STATUS_ACCEPTED" => Some(Self::Accepted),
+            "POLICY_STATUS_NEEDS_REACCEPTANCE" => Some(Self::NeedsReacceptance),
+            _ => None,
+        }
+    }
+}
+/// What was done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum ConsentChange {
+    /// Never sent.
+    Unspecified = 0,
+    /// Something was allowed.
+    Granted = 1,
+    /// Something is allowed no longer.
+    Withdrawn = 2,
+    /// A policy was accepted.
+    PolicyAccepted = 3,
+}
+impl ConsentChange {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "CONSENT_CHANGE_UNSPECIFIED",
+            Self::Granted => "CONSENT_CHANGE_GRANTED",
+            Self::Withdrawn => "CONSENT_CHANGE_WITHDRAWN",
+            Self::PolicyAccepted => "CONSENT_CHANGE_POLICY_ACCEPTED",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "CONSENT_CHANGE_UNSPECIFIED" => Some(Self::Unspecified),
+            "CONSENT_CHANGE_GRANTED" => Some(Self::Granted),
+            "CONSENT_CHANGE_WITHDRAWN" => Some(Self::Withdrawn),
+            "CONSENT_CHANGE_POLICY_ACCEPTED" => Some(Self::PolicyAccepted),
+            _ => None,
+        }
+    }
+}
+/// Generated client implementations.
+pub mod consent_service_client {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    use tonic::codegen::http::Uri;
+    /// What members allow, to whom and since when, each with its proof. Consent is an active act, and ends as easily as it is
+    /// given: in one call, at once.
+    #[derive(Debug, Clone)]
+    pub struct ConsentServiceClient<T> {
+        inner: tonic::client::Grpc<T>,
+    }
+    impl<T> ConsentServiceClient<T>
+    where
+        T: tonic::client::GrpcService<tonic::body::Body>,
+        T::Error: Into<StdError>,
+        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
+        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
+    {
+        pub fn new(inner: T) -> Self {
+            let inner = tonic::client::Grpc::new(inner);
+            Self { inner }
+        }
+        pub fn with_origin(inner: T, origin: Uri) -> Self {
+            let inner = tonic::client::Grpc::with_origin(inner, origin);
+            Self { inner }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> ConsentServiceClient<InterceptedService<T, F>>
+        where
+            F: tonic::service::Interceptor,
+            T::ResponseBody: Default,
+            T: tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+                Response = http::Response<
+                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
+                >,
+            >,
+            <T as tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
+        {
+            ConsentServiceClient::new(InterceptedService::new(inner, interceptor))
+        }
+        /// Compress requests with the given encoding.
+        ///
+        /// This requires the server to support it otherwise it might respond with an
+        /// error.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.send_compressed(encoding);
+            self
+        }
+        /// Enable decompressing responses.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.accept_compressed(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_decoding_message_size(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_encoding_message_size(limit);
+            self
+        }
+        /// Names a company of the group that runs the program. Consent is given to one of them, or to the group.
+        pub async fn create_company(
+            &mut self,
+            request: impl tonic::IntoRequest<super::CreateCompanyRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::CreateCompanyResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/fealty.members.v1.ConsentService/CreateCompany",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("fealty.members.v1.ConsentService", "CreateCompany"),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// The program's companies, by their codes.
+        pub async fn list_companies(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListCompaniesRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListCompaniesResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/fealty.members.v1.ConsentService/ListCompanies",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("fealty.members.v1.ConsentService", "ListCompanies"),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// The member allows something under the policy in force. FAILED_PRECONDITION with POLICY_VERSION_OUTDATED for another
+        /// version, with MEMBER_NOT_ACTIVE for those who are closed or merged.
+        pub async fn grant_consent(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GrantConsentRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GrantConsentResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/fealty.members.v1.ConsentService/GrantConsent",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("fealty.members.v1.ConsentService", "GrantConsent"),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// The member allows something no longer. It holds from this answer on, whatever the member may still do, and whether
+        /// they had allowed it or not.
+        pub async fn withdraw_consent(
+            &mut self,
+            request: impl tonic::IntoRequest<super::WithdrawConsentRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::WithdrawConsentResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/fealty.members.v1.ConsentService/WithdrawConsent",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new(
+                        "fealty.members.v1.ConsentService",
+                        "WithdrawConsent",
+                    ),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// What a member allows one company now.
+        pub async fn get_consents(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GetConsentsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetConsentsResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/fealty.members.v1.ConsentService/GetConsents",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("fealty.members.v1.ConsentService", "GetConsents"),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// Everything that a member has ever allowed, withdrawn and accepted, newest first: the enrolment's acceptance too.
+        pub async fn list_consent_history(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListConsentHistoryRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListConsentHistoryResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/fealty.members.v1.ConsentService/ListConsentHistory",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new(
+                        "fealty.members.v1.ConsentService",
+                        "ListConsentHistory",
+                    ),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// The member accepts the policy in force. What they allowed under an earlier one holds again from then on.
+        /// FAILED_PRECONDITION with POLICY_VERSION_OUTDATED for another version, with MEMBER_NOT_ACTIVE for those who are closed
+        /// or merged.
+        pub async fn accept_policy(
+            &mut self,
+            request: impl tonic::IntoRequest<super::AcceptPolicyRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::AcceptPolicyResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/fealty.members.v1.ConsentService/AcceptPolicy",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("fealty.members.v1.ConsentService", "AcceptPolicy"),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+    }
+}
+/// Generated server implementations.
+pub mod consent_service_server {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    /// Generated trait containing gRPC methods that should be implemented for use with ConsentServiceServer.
+    #[async_trait]
+    pub trait ConsentService: std::marker::Send + std::marker::Sync + 'static {
+        /// Names a company of the group that runs the program. Consent is given to one of them, or to the group.
+        async fn create_company(
+            &self,
+            request: tonic::Request<super::CreateCompanyRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::CreateCompanyResponse>,
+            tonic::Status,
+        >;
+        /// The program's companies, by their codes.
+        async fn list_companies(
+            &self,
+            request: tonic::Request<super::ListCompaniesRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListCompaniesResponse>,
+            tonic::Status,
+        >;
+        /// The member allows something under the policy in force. FAILED_PRECONDITION with POLICY_VERSION_OUTDATED for another
+        /// version, with MEMBER_NOT_ACTIVE for those who are closed or merged.
+        async fn grant_consent(
+            &self,
+            request: tonic::Request<super::GrantConsentRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GrantConsentResponse>,
+            tonic::Status,
+        >;
+        /// The member allows something no longer. It holds from this answer on, whatever the member may still do, and whether
+        /// they had allowed it or not.
+        async fn withdraw_consent(
+            &self,
+            request: tonic::Request<super::WithdrawConsentRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::WithdrawConsentResponse>,
+            tonic::Status,
+        >;
+        /// What a member allows one company now.
+        async fn get_consents(
+            &self,
+            request: tonic::Request<super::GetConsentsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetConsentsResponse>,
+            tonic::Status,
+        >;
+        /// Everything that a member has ever allowed, withdrawn and accepted, newest first: the enrolment's acceptance too.
+        async fn list_consent_history(
+            &self,
+            request: tonic::Request<super::ListConsentHistoryRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListConsentHistoryResponse>,
+            tonic::Status,
+        >;
+        /// The member accepts the policy in force. What they allowed under an earlier one holds again from then on.
+        /// FAILED_PRECONDITION with POLICY_VERSION_OUTDATED for another version, with MEMBER_NOT_ACTIVE for those who are closed
+        /// or merged.
+        async fn accept_policy(
+            &self,
+            request: tonic::Request<super::AcceptPolicyRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::AcceptPolicyResponse>,
+            tonic::Status,
+        >;
+    }
+    /// What members allow, to whom and since when, each with its proof. Consent is an active act, and ends as easily as it is
+    /// given: in one call, at once.
+    #[derive(Debug)]
+    pub struct ConsentServiceServer<T> {
+        inner: Arc<T>,
+        accept_compression_encodings: EnabledCompressionEncodings,
+        send_compression_encodings: EnabledCompressionEncodings,
+        max_decoding_message_size: Option<usize>,
+        max_encoding_message_size: Option<usize>,
+    }
+    impl<T> ConsentServiceServer<T> {
+        pub fn new(inner: T) -> Self {
+            Self::from_arc(Arc::new(inner))
+        }
+        pub fn from_arc(inner: Arc<T>) -> Self {
+            Self {
+                inner,
+                accept_compression_encodings: Default::default(),
+                send_compression_encodings: Default::default(),
+                max_decoding_message_size: None,
+                max_encoding_message_size: None,
+            }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> InterceptedService<Self, F>
+        where
+            F: tonic::service::Interceptor,
+        {
+            InterceptedService::new(Self::new(inner), interceptor)
+        }
+        /// Enable decompressing requests with the given encoding.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.accept_compression_encodings.enable(encoding);
+            self
+        }
+        /// Compress responses with the given encoding, if the client supports it.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.send_compression_encodings.enable(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.max_decoding_message_size = Some(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.max_encoding_message_size = Some(limit);
+            self
+        }
+    }
+    impl<T, B> tonic::codegen::Service<http::Request<B>> for ConsentServiceServer<T>
+    where
+        T: ConsentService,
+        B: Body + std::marker::Send + 'static,
+        B::Error: Into<StdError> + std::marker::Send + 'static,
+    {
+        type Response = http::Response<tonic::body::Body>;
+        type Error = std::convert::Infallible;
+        type Future = BoxFuture<Self::Response, Self::Error>;
+        fn poll_ready(
+            &mut self,
+            _cx: &mut Context<'_>,
+        ) -> Poll<std::result::Result<(), Self::Error>> {
+            Poll::Ready(Ok(()))
+        }
+        fn call(&mut self, req: http::Request<B>) -> Self::Future {
+            match req.uri().path() {
+                "/fealty.members.v1.ConsentService/CreateCompany" => {
+                    #[allow(non_camel_case_types)]
+                    struct CreateCompanySvc<T: ConsentService>(pub Arc<T>);
+                    impl<
+                        T: ConsentService,
+                    > tonic::server::UnaryService<super::CreateCompanyRequest>
+                    for CreateCompanySvc<T> {
+                        type Response = super::CreateCompanyResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::CreateCompanyRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as ConsentService>::create_company(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = CreateCompanySvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/fealty.members.v1.ConsentService/ListCompanies" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListCompaniesSvc<T: ConsentService>(pub Arc<T>);
+                    impl<
+                        T: ConsentService,
+                    > tonic::server::UnaryService<super::ListCompaniesRequest>
+                    for ListCompaniesSvc<T> {
+                        type Response = super::ListCompaniesResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListCompaniesRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as ConsentService>::list_companies(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListCompaniesSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/fealty.members.v1.ConsentService/GrantConsent" => {
+                    #[allow(non_camel_case_types)]
+                    struct GrantConsentSvc<T: ConsentService>(pub Arc<T>);
+                    impl<
+                        T: ConsentService,
+                    > tonic::server::UnaryService<super::GrantConsentRequest>
+                    for GrantConsentSvc<T> {
+                        type Response = super::GrantConsentResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::GrantConsentRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as ConsentService>::grant_consent(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GrantConsentSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/fealty.members.v1.ConsentService/WithdrawConsent" => {
+                    #[allow(non_camel_case_types)]
+                    struct WithdrawConsentSvc<T: ConsentService>(pub Arc<T>);
+                    impl<
+                        T: ConsentService,
+                    > tonic::server::UnaryService<super::WithdrawConsentRequest>
+                    for WithdrawConsentSvc<T> {
+                        type Response = super::WithdrawConsentResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::WithdrawConsentRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as ConsentService>::withdraw_consent(&inner, request)
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = WithdrawConsentSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/fealty.members.v1.ConsentService/GetConsents" => {
+                    #[allow(non_camel_case_types)]
+                    struct GetConsentsSvc<T: ConsentService>(pub Arc<T>);
+                    impl<
+                        T: ConsentService,
+                    > tonic::server::UnaryService<super::GetConsentsRequest>
+                    for GetConsentsSvc<T> {
+                        type Response = super::GetConsentsResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::GetConsentsRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as ConsentService>::get_consents(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GetConsentsSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/fealty.members.v1.ConsentService/ListConsentHistory" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListConsentHistorySvc<T: ConsentService>(pub Arc<T>);
+                    impl<
+                        T: ConsentService,
+                    > tonic::server::UnaryService<super::ListConsentHistoryRequest>
+                    for ListConsentHistorySvc<T> {
+                        type Response = super::ListConsentHistoryResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListConsentHistoryRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as ConsentService>::list_consent_history(&inner, request)
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListConsentHistorySvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/fealty.members.v1.ConsentService/AcceptPolicy" => {
+                    #[allow(non_camel_case_types)]
+                    struct AcceptPolicySvc<T: ConsentService>(pub Arc<T>);
+                    impl<
+                        T: ConsentService,
+                    > tonic::server::UnaryService<super::AcceptPolicyRequest>
+                    for AcceptPolicySvc<T> {
+                        type Response = super::AcceptPolicyResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::AcceptPolicyRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as ConsentService>::accept_policy(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = AcceptPolicySvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                _ => {
+                    Box::pin(async move {
+                        let mut response = http::Response::new(
+                            tonic::body::Body::default(),
+                        );
+                        let headers = response.headers_mut();
+                        headers
+                            .insert(
+                                tonic::Status::GRPC_STATUS,
+                                (tonic::Code::Unimplemented as i32).into(),
+                            );
+                        headers
+                            .insert(
+                                http::header::CONTENT_TYPE,
+                                tonic::metadata::GRPC_CONTENT_TYPE,
+                            );
+                        Ok(response)
+                    })
+                }
+            }
+        }
+    }
+    impl<T> Clone for ConsentServiceServer<T> {
+        fn clone(&self) -> Self {
+            let inner = self.inner.clone();
+            Self {
+                inner,
+                accept_compression_encodings: self.accept_compression_encodings,
+                send_compression_encodings: self.send_compression_encodings,
+                max_decoding_message_size: self.max_decoding_message_size,
+                max_encoding_message_size: self.max_encoding_message_size,
+            }
+        }
+    }
+    /// Generated gRPC service name
+    pub const SERVICE_NAME: &str = "fealty.members.v1.ConsentService";
+    impl<T> tonic::server::NamedService for ConsentServiceServer<T> {
+        const NAME: &'static str = SERVICE_NAME;
+    }
+}
 /// Members who share one account.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Household {

@@ -132,6 +132,7 @@ pub const fn event_type_of(payload: &Payload) -> EventType {
         Payload::InvitationDecided(_) => EventType::InvitationDecided,
         Payload::SurveyAnswered(_) => EventType::SurveyAnswered,
         Payload::IdentifierChanged(_) => EventType::IdentifierChanged,
+        Payload::MemberConsentChanged(_) => EventType::MemberConsentChanged,
     }
 }
 

@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
+use crate::consents::domain::named;
 use crate::people::domain::MemberStatus;
 
 /// Contacts that ask somebody how something was, within [`SERVICE_QUALITY_WINDOW`]: who is asked after every visit stops
@@ -73,35 +74,21 @@ pub struct TopicOptOut {
     pub opt_out_time: DateTime<Utc>,
 }
 
-/// How somebody is contacted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Channel {
-    /// E-mail.
-    Email,
-    /// Text message.
-    Sms,
-    /// A messenger.
-    Messenger,
-    /// A push message.
-    Push,
-    /// A telephone call.
-    Call,
-    /// Printed paper.
-    Paper,
-}
-
-impl Channel {
-    /// As it is stored.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Email => "EMAIL",
-            Self::Sms => "SMS",
-            Self::Messenger => "MESSENGER",
-            Self::Push => "PUSH",
-            Self::Call => "CALL",
-            Self::Paper => "PAPER",
-        }
+named! {
+    /// How somebody is contacted.
+    Channel {
+        /// E-mail.
+        Email = "EMAIL",
+        /// Text message.
+        Sms = "SMS",
+        /// A messenger.
+        Messenger = "MESSENGER",
+        /// A push message.
+        Push = "PUSH",
+        /// A telephone call.
+        Call = "CALL",
+        /// Printed paper.
+        Paper = "PAPER",
     }
 }
 

@@ -17,7 +17,8 @@ use fealty_types::{MemberId, ProgramId};
 use tonic::{Request, Response, Status};
 
 use super::Contacts;
-use super::domain::{Channel, Contact, Decision, Purpose, Topic, TopicOptOut};
+use super::domain::{Contact, Decision, Purpose, Topic, TopicOptOut};
+use crate::consents;
 
 const MAY_CONTACT: &str = "/fealty.members.v1.ContactService/MayContact";
 const LIST: &str = "/fealty.members.v1.ContactService/ListTopicOptOuts";
@@ -100,7 +101,7 @@ fn parse_may_contact(
     let request_id = v.check("request_id", fields::parse(&mem::take(&mut message.request_id)));
     let command_hash = command_hash(MAY_CONTACT, &message);
     let member_id = v.check("member_id", fields::parse(&message.member_id));
-    let channel = v.check("channel", parse_channel(message.channel));
+    let channel = v.check("channel", consents::grpc::channel(message.channel));
     let purpose = v.check("purpose", parse_purpose(message.purpose));
     let topic = v.check("topic", fields::parse::<Topic>(&message.topic));
     v.finish_with(|| {
@@ -111,18 +112,6 @@ fn parse_may_contact(
             topic: topic?,
         };
         Some((attempt, member_id?, contact))
-    })
-}
-
-fn parse_channel(number: i32) -> Result<Channel, Problem> {
-    Ok(match fields::enumeration(number)? {
-        pb::ContactChannel::Unspecified => return Err(Problem::required()),
-        pb::ContactChannel::Email => Channel::Email,
-        pb::ContactChannel::Sms => Channel::Sms,
-        pb::ContactChannel::Messenger => Channel::Messenger,
-        pb::ContactChannel::Push => Channel::Push,
-        pb::ContactChannel::Call => Channel::Call,
-        pb::ContactChannel::Paper => Channel::Paper,
     })
 }
 

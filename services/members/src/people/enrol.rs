@@ -20,8 +20,8 @@ use super::storage::Noted;
 use super::updating::Choice;
 use super::{events, seal, storage};
 use crate::means::Means;
-use crate::policies;
 use crate::refusal::{MembersError, Refusal};
+use crate::{consents, policies};
 
 /// How long an enrolment is left to the call that makes it and to its caller's retries, before the job takes it on.
 /// Longer than a call waits for the ledger, and no longer than a person would wait for their card to work.
@@ -162,7 +162,8 @@ impl Enrolments {
                 link_in_tx(&mut *tx, program_id, &sealed.identifiers, now).await?;
                 let noted = added(&member, &new.actor);
                 storage::insert_history_in_tx(&mut *tx, program_id, member_id, &noted).await?;
-                note_traits_in_tx(tx, &self.means.vault, program_id, None, &member).await?;
+                note_traits_in_tx(&mut *tx, &self.means.vault, program_id, None, &member).await?;
+                consents::note_enrolment_in_tx(tx, program_id, member_id, &member.acceptance, now).await?;
                 Ok(Enrolled {
                     member,
                     replayed: false,

@@ -15,6 +15,7 @@ use fealty_proto::access::v1::access_feed_service_client::AccessFeedServiceClien
 use fealty_proto::events::v1::event_service_client::EventServiceClient;
 use fealty_proto::members::v1::api_key_service_client::ApiKeyServiceClient;
 use fealty_proto::members::v1::card_service_client::CardServiceClient;
+use fealty_proto::members::v1::consent_service_client::ConsentServiceClient;
 use fealty_proto::members::v1::contact_service_client::ContactServiceClient;
 use fealty_proto::members::v1::household_service_client::HouseholdServiceClient;
 use fealty_proto::members::v1::member_service_client::MemberServiceClient;
@@ -205,6 +206,10 @@ impl World {
 
     pub fn cards(&self, auth: &Auth) -> CardServiceClient<Authed> {
         CardServiceClient::with_interceptor(self.channel(), auth.clone())
+    }
+
+    pub fn consents(&self, auth: &Auth) -> ConsentServiceClient<Authed> {
+        ConsentServiceClient::with_interceptor(self.channel(), auth.clone())
     }
 
     pub fn households(&self, auth: &Auth) -> HouseholdServiceClient<Authed> {

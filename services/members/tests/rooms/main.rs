@@ -7,6 +7,7 @@ mod api_keys;
 mod bad_members;
 mod card_ends;
 mod cards;
+mod consents;
 mod contacts;
 mod duplicates;
 mod enrolment;

@@ -1,0 +1,565 @@
+//! `ConsentService`: what members allow, to whom and since when.
+
+use chrono::TimeDelta;
+use fealty_proto::events::v1::event::Payload;
+use fealty_proto::members::v1::{self as pb, ConsentChange, ConsentPurpose, ConsentStatus, ContactChannel};
+use fealty_proto::r#type::v1::ErrorReason;
+use fealty_types::Clock;
+use futures::future::join_all;
+use tonic::{Code, Response, Status};
+
+use crate::happened::happened_to;
+use crate::harness::{Auth, assert_invalid, assert_refused, is_replayed, nobodys_id, request_id};
+use crate::merges;
+use crate::shop::{Shop, enrolment};
+
+/// Companies of one program.
+const COMPANIES_MAX: usize = 100;
+
+pub fn origin() -> pb::ConsentOrigin {
+    pb::ConsentOrigin {
+        giver: pb::ConsentGiver::Member.into(),
+        source: "web".to_owned(),
+        ..Default::default()
+    }
+}
+
+/// Consent to the first policy, for the whole group, said to the program itself.
+pub fn grant_of(
+    member: &pb::Member,
+    purposes: &[ConsentPurpose],
+    channels: &[ContactChannel],
+) -> pb::GrantConsentRequest {
+    pb::GrantConsentRequest {
+        request_id: request_id(),
+        member_id: member.member_id.clone(),
+        purposes: purposes.iter().map(|purpose| (*purpose).into()).collect(),
+        channels: channels.iter().map(|channel| (*channel).into()).collect(),
+        scope: pb::ConsentScope::Group.into(),
+        origin: Some(origin()),
+        policy_version: 1,
+        ..Default::default()
+    }
+}
+
+/// A withdrawal of everything, for the whole group.
+pub fn withdrawal_of(member: &pb::Member) -> pb::WithdrawConsentRequest {
+    pb::WithdrawConsentRequest {
+        request_id: request_id(),
+        member_id: member.member_id.clone(),
+        scope: pb::ConsentScope::Group.into(),
+        origin: Some(origin()),
+        ..Default::default()
+    }
+}
+
+pub async fn try_grant(
+    shop: &Shop,
+    request: pb::GrantConsentRequest,
+) -> Result<Response<pb::GrantConsentResponse>, Status> {
+    shop.world.consents(&shop.auth).grant_consent(request).await
+}
+
+pub async fn grant(shop: &Shop, request: pb::GrantConsentRequest) -> pb::ConsentReceipt {
+    let answer = try_grant(shop, request).await.expect("granted");
+    answer.into_inner().receipt.expect("a receipt")
+}
+
+pub async fn withdraw(shop: &Shop, request: pb::WithdrawConsentRequest) -> pb::ConsentReceipt {
+    let answer = shop.world.consents(&shop.auth).withdraw_consent(request).await;
+    answer
+        .expect("withdrawn")
+        .into_inner()
+        .receipt
+        .expect("a receipt")
+}
+
+async fn get(shop: &Shop, member: &pb::Member, company_code: &str) -> pb::GetConsentsResponse {
+    let request = pb::GetConsentsRequest {
+        member_id: member.member_id.clone(),
+        company_code: company_code.to_owned(),
+    };
+    let answer = shop.world.consents(&shop.auth).get_consents(request).await;
+    answer.expect("answered").into_inner()
+}
+
+/// What is said of advertising by e-mail: where it stands, and whether it is inherited.
+async fn by_mail(shop: &Shop, member: &pb::Member, company_code: &str) -> Option<(ConsentStatus, bool)> {
+    let mail = pb::ConsentItem {
+        purpose: ConsentPurpose::Marketing.into(),
+        channel: ContactChannel::Email.into(),
+    };
+    let consents = get(shop, member, company_code).await.consents;
+    let found = consents.iter().find(|consent| consent.item == Some(mail))?;
+    Some((found.status(), found.inherited))
+}
+
+async fn history(shop: &Shop, member: &pb::Member, page_size: i32) -> Vec<pb::ConsentReceipt> {
+    let mut receipts = Vec::new();
+    let mut page_token = String::new();
+    loop {
+        let request = pb::ListConsentHistoryRequest {
+            member_id: member.member_id.clone(),
+            page_size,
+            page_token,
+        };
+        let page = shop
+            .world
+            .consents(&shop.auth)
+            .list_consent_history(request)
+            .await;
+        let page = page.expect("a page").into_inner();
+        receipts.extend(page.receipts);
+        page_token = page.next_page_token;
+        if page_token.is_empty() {
+            return receipts;
+        }
+    }
+}
+
+/// What others hear of somebody's consents: whether each was allowed.
+async fn told(shop: &Shop, member: &pb::Member) -> Vec<bool> {
+    let happened = happened_to(shop, &member.member_id).await.into_iter();
+    let granted = |payload| match payload {
+        Payload::MemberConsentChanged(told) => Some(told.granted),
+        _ => None,
+    };
+    happened.filter_map(granted).collect()
+}
+
+pub async fn try_accept(
+    shop: &Shop,
+    member: &pb::Member,
+    policy_version: i64,
+) -> Result<pb::ConsentReceipt, Status> {
+    let request = pb::AcceptPolicyRequest {
+        request_id: request_id(),
+        member_id: member.member_id.clone(),
+        policy_version,
+        origin: Some(origin()),
+        accept_time: None,
+    };
+    let answer = shop.world.consents(&shop.auth).accept_policy(request).await?;
+    Ok(answer.into_inner().receipt.expect("a receipt"))
+}
+
+async fn try_name_company(shop: &Shop, auth: &Auth, code: &str) -> Result<pb::Company, Status> {
+    let request = pb::CreateCompanyRequest {
+        request_id: request_id(),
+        company: Some(pb::Company {
+            company_code: code.to_owned(),
+            display_name: format!("{code} Ltd"),
+            create_time: None,
+        }),
+    };
+    let answer = shop.world.consents(auth).create_company(request).await?;
+    Ok(answer.into_inner().company.expect("a company"))
+}
+
+pub async fn name_company(shop: &Shop, code: &str) {
+    try_name_company(shop, &shop.auth, code).await.expect("named");
+}
+
+#[tokio::test]
+async fn b14_an_acceptance_proves_version_text_time_and_channel_and_a_newer_text_needs_another() {
+    let (shop, clock) = Shop::open_with_clock().await;
+    let ana = shop.enrol(&[]).await;
+    clock.advance(TimeDelta::seconds(1));
+    let mail = [ContactChannel::Email];
+    grant(&shop, grant_of(&ana, &[ConsentPurpose::Marketing], &mail)).await;
+    assert_eq!(
+        get(&shop, &ana, "").await.policy_status(),
+        pb::PolicyStatus::Accepted
+    );
+    assert_eq!(
+        by_mail(&shop, &ana, "").await,
+        Some((ConsentStatus::Granted, false))
+    );
+
+    clock.advance(TimeDelta::days(1));
+    let second = shop.publish("The terms, with more to read.").await;
+    let standing = get(&shop, &ana, "").await;
+    assert_eq!(
+        (
+            standing.policy_status(),
+            standing.accepted_policy_version,
+            standing.policy_version
+        ),
+        (pb::PolicyStatus::NeedsReacceptance, 1, 2)
+    );
+    let waiting = Some((ConsentStatus::NeedsReacceptance, false));
+    assert_eq!(
+        by_mail(&shop, &ana, "").await,
+        waiting,
+        "nobody agrees by silence"
+    );
+    let (code, reason) = (Code::FailedPrecondition, ErrorReason::PolicyVersionOutdated);
+    assert_refused("the old text", try_accept(&shop, &ana, 1).await, code, reason);
+    let under_old = try_grant(&shop, grant_of(&ana, &[ConsentPurpose::Marketing], &mail)).await;
+    assert_refused("under the old text", under_old, code, reason);
+
+    clock.advance(TimeDelta::hours(1));
+    let accepted = try_accept(&shop, &ana, 2).await.unwrap();
+    assert_eq!(accepted.change(), ConsentChange::PolicyAccepted);
+    assert_eq!(
+        (accepted.policy_version, &accepted.text_sha256),
+        (2, &second.text_sha256)
+    );
+    assert_eq!(accepted.consent_time.unwrap().seconds, clock.now().timestamp());
+    assert_eq!(accepted.origin, Some(origin()));
+    assert!(accepted.actor.starts_with("key:"), "{}", accepted.actor);
+    assert_eq!(
+        get(&shop, &ana, "").await.policy_status(),
+        pb::PolicyStatus::Accepted
+    );
+    assert_eq!(
+        by_mail(&shop, &ana, "").await,
+        Some((ConsentStatus::Granted, false))
+    );
+    let kept = shop.get(&ana.member_id).await.unwrap().policy_acceptance.unwrap();
+    assert_eq!((kept.policy_version, kept.channel.as_str()), (2, "web"));
+
+    // The first acceptance stays provable.
+    let first = history(&shop, &ana, 2).await.pop().expect("the enrolment's");
+    assert_eq!(
+        (first.change(), first.policy_version),
+        (ConsentChange::PolicyAccepted, 1)
+    );
+    assert_eq!(first.text_sha256, ana.policy_acceptance.unwrap().text_sha256);
+    assert_eq!(first.origin.unwrap().source, "till 4");
+}
+
+#[tokio::test]
+async fn b15_a_consent_for_the_group_is_inherited_by_its_companies_and_one_for_a_company_is_not() {
+    let shop = Shop::open().await;
+    for code in ["books", "toys"] {
+        name_company(&shop, code).await;
+    }
+    let (ana, vera) = (shop.enrol(&[]).await, shop.enrol(&[]).await);
+    let said_to_books = |member, scope: pb::ConsentScope| pb::GrantConsentRequest {
+        scope: scope.into(),
+        company_code: "books".to_owned(),
+        ..grant_of(member, &[ConsentPurpose::Marketing], &[ContactChannel::Email])
+    };
+    grant(&shop, said_to_books(&ana, pb::ConsentScope::Group)).await;
+    grant(&shop, said_to_books(&vera, pb::ConsentScope::Company)).await;
+    let (own, inherited) = ((ConsentStatus::Granted, false), (ConsentStatus::Granted, true));
+    assert_eq!(by_mail(&shop, &ana, "books").await, Some(own));
+    assert_eq!(by_mail(&shop, &ana, "toys").await, Some(inherited));
+    assert_eq!(by_mail(&shop, &ana, "").await, Some(inherited));
+    assert_eq!(by_mail(&shop, &vera, "books").await, Some(own));
+    assert_eq!(by_mail(&shop, &vera, "toys").await, None);
+
+    // One company is told no, and the others go on; then all are.
+    let from_toys = pb::WithdrawConsentRequest {
+        scope: pb::ConsentScope::Company.into(),
+        company_code: "toys".to_owned(),
+        ..withdrawal_of(&ana)
+    };
+    withdraw(&shop, from_toys).await;
+    let ended = Some((ConsentStatus::Withdrawn, false));
+    assert_eq!(by_mail(&shop, &ana, "toys").await, ended);
+    assert_eq!(by_mail(&shop, &ana, "books").await, Some(own));
+    withdraw(&shop, withdrawal_of(&ana)).await;
+    for (code, status) in [("books", true), ("toys", true), ("", false)] {
+        assert_eq!(
+            by_mail(&shop, &ana, code).await,
+            Some((ConsentStatus::Withdrawn, status)),
+            "{code}"
+        );
+    }
+    let unknown = pb::GetConsentsRequest {
+        member_id: ana.member_id.clone(),
+        company_code: "shoes".to_owned(),
+    };
+    let refused = shop.world.consents(&shop.auth).get_consents(unknown).await;
+    assert_refused(
+        "no such company",
+        refused,
+        Code::NotFound,
+        ErrorReason::ResourceNotFound,
+    );
+}
+
+#[tokio::test]
+async fn b16_nobody_is_enrolled_who_has_not_accepted_the_policy() {
+    let shop = Shop::open().await;
+    let silent = pb::EnrolMemberRequest {
+        policy_acceptance: None,
+        ..enrolment(&[])
+    };
+    let (code, reason) = (Code::FailedPrecondition, ErrorReason::ConsentRequired);
+    assert_refused("silent", shop.try_enrol(silent).await, code, reason);
+    assert_eq!(shop.count().await, 0);
+}
+
+#[tokio::test]
+async fn b18_each_purpose_is_allowed_and_withdrawn_by_itself() {
+    let shop = Shop::open().await;
+    let ana = shop.enrol(&[]).await;
+    let purposes = [
+        ConsentPurpose::ServiceQuality,
+        ConsentPurpose::NewProducts,
+        ConsentPurpose::PersonalOffers,
+        ConsentPurpose::TariffChanges,
+        ConsentPurpose::Marketing,
+        ConsentPurpose::Protection,
+    ];
+    grant(
+        &shop,
+        grant_of(&ana, &purposes, &[ContactChannel::Email, ContactChannel::Sms]),
+    )
+    .await;
+    let marketing = pb::WithdrawConsentRequest {
+        purposes: vec![ConsentPurpose::Marketing.into()],
+        ..withdrawal_of(&ana)
+    };
+    let receipt = withdraw(&shop, marketing).await;
+    assert_eq!(receipt.items.len(), 2, "by both channels: {receipt:?}");
+    let consents = get(&shop, &ana, "").await.consents;
+    assert_eq!(consents.len(), 12);
+    for consent in consents {
+        let purpose = consent.item.as_ref().expect("an item").purpose();
+        let expected = if purpose == ConsentPurpose::Marketing {
+            ConsentStatus::Withdrawn
+        } else {
+            ConsentStatus::Granted
+        };
+        assert_eq!(consent.status(), expected, "{purpose:?}");
+    }
+}
+
+#[tokio::test]
+async fn b19_a_withdrawal_is_one_call_holds_at_once_and_is_proven_by_a_receipt() {
+    let (shop, clock) = Shop::open_with_clock().await;
+    let ana = shop.enrol(&[]).await;
+    clock.advance(TimeDelta::seconds(1));
+    let asked = grant_of(
+        &ana,
+        &[ConsentPurpose::Marketing],
+        &[ContactChannel::Email, ContactChannel::Sms],
+    );
+    let first = try_grant(&shop, asked.clone()).await.unwrap();
+    let again = try_grant(&shop, asked).await.unwrap();
+    assert!(!is_replayed(&first) && is_replayed(&again));
+    assert_eq!(first.into_inner(), again.into_inner());
+
+    clock.advance(TimeDelta::days(3));
+    let everything = withdrawal_of(&ana);
+    let receipt = withdraw(&shop, everything.clone()).await;
+    assert_eq!(receipt.change(), ConsentChange::Withdrawn);
+    assert_eq!(receipt.record_time.unwrap().seconds, clock.now().timestamp());
+    assert_eq!(receipt.items.len(), 2);
+    assert_eq!(
+        by_mail(&shop, &ana, "").await,
+        Some((ConsentStatus::Withdrawn, false))
+    );
+    assert_eq!(
+        withdraw(&shop, everything).await,
+        receipt,
+        "the same receipt again"
+    );
+
+    // A consent of the day before is heard of only now: it is kept, and changes nothing.
+    clock.advance(TimeDelta::seconds(1));
+    let late = pb::GrantConsentRequest {
+        consent_time: Some(prost_types::Timestamp {
+            seconds: clock.now().timestamp() - 86_400,
+            nanos: 0,
+        }),
+        ..grant_of(&ana, &[ConsentPurpose::Marketing], &[ContactChannel::Email])
+    };
+    grant(&shop, late).await;
+    assert_eq!(
+        by_mail(&shop, &ana, "").await,
+        Some((ConsentStatus::Withdrawn, false))
+    );
+    clock.advance(TimeDelta::seconds(1));
+    grant(
+        &shop,
+        grant_of(&ana, &[ConsentPurpose::Marketing], &[ContactChannel::Email]),
+    )
+    .await;
+    assert_eq!(
+        by_mail(&shop, &ana, "").await,
+        Some((ConsentStatus::Granted, false))
+    );
+
+    let all = history(&shop, &ana, 1_000).await;
+    let changes: Vec<ConsentChange> = all.iter().map(pb::ConsentReceipt::change).collect();
+    let expected = [
+        ConsentChange::Granted,
+        ConsentChange::Granted,
+        ConsentChange::Withdrawn,
+        ConsentChange::Granted,
+        ConsentChange::PolicyAccepted,
+    ];
+    assert_eq!(changes, expected);
+    assert_eq!(
+        history(&shop, &ana, 2).await,
+        all,
+        "whatever the size of the page"
+    );
+
+    assert_eq!(
+        told(&shop, &ana).await,
+        [true, false, true],
+        "others hear what changed"
+    );
+}
+
+#[tokio::test]
+async fn b19_whoever_is_closed_can_still_withdraw_and_allows_nothing_more() {
+    let shop = Shop::open().await;
+    let ana = shop.enrol(&[]).await;
+    grant(
+        &shop,
+        grant_of(&ana, &[ConsentPurpose::Marketing], &[ContactChannel::Email]),
+    )
+    .await;
+    crate::status::set(&shop, &ana, pb::MemberStatus::Closed).await;
+    let more = try_grant(
+        &shop,
+        grant_of(&ana, &[ConsentPurpose::Protection], &[ContactChannel::Email]),
+    )
+    .await;
+    let (code, reason) = (Code::FailedPrecondition, ErrorReason::MemberNotActive);
+    assert_refused("one more", more, code, reason);
+    assert_refused("accept", try_accept(&shop, &ana, 1).await, code, reason);
+    withdraw(&shop, withdrawal_of(&ana)).await;
+    assert_eq!(
+        by_mail(&shop, &ana, "").await,
+        Some((ConsentStatus::Withdrawn, false))
+    );
+}
+
+#[tokio::test]
+async fn b19_what_one_record_of_two_withdrew_is_withdrawn_for_who_stays() {
+    let (shop, clock) = Shop::open_with_clock().await;
+    let (old, new) = (shop.enrol(&[]).await, shop.enrol(&[]).await);
+    for member in [&old, &new] {
+        grant(
+            &shop,
+            grant_of(member, &[ConsentPurpose::Marketing], &[ContactChannel::Email]),
+        )
+        .await;
+    }
+    let sms = [ContactChannel::Sms];
+    grant(&shop, grant_of(&old, &[ConsentPurpose::Marketing], &sms)).await;
+    clock.advance(TimeDelta::seconds(1));
+    let mail = pb::WithdrawConsentRequest {
+        channels: vec![ContactChannel::Email.into()],
+        ..withdrawal_of(&old)
+    };
+    withdraw(&shop, mail).await;
+    merges::merge(&shop, &old, &new).await;
+    assert_eq!(
+        by_mail(&shop, &new, "").await,
+        Some((ConsentStatus::Withdrawn, false))
+    );
+    assert_eq!(
+        get(&shop, &new, "").await.consents.len(),
+        1,
+        "what the other allowed is not theirs"
+    );
+}
+
+#[tokio::test]
+async fn b23_to_be_followed_by_cookies_is_allowed_apart_from_everything_else() {
+    let shop = Shop::open().await;
+    let ana = shop.enrol(&[]).await;
+    let with_others = grant_of(
+        &ana,
+        &[ConsentPurpose::DeviceTracking, ConsentPurpose::Marketing],
+        &[],
+    );
+    assert_invalid("with others", try_grant(&shop, with_others).await, &["purposes"]);
+    let by_channel = grant_of(&ana, &[ConsentPurpose::DeviceTracking], &[ContactChannel::Email]);
+    assert_invalid("by a channel", try_grant(&shop, by_channel).await, &["channels"]);
+    let mail = [ContactChannel::Email];
+    grant(&shop, grant_of(&ana, &[ConsentPurpose::Marketing], &mail)).await;
+    assert_eq!(
+        get(&shop, &ana, "").await.consents.len(),
+        1,
+        "nobody is followed for it"
+    );
+    let receipt = grant(&shop, grant_of(&ana, &[ConsentPurpose::DeviceTracking], &[])).await;
+    let tracking = pb::ConsentItem {
+        purpose: ConsentPurpose::DeviceTracking.into(),
+        channel: 0,
+    };
+    assert_eq!(receipt.items, [tracking]);
+    let only_tracking = pb::WithdrawConsentRequest {
+        purposes: vec![ConsentPurpose::DeviceTracking.into()],
+        ..withdrawal_of(&ana)
+    };
+    assert_eq!(withdraw(&shop, only_tracking).await.items, [tracking]);
+    assert_eq!(
+        by_mail(&shop, &ana, "").await,
+        Some((ConsentStatus::Granted, false))
+    );
+}
+
+#[tokio::test]
+async fn a_guardian_and_the_staff_are_named_as_who_said_it() {
+    let shop = Shop::open().await;
+    let (child, mother) = (shop.enrol(&[]).await, shop.enrol(&[]).await);
+    let by = |giver: pb::ConsentGiver, guardian: &str| pb::GrantConsentRequest {
+        origin: Some(pb::ConsentOrigin {
+            giver: giver.into(),
+            guardian_member_id: guardian.to_owned(),
+            source: "letter of 3 May".to_owned(),
+        }),
+        ..grant_of(&child, &[ConsentPurpose::Marketing], &[ContactChannel::Paper])
+    };
+    let receipt = grant(&shop, by(pb::ConsentGiver::Guardian, &mother.member_id)).await;
+    assert_eq!(receipt.origin.unwrap().guardian_member_id, mother.member_id);
+    let receipt = grant(&shop, by(pb::ConsentGiver::Staff, "")).await;
+    assert_eq!(receipt.origin.unwrap().giver(), pb::ConsentGiver::Staff);
+    let field = ["origin.guardian_member_id"];
+    let nobody = try_grant(&shop, by(pb::ConsentGiver::Guardian, "")).await;
+    assert_invalid("no guardian", nobody, &field);
+    let themselves = try_grant(&shop, by(pb::ConsentGiver::Guardian, &child.member_id)).await;
+    assert_invalid("their own", themselves, &field);
+    let of_staff = try_grant(&shop, by(pb::ConsentGiver::Staff, &mother.member_id)).await;
+    assert_invalid("the staff's", of_staff, &field);
+    let unknown = try_grant(&shop, by(pb::ConsentGiver::Guardian, &nobodys_id())).await;
+    assert_refused("unknown", unknown, Code::NotFound, ErrorReason::ResourceNotFound);
+}
+
+#[tokio::test]
+async fn companies_are_listed_by_code_once_each_and_bounded_in_number() {
+    let shop = Shop::open().await;
+    let mut codes: Vec<String> = (0..COMPANIES_MAX)
+        .map(|number| format!("company-{number}"))
+        .collect();
+    join_all(codes.iter().map(|code| name_company(&shop, code))).await;
+    codes.sort();
+    let request = pb::ListCompaniesRequest {
+        page_size: 60,
+        ..Default::default()
+    };
+    let first = shop.world.consents(&shop.auth).list_companies(request).await;
+    let first = first.unwrap().into_inner();
+    let request = pb::ListCompaniesRequest {
+        page_size: 60,
+        page_token: first.next_page_token,
+    };
+    let second = shop.world.consents(&shop.auth).list_companies(request).await;
+    let second = second.unwrap().into_inner();
+    let listed: Vec<String> = first
+        .companies
+        .into_iter()
+        .chain(second.companies)
+        .map(|company| company.company_code)
+        .collect();
+    assert_eq!(listed, codes);
+    let taken = try_name_company(&shop, &shop.auth, "company-7").await;
+    assert_refused("taken", taken, Code::AlreadyExists, ErrorReason::ResourceExists);
+    let more = try_name_company(&shop, &shop.auth, "more").await;
+    assert_refused("more", more, Code::FailedPrecondition, ErrorReason::CountExceeded);
+    let neighbour = shop.neighbour().await;
+    try_name_company(&shop, &neighbour, "company-7")
+        .await
+        .expect("another program's");
+}
