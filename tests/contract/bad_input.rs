@@ -6,6 +6,7 @@ mod anybody;
 mod cards;
 mod case;
 mod consents;
+mod contacts;
 mod corrections;
 mod events;
 mod giving;
@@ -36,7 +37,10 @@ use fealty_tests::suite::{Options, Suite};
 const BOUND: Duration = Duration::from_mins(6);
 
 /// Their requests have no fields: nothing in them can be wrong.
-const WITHOUT_FIELDS: [&str; 1] = ["/fealty.members.v1.ProgramService/GetProgram"];
+const WITHOUT_FIELDS: [&str; 2] = [
+    "/fealty.members.v1.ContactService/GetContactSettings",
+    "/fealty.members.v1.ProgramService/GetProgram",
+];
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_method_refuses_who_may_not_call_it_and_what_is_no_message() {
@@ -70,6 +74,7 @@ async fn every_method_names_every_bad_field_and_knows_nothing_of_other_programs(
             sharing::cases,
             standing::cases,
             consents::cases,
+            contacts::cases,
             holds::cases,
             rewards::cases,
             surveys::cases,

@@ -35,6 +35,7 @@ async fn a_member_goes_from_enrolment_to_a_score() {
 
         let card = Value::CardNumber("4000 0012 3456 7899".to_owned());
         let member_id = shop.enrol(vec![card.clone()]).await.member_id;
+        shop.let_ask(&member_id).await;
         let looked_up = LookupMemberRequest {
             identifier: Some(identifier(card)),
         };

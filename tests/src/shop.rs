@@ -12,8 +12,9 @@ use fealty_proto::ledger::v1::{
 };
 use fealty_proto::members::v1::identifier::Value;
 use fealty_proto::members::v1::{
-    ApiKey, CreateApiKeyRequest, CreateProgramRequest, EnrolMemberRequest, Identifier, Member, Policy,
-    PolicyAcceptance, Program, PublishPolicyRequest,
+    AddIdentifierRequest, ApiKey, ConsentGiver, ConsentOrigin, ConsentPurpose, ConsentScope, ContactChannel,
+    CreateApiKeyRequest, CreateProgramRequest, EnrolMemberRequest, GrantConsentRequest, Identifier, Member,
+    Policy, PolicyAcceptance, Program, PublishPolicyRequest,
 };
 use fealty_proto::types::v1::consistency::Requirement;
 use fealty_proto::types::v1::{Consistency, Money};
@@ -124,6 +125,36 @@ impl Shop {
         let enrolled = self.members.enrol_member(self.enrolment(identifiers)).await;
         let enrolled = enrolled.expect("an enrolment").into_message();
         enrolled.member.expect("it is answered")
+    }
+
+    /// Lets somebody be asked by e-mail how something was: they get an address, and allow it.
+    ///
+    /// # Panics
+    /// When a call fails.
+    pub async fn let_ask(&self, member_id: &str) {
+        let request = AddIdentifierRequest {
+            request_id: request_id(),
+            member_id: member_id.to_owned(),
+            identifier: Some(identifier(Value::EmailAddress(format!(
+                "{member_id}@example.com"
+            )))),
+        };
+        self.members.add_identifier(request).await.expect("an address");
+        let request = GrantConsentRequest {
+            request_id: request_id(),
+            member_id: member_id.to_owned(),
+            purposes: vec![ConsentPurpose::ServiceQuality.into()],
+            channels: vec![ContactChannel::Email.into()],
+            scope: ConsentScope::Group.into(),
+            origin: Some(ConsentOrigin {
+                giver: ConsentGiver::Member.into(),
+                source: "web".to_owned(),
+                ..ConsentOrigin::default()
+            }),
+            policy_version: self.policy_version,
+            ..GrantConsentRequest::default()
+        };
+        self.members.grant_consent(request).await.expect("a consent");
     }
 
     /// Somebody's enrolment, not sent yet.

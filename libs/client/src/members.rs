@@ -9,24 +9,28 @@ use fealty_proto::members::v1::{
     BlockCardRequest, BlockCardResponse, CreateApiKeyRequest, CreateApiKeyResponse, CreateCompanyRequest,
     CreateCompanyResponse, CreateHouseholdRequest, CreateHouseholdResponse, CreateProgramRequest,
     CreateProgramResponse, CreateStaffMemberRequest, CreateStaffMemberResponse, EnrolMemberRequest,
-    EnrolMemberResponse, GetCardRequest, GetCardResponse, GetConsentsRequest, GetConsentsResponse,
-    GetHouseholdRequest, GetHouseholdResponse, GetMemberRequest, GetMemberResponse, GetPolicyRequest,
-    GetPolicyResponse, GetProgramRequest, GetProgramResponse, GetStaffMemberRequest, GetStaffMemberResponse,
-    GrantConsentRequest, GrantConsentResponse, IssueCardsRequest, IssueCardsResponse, ListApiKeysRequest,
-    ListApiKeysResponse, ListCardBatchesRequest, ListCardBatchesResponse, ListCardsRequest,
-    ListCardsResponse, ListCompaniesRequest, ListCompaniesResponse, ListConsentHistoryRequest,
-    ListConsentHistoryResponse, ListDuplicateCandidatesRequest, ListDuplicateCandidatesResponse,
-    ListIdentifierHistoryRequest, ListIdentifierHistoryResponse, ListMembersRequest, ListMembersResponse,
-    ListPoliciesRequest, ListPoliciesResponse, ListProgramsRequest, ListProgramsResponse,
-    ListStaffMembersRequest, ListStaffMembersResponse, ListTopicOptOutsRequest, ListTopicOptOutsResponse,
-    LookupMemberRequest, LookupMemberResponse, MarkIdentifierVerifiedRequest, MarkIdentifierVerifiedResponse,
-    MayContactRequest, MayContactResponse, MergeMembersRequest, MergeMembersResponse, OptOutTopicRequest,
-    OptOutTopicResponse, PublishPolicyRequest, PublishPolicyResponse, RemoveHouseholdMemberRequest,
-    RemoveHouseholdMemberResponse, RemoveIdentifierRequest, RemoveIdentifierResponse, ReplaceCardRequest,
-    ReplaceCardResponse, RevokeApiKeyRequest, RevokeApiKeyResponse, SetMemberStatusRequest,
-    SetMemberStatusResponse, SetMemberTierRequest, SetMemberTierResponse, UpdateMemberRequest,
-    UpdateMemberResponse, UpdateProgramRequest, UpdateProgramResponse, UpdateStaffMemberRequest,
-    UpdateStaffMemberResponse, WithdrawConsentRequest, WithdrawConsentResponse,
+    EnrolMemberResponse, ExplainContactRequest, ExplainContactResponse, GetCardRequest, GetCardResponse,
+    GetConsentsRequest, GetConsentsResponse, GetContactPreferencesRequest, GetContactPreferencesResponse,
+    GetContactSettingsRequest, GetContactSettingsResponse, GetHouseholdRequest, GetHouseholdResponse,
+    GetMemberRequest, GetMemberResponse, GetPolicyRequest, GetPolicyResponse, GetProgramRequest,
+    GetProgramResponse, GetStaffMemberRequest, GetStaffMemberResponse, GrantConsentRequest,
+    GrantConsentResponse, IssueCardsRequest, IssueCardsResponse, ListApiKeysRequest, ListApiKeysResponse,
+    ListCardBatchesRequest, ListCardBatchesResponse, ListCardsRequest, ListCardsResponse,
+    ListCompaniesRequest, ListCompaniesResponse, ListConsentHistoryRequest, ListConsentHistoryResponse,
+    ListDuplicateCandidatesRequest, ListDuplicateCandidatesResponse, ListIdentifierHistoryRequest,
+    ListIdentifierHistoryResponse, ListMembersRequest, ListMembersResponse, ListPoliciesRequest,
+    ListPoliciesResponse, ListProgramsRequest, ListProgramsResponse, ListStaffMembersRequest,
+    ListStaffMembersResponse, ListTopicOptOutsRequest, ListTopicOptOutsResponse, LookupMemberRequest,
+    LookupMemberResponse, MarkIdentifierVerifiedRequest, MarkIdentifierVerifiedResponse, MayContactRequest,
+    MayContactResponse, MergeMembersRequest, MergeMembersResponse, OptOutTopicRequest, OptOutTopicResponse,
+    PublishPolicyRequest, PublishPolicyResponse, RemoveHouseholdMemberRequest, RemoveHouseholdMemberResponse,
+    RemoveIdentifierRequest, RemoveIdentifierResponse, ReplaceCardRequest, ReplaceCardResponse,
+    ReportDeliveryRequest, ReportDeliveryResponse, RevokeApiKeyRequest, RevokeApiKeyResponse,
+    SetContactPreferencesRequest, SetContactPreferencesResponse, SetMemberStatusRequest,
+    SetMemberStatusResponse, SetMemberTierRequest, SetMemberTierResponse, UpdateContactSettingsRequest,
+    UpdateContactSettingsResponse, UpdateMemberRequest, UpdateMemberResponse, UpdateProgramRequest,
+    UpdateProgramResponse, UpdateStaffMemberRequest, UpdateStaffMemberResponse, WithdrawConsentRequest,
+    WithdrawConsentResponse,
 };
 use fealty_types::ProgramId;
 
@@ -88,9 +92,21 @@ impl MembersClient {
         list_consent_history("/fealty.members.v1.ConsentService/ListConsentHistory"): read ListConsentHistoryRequest => ListConsentHistoryResponse;
         /// Records that a member accepts the policy in force.
         accept_policy("/fealty.members.v1.ConsentService/AcceptPolicy"): write AcceptPolicyRequest => AcceptPolicyResponse;
-        /// Decides whether a member may be contacted, and counts a yes as a contact, so that two senders cannot both pass a
+        /// Decides whether a member may be contacted, and reserves a yes, so that two senders cannot both pass a
         /// bound.
         may_contact("/fealty.members.v1.ContactService/MayContact"): write MayContactRequest => MayContactResponse;
+        /// What would be decided about a contact now: every rule with its outcome and the facts that it used.
+        explain_contact("/fealty.members.v1.ContactService/ExplainContact"): read ExplainContactRequest => ExplainContactResponse;
+        /// Says what became of a contact that was allowed. To say the same again changes nothing.
+        report_delivery("/fealty.members.v1.ContactService/ReportDelivery"): read ReportDeliveryRequest => ReportDeliveryResponse;
+        /// Sets how a member likes to be contacted, in the place of what was set before.
+        set_contact_preferences("/fealty.members.v1.ContactService/SetContactPreferences"): write SetContactPreferencesRequest => SetContactPreferencesResponse;
+        /// How a member likes to be contacted.
+        get_contact_preferences("/fealty.members.v1.ContactService/GetContactPreferences"): read GetContactPreferencesRequest => GetContactPreferencesResponse;
+        /// The numbers by which the program contacts its members.
+        get_contact_settings("/fealty.members.v1.ContactService/GetContactSettings"): read GetContactSettingsRequest => GetContactSettingsResponse;
+        /// Changes the numbers by which the program contacts its members.
+        update_contact_settings("/fealty.members.v1.ContactService/UpdateContactSettings"): read UpdateContactSettingsRequest => UpdateContactSettingsResponse;
         /// Ends a topic for a member, for ever. Doing it again changes nothing.
         opt_out_topic("/fealty.members.v1.ContactService/OptOutTopic"): read OptOutTopicRequest => OptOutTopicResponse;
         /// The topics that a member has opted out of.
@@ -182,6 +198,12 @@ impl Shows for WithdrawConsentResponse {}
 impl Shows for GetConsentsResponse {}
 impl Shows for ListConsentHistoryResponse {}
 impl Shows for AcceptPolicyResponse {}
+impl Shows for ExplainContactResponse {}
+impl Shows for ReportDeliveryResponse {}
+impl Shows for SetContactPreferencesResponse {}
+impl Shows for GetContactPreferencesResponse {}
+impl Shows for GetContactSettingsResponse {}
+impl Shows for UpdateContactSettingsResponse {}
 impl Shows for OptOutTopicResponse {}
 impl Shows for ListTopicOptOutsResponse {}
 impl Shows for EnrolMemberResponse {}

@@ -228,6 +228,10 @@ typed_id! {
     /// An answer to a survey.
     AnswerId
 }
+typed_id! {
+    /// A contact with a member that was allowed.
+    ContactId
+}
 
 impl From<HouseholdId> for OwnerId {
     /// A household's owner bears the household's id, as a member's does the member's.

@@ -21,7 +21,7 @@ pub use clock::{Clock, ManualClock, SharedClock, SystemClock};
 pub use code::{BudgetCode, CODE_LEN_MAX, CodeError, UnitCode};
 pub use currency::{CurrencyCode, CurrencyCodeError};
 pub use ids::{
-    AnswerId, ApiKeyId, CardBatchId, CardId, EventId, HoldId, HouseholdId, IdError, IdentifierId,
+    AnswerId, ApiKeyId, CardBatchId, CardId, ContactId, EventId, HoldId, HouseholdId, IdError, IdentifierId,
     InvitationId, LotId, MemberId, OwnerId, PolicyId, ProgramId, PurchaseId, RedemptionId, RequestId,
     RewardId, RuleId, StaffId, SurveyId, TransactionId, VoucherId, uuid_v7,
 };

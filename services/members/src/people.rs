@@ -2,6 +2,7 @@
 //!
 //! Who is enrolled is known to the ledger first, and to nobody before ([`Enrolments`]).
 
+mod asked;
 mod cards;
 pub mod domain;
 mod duplicates;
@@ -24,6 +25,7 @@ use fealty_vault::{DataKey, Person, Personal, Vault};
 use sqlx::PgConnection;
 use sqlx::postgres::PgPool;
 
+pub(crate) use asked::{find_key_in_tx, find_status_in_tx};
 pub use cards::{Block, Replacement};
 pub use duplicates::DuplicatesPage;
 pub use enrol::Enrolments;

@@ -8,9 +8,10 @@ use fealty_postgres::requests::ClaimError;
 use fealty_postgres::{StorageError, TransactError};
 use fealty_proto::access::v1::Scope;
 use fealty_proto::types::v1::ErrorReason;
-use fealty_types::{HouseholdId, IdentifierId, MemberId, PolicyId, RequestId, StaffId};
+use fealty_types::{ContactId, HouseholdId, IdentifierId, MemberId, PolicyId, RequestId, StaffId};
 
 use crate::cards::domain::CardState;
+use crate::contacts::domain::Outcome;
 use crate::people::domain::{MemberStatus, PartyProblem};
 use crate::policies::domain::PolicyVersion;
 
@@ -37,6 +38,10 @@ pub enum Resource {
     CardBatch,
     /// A company of the group that runs a program.
     Company,
+    /// A contact that was allowed.
+    Contact,
+    /// The numbers by which a program contacts its members.
+    ContactSettings,
 }
 
 impl Resource {
@@ -54,6 +59,8 @@ impl Resource {
             Self::Card => "card",
             Self::CardBatch => "card_batch",
             Self::Company => "company",
+            Self::Contact => "contact",
+            Self::ContactSettings => "contact_settings",
         }
     }
 }
@@ -179,6 +186,13 @@ pub enum Refusal {
     HouseholdFull {
         /// How many it may have.
         count_max: usize,
+    },
+    /// Something else was reported of the contact.
+    DeliveryReported {
+        /// Which.
+        contact_id: ContactId,
+        /// What was reported.
+        outcome: Outcome,
     },
     /// The program has as many companies as it may have.
     CompaniesFull {

@@ -143,7 +143,11 @@ fn server_of(
     let staff = Staff::new(ground.service.clone(), ground.clock.clone());
     let feed = AccessFeed::new(ground.jobs.clone());
     let policies = Policies::new(ground.service.clone(), ground.clock.clone());
-    let contacts = Contacts::new(ground.service.clone(), ground.clock.clone());
+    let contacts = Contacts::new(
+        ground.service.clone(),
+        rooms.means.vault.clone(),
+        ground.clock.clone(),
+    );
     let consents = Consents::new(
         ground.service.clone(),
         ground.clock.clone(),

@@ -4,10 +4,11 @@ use fealty_proto::types::v1::ErrorReason;
 use fealty_rpc::errors::ApiError;
 use fealty_rpc::violations::Violations;
 use fealty_service::status::{CONTENTION_RETRY_AFTER, storage_status};
-use fealty_types::{HouseholdId, IdentifierId, MemberId};
+use fealty_types::{ContactId, HouseholdId, IdentifierId, MemberId};
 use tonic::Code;
 
 use crate::cards::domain::{CardState, CardStatus, EndReason};
+use crate::contacts::domain::Outcome;
 use crate::people::domain::{MemberStatus, PartyProblem};
 use crate::refusal::{LedgerRefusal, MembersError, Refusal, Resource};
 
@@ -70,6 +71,7 @@ impl From<Refusal> for ApiError {
                 household_id,
             } => household_taken(member_id, household_id),
             Refusal::HouseholdFull { count_max } => household_full(count_max),
+            Refusal::DeliveryReported { contact_id, outcome } => delivery_reported(contact_id, outcome),
             Refusal::CompaniesFull { count_max } => companies_full(count_max),
             Refusal::MergeRefused { member_id } => merge_refused(member_id),
             Refusal::Contended => Self::contention(CONTENTION_RETRY_AFTER),
@@ -182,6 +184,15 @@ fn household_full(count_max: usize) -> ApiError {
     )
     .with("resource", "household_members")
     .with("count_max", count_max)
+}
+
+fn delivery_reported(contact_id: ContactId, outcome: Outcome) -> ApiError {
+    ApiError::refused(
+        ErrorReason::DeliveryReported,
+        "The contact {contact_id} was reported as {outcome}.",
+    )
+    .with("contact_id", contact_id)
+    .with("outcome", outcome.as_str())
 }
 
 fn companies_full(count_max: usize) -> ApiError {

@@ -17,7 +17,7 @@ use fealty_postgres::requests::{
 use fealty_postgres::{Scope, StorageError, TransactOptions, in_tx, transact};
 use fealty_service::events::FeedWaker;
 use fealty_service::ground::Ground;
-use fealty_types::{AnswerId, InvitationId, MemberId, ProgramId, SharedClock, SurveyId};
+use fealty_types::{AnswerId, ContactId, InvitationId, MemberId, ProgramId, SharedClock, SurveyId};
 use futures::future::join_all;
 use sqlx::PgConnection;
 use sqlx::postgres::PgPool;
@@ -151,6 +151,9 @@ impl Invitations {
                 };
                 let invitation = planned.decided(contact, now);
                 storage::insert_all_in_tx(&mut *tx, program, slice::from_ref(&invitation)).await?;
+                if let Some(contact_id) = contact.contact_id {
+                    storage::insert_contact_in_tx(&mut *tx, program, invitation_id, contact_id).await?;
+                }
                 append_decided_in_tx(tx, program, &invitation, now).await?;
                 Ok(Made::now(invitation))
             })
@@ -159,12 +162,18 @@ impl Invitations {
     }
 
     /// Makes a token for an invitation that is to be sent. The one before it is good for nothing any more.
+    ///
+    /// Members is told first that the contact takes place: from then on it counts, however long the sender needs. Should
+    /// nothing come of the token, the next call makes another, and tells the same again.
     pub async fn issue_token(
         &self,
         program: ProgramId,
         invitation_id: InvitationId,
     ) -> Result<(Invitation, Token), SurveysError> {
         let now = self.clock.now();
+        if let Some(contact_id) = self.find_sendable(program, invitation_id, now).await? {
+            self.members.report_sent(program, contact_id).await?;
+        }
         let token = Token::generate();
         let hash = token.hash();
         let scope = Scope::Program(program);
@@ -185,6 +194,27 @@ impl Invitations {
         })
         .await?;
         Ok((issued, token))
+    }
+
+    /// The contact of an invitation that can be sent.
+    async fn find_sendable(
+        &self,
+        program: ProgramId,
+        invitation_id: InvitationId,
+        now: DateTime<Utc>,
+    ) -> Result<Option<ContactId>, SurveysError> {
+        let scope = Scope::Program(program);
+        let options = TransactOptions::read_only();
+        transact(&self.service, "find_invitation_contact", scope, options, |tx| {
+            in_tx(async move {
+                let found = storage::find_in_tx(&mut *tx, program, invitation_id).await?;
+                let invitation =
+                    found.ok_or_else(|| Refusal::not_found(Resource::Invitation, invitation_id))?;
+                require_status(&invitation, &[InvitationStatus::Due, InvitationStatus::Sent], now)?;
+                Ok(storage::find_contact_in_tx(tx, program, invitation_id).await?)
+            })
+        })
+        .await
     }
 
     /// One invitation.
@@ -258,8 +288,8 @@ impl Invitations {
         let (program, invitation) = (taken.program, taken.invitation);
         let invitation_id = invitation.invitation_id;
         let asked_count = invitation.postponed_count;
-        let decided = if taken.survey_closed {
-            invitation.called_off()
+        let (decided, contact_id) = if taken.survey_closed {
+            (invitation.called_off(), None)
         } else {
             let question = Question {
                 id: Question::id_of_invitation(invitation_id, asked_count),
@@ -268,9 +298,11 @@ impl Invitations {
                 topic: taken.topic,
             };
             let contact = self.members.may_contact(program, &question).await?.as_contact();
-            invitation.decided(contact, self.clock.now())
+            (invitation.decided(contact, self.clock.now()), contact.contact_id)
         };
-        let outcome = self.write_decision(program, &decided, asked_count).await;
+        let outcome = self
+            .write_decision(program, &decided, asked_count, contact_id)
+            .await;
         if let Err(error) = &outcome {
             tracing::warn!(%error, %invitation_id, "a decision could not be written; it is made again");
         }
@@ -283,6 +315,7 @@ impl Invitations {
         program: ProgramId,
         decided: &Invitation,
         asked_count: i32,
+        contact_id: Option<ContactId>,
     ) -> Result<(), SurveysError> {
         let now = self.clock.now();
         let scope = Scope::Program(program);
@@ -290,6 +323,10 @@ impl Invitations {
         transact(&self.service, "decide_invitation", scope, options, |tx| {
             in_tx(async move {
                 if storage::write_decision_in_tx(&mut *tx, program, decided, asked_count).await? {
+                    if let Some(contact_id) = contact_id {
+                        storage::insert_contact_in_tx(&mut *tx, program, decided.invitation_id, contact_id)
+                            .await?;
+                    }
                     append_decided_in_tx(tx, program, decided, now).await?;
                 }
                 Ok(())

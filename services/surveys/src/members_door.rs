@@ -9,7 +9,7 @@ use fealty_proto::members::v1 as pb;
 use fealty_proto::types::v1::ErrorReason;
 use fealty_rpc::fields::{self, TimeRange};
 use fealty_service::config::PeerConfig;
-use fealty_types::{InvitationId, MemberId, ProgramId, RequestId};
+use fealty_types::{ContactId, InvitationId, MemberId, ProgramId, RequestId};
 use sha2::{Digest, Sha256};
 use tonic::Code;
 use uuid::Builder;
@@ -107,16 +107,15 @@ impl MembersDoor {
 
     /// Asks whether a member may be contacted.
     pub async fn may_contact(&self, program: ProgramId, question: &Question) -> Result<Heard, SurveysError> {
-        let left = Deadline::current().map_or(WAIT_MAX, Deadline::remaining);
-        let wait = WAIT_MAX.min(left / 4 * WAIT_QUARTERS);
         let request = pb::MayContactRequest {
             request_id: question.id.to_string(),
             member_id: question.member_id.to_string(),
             channel: channel_number(question.channel).into(),
             purpose: pb::ContactPurpose::ServiceQuality.into(),
             topic: question.topic.as_str().to_owned(),
+            ..pb::MayContactRequest::default()
         };
-        let members = self.client.for_program(program).within(wait);
+        let members = self.client.for_program(program).within(wait());
         match members.may_contact(request).await {
             Ok(answer) => read(&answer.message).map(Heard::Contact).ok_or_else(|| {
                 tracing::error!(answer = ?answer.message, "members decided something that this build does not know");
@@ -131,6 +130,35 @@ impl MembersDoor {
     }
 }
 
+impl MembersDoor {
+    /// Reports that a contact was sent. Again changes nothing. One that members does not know, or was told the opposite of,
+    /// is nothing that whoever sends can mend.
+    pub async fn report_sent(&self, program: ProgramId, contact_id: ContactId) -> Result<(), SurveysError> {
+        let request = pb::ReportDeliveryRequest {
+            contact_id: contact_id.to_string(),
+            outcome: pb::DeliveryOutcome::Delivered.into(),
+        };
+        let members = self.client.for_program(program).within(wait());
+        match members.report_delivery(request).await {
+            Ok(_) => Ok(()),
+            Err(error) if matches!(error.code, Code::NotFound | Code::FailedPrecondition) => {
+                tracing::warn!(%error, %contact_id, "members takes no report of a contact");
+                Ok(())
+            }
+            Err(error) => {
+                tracing::warn!(%error, %contact_id, "members was not told that a contact was sent");
+                Err(SurveysError::MembersAway)
+            }
+        }
+    }
+}
+
+/// How long members may take: most of what is left of the caller's time.
+fn wait() -> Duration {
+    let left = Deadline::current().map_or(WAIT_MAX, Deadline::remaining);
+    WAIT_MAX.min(left / 4 * WAIT_QUARTERS)
+}
+
 impl Heard {
     /// The decision, where somebody who is not there is somebody who cannot be contacted.
     #[must_use]
@@ -140,6 +168,7 @@ impl Heard {
             Self::NobodyThere => Contact {
                 decision: ContactDecision::No,
                 rule: ContactRule::MemberNotActive,
+                contact_id: None,
             },
         }
     }
@@ -164,10 +193,24 @@ fn read(answer: &pb::MayContactResponse) -> Option<Contact> {
         pb::ContactRule::Allowed => ContactRule::Allowed,
         pb::ContactRule::MemberNotActive => ContactRule::MemberNotActive,
         pb::ContactRule::TopicOptOut => ContactRule::TopicOptOut,
+        pb::ContactRule::NoConsent => ContactRule::NoConsent,
+        pb::ContactRule::PolicyNotAccepted => ContactRule::PolicyNotAccepted,
+        pb::ContactRule::ChannelNotWanted => ContactRule::ChannelNotWanted,
+        pb::ContactRule::AddressMissing => ContactRule::AddressMissing,
         pb::ContactRule::FrequencyCap => ContactRule::FrequencyCap,
+        pb::ContactRule::Mix => ContactRule::Mix,
+        pb::ContactRule::QuietHours => ContactRule::QuietHours,
         pb::ContactRule::Unspecified => return None,
     };
-    Some(Contact { decision, rule })
+    let contact_id = match decision {
+        ContactDecision::Yes => Some(answer.contact_id.parse().ok()?),
+        ContactDecision::No | ContactDecision::NotBefore(_) => None,
+    };
+    Some(Contact {
+        decision,
+        rule,
+        contact_id,
+    })
 }
 
 fn not_before(answer: &pb::MayContactResponse) -> Option<DateTime<Utc>> {
@@ -182,6 +225,8 @@ const fn channel_number(channel: Channel) -> pb::ContactChannel {
         Channel::Push => pb::ContactChannel::Push,
         Channel::Call => pb::ContactChannel::Call,
         Channel::Paper => pb::ContactChannel::Paper,
+        Channel::Viber => pb::ContactChannel::Viber,
+        Channel::Fax => pb::ContactChannel::Fax,
     }
 }
 
@@ -222,20 +267,32 @@ mod tests {
 
     #[test]
     fn a_decision_that_this_build_does_not_know_is_none() {
-        let yes = pb::MayContactResponse {
+        let yes = || pb::MayContactResponse {
             decision: pb::ContactDecision::Yes.into(),
             rule: pb::ContactRule::Allowed.into(),
-            not_before_time: None,
+            contact_id: ContactId::generate_at(DateTime::UNIX_EPOCH).to_string(),
+            ..pb::MayContactResponse::default()
         };
-        assert!(read(&yes).is_some());
-        assert_eq!(read(&pb::MayContactResponse { decision: 99, ..yes }), None);
-        assert_eq!(read(&pb::MayContactResponse { rule: 99, ..yes }), None);
+        assert!(read(&yes()).is_some());
+        assert_eq!(
+            read(&pb::MayContactResponse {
+                decision: 99,
+                ..yes()
+            }),
+            None
+        );
+        assert_eq!(read(&pb::MayContactResponse { rule: 99, ..yes() }), None);
+        let nothing_to_report_on = pb::MayContactResponse {
+            contact_id: String::new(),
+            ..yes()
+        };
+        assert_eq!(read(&nothing_to_report_on), None);
         let not_before = pb::ContactDecision::NotBefore.into();
         // "Not yet" without saying until when.
         assert_eq!(
             read(&pb::MayContactResponse {
                 decision: not_before,
-                ..yes
+                ..yes()
             }),
             None
         );

@@ -34,6 +34,7 @@ pub async fn walk(shop: &Shop, offers: &Offers, number: usize, timings: &mut Tim
     let member = timings
         .time("EnrolMember", shop.enrol(vec![customer.clone()]))
         .await;
+    shop.let_ask(&member.member_id).await;
     let lookup = LookupMemberRequest {
         identifier: Some(identifier(customer)),
     };

@@ -184,12 +184,13 @@ fn contacts(world: &World) -> Vec<Case> {
         channel: ContactChannel::Email.into(),
         purpose: ContactPurpose::Marketing.into(),
         topic: "sale".to_owned(),
+        ..MayContactRequest::default()
     };
     Table::of(world, "/fealty.members.v1.ContactService/MayContact")
         .row(
             "nothing",
             &MayContactRequest::default(),
-            invalid(&["request_id", "member_id", "channel", "purpose", "topic"]),
+            invalid(&["request_id", "member_id", "purpose", "topic"]),
         )
         .row(
             "what there is not",
@@ -197,9 +198,11 @@ fn contacts(world: &World) -> Vec<Case> {
                 channel: 99,
                 purpose: -1,
                 topic: "Mother's day".to_owned(),
+                company_code: "*".to_owned(),
+                ad_share_percent: 100,
                 ..of(&world.ours.member_id)
             },
-            invalid(&["channel", "purpose", "topic"]),
+            invalid(&["channel", "purpose", "topic", "company_code", "ad_share_percent"]),
         )
         .row(
             "a member of another program",

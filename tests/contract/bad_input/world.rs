@@ -162,6 +162,9 @@ impl World {
 async fn somebody(shop: &Shop, name: &str) -> Somebody {
     let member = shop.enrol(vec![Value::ExternalId(name.to_owned())]).await;
     let other = shop.enrol(vec![Value::ExternalId(format!("{name}-2"))]).await;
+    for member in [&member, &other] {
+        shop.let_ask(&member.member_id).await;
+    }
     let bought = shop
         .ledger
         .record_purchase(purchase(&member.member_id, "r1", 500_000))

@@ -1584,7 +1584,7 @@ pub struct MayContactRequest {
     /// Whom.
     #[prost(string, tag = "2")]
     pub member_id: ::prost::alloc::string::String,
-    /// How.
+    /// How; unspecified for the channel that the member prefers among those by which they allow it and can be reached.
     #[prost(enumeration = "ContactChannel", tag = "3")]
     pub channel: i32,
     /// What for.
@@ -1593,10 +1593,57 @@ pub struct MayContactRequest {
     /// What about: 1 to 60 small letters, digits, '-' and '_', such as "mothers_day".
     #[prost(string, tag = "5")]
     pub topic: ::prost::alloc::string::String,
+    /// The company that contacts them; empty for the program itself.
+    #[prost(string, tag = "6")]
+    pub company_code: ::prost::alloc::string::String,
+    /// How much of it is advertising, 0 to 99 percent. Nothing that is sent is nothing but advertising.
+    #[prost(int32, tag = "7")]
+    pub ad_share_percent: i32,
 }
 /// The decision.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct MayContactResponse {
+    /// Yes, no, or not yet.
+    #[prost(enumeration = "ContactDecision", tag = "1")]
+    pub decision: i32,
+    /// The rule that decided.
+    #[prost(enumeration = "ContactRule", tag = "2")]
+    pub rule: i32,
+    /// When to ask again; set for NOT_BEFORE alone. It is never further away than the longest of the settings' windows.
+    #[prost(message, optional, tag = "3")]
+    pub not_before_time: ::core::option::Option<::prost_types::Timestamp>,
+    /// The contact, for ReportDelivery; set for YES alone.
+    #[prost(string, tag = "4")]
+    pub contact_id: ::prost::alloc::string::String,
+    /// By which channel; that of the request where it named one.
+    #[prost(enumeration = "ContactChannel", tag = "5")]
+    pub channel: i32,
+    /// Until when the contact counts if nobody reports on it; set for YES alone.
+    #[prost(message, optional, tag = "6")]
+    pub reserve_until_time: ::core::option::Option<::prost_types::Timestamp>,
+}
+/// Asks for the reasons of a decision.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ExplainContactRequest {
+    /// Whom.
+    #[prost(string, tag = "1")]
+    pub member_id: ::prost::alloc::string::String,
+    /// How; unspecified as in MayContact.
+    #[prost(enumeration = "ContactChannel", tag = "2")]
+    pub channel: i32,
+    /// What for.
+    #[prost(enumeration = "ContactPurpose", tag = "3")]
+    pub purpose: i32,
+    /// What about.
+    #[prost(string, tag = "4")]
+    pub topic: ::prost::alloc::string::String,
+    /// The company that would contact them; empty for the program itself.
+    #[prost(string, tag = "5")]
+    pub company_code: ::prost::alloc::string::String,
+}
+/// What MayContact would decide now.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ExplainContactResponse {
     /// Yes, no, or not yet.
     #[prost(enumeration = "ContactDecision", tag = "1")]
     pub decision: i32,
@@ -1606,6 +1653,173 @@ pub struct MayContactResponse {
     /// When to ask again; set for NOT_BEFORE alone.
     #[prost(message, optional, tag = "3")]
     pub not_before_time: ::core::option::Option<::prost_types::Timestamp>,
+    /// By which channel.
+    #[prost(enumeration = "ContactChannel", tag = "4")]
+    pub channel: i32,
+    /// Every rule, in the order in which they are asked.
+    #[prost(message, repeated, tag = "5")]
+    pub outcomes: ::prost::alloc::vec::Vec<ContactRuleOutcome>,
+}
+/// What a rule says.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ContactRuleOutcome {
+    /// Which rule.
+    #[prost(enumeration = "ContactRule", tag = "1")]
+    pub rule: i32,
+    /// Whether it allows the contact.
+    #[prost(bool, tag = "2")]
+    pub passed: bool,
+    /// Until when it does not; unset where it allows it, and where it never does.
+    #[prost(message, optional, tag = "3")]
+    pub not_before_time: ::core::option::Option<::prost_types::Timestamp>,
+    /// What it was decided by, as names and values: "status" is "ACTIVE", "counted" is "3", "count_max" is "3".
+    #[prost(map = "string, string", tag = "4")]
+    pub facts: ::std::collections::HashMap<
+        ::prost::alloc::string::String,
+        ::prost::alloc::string::String,
+    >,
+}
+/// Reports on a contact.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ReportDeliveryRequest {
+    /// Which.
+    #[prost(string, tag = "1")]
+    pub contact_id: ::prost::alloc::string::String,
+    /// What became of it.
+    #[prost(enumeration = "DeliveryOutcome", tag = "2")]
+    pub outcome: i32,
+}
+/// What is kept.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ReportDeliveryResponse {
+    /// The first time that it was reported.
+    #[prost(message, optional, tag = "1")]
+    pub report_time: ::core::option::Option<::prost_types::Timestamp>,
+}
+/// How a member likes to be contacted.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ContactPreferences {
+    /// Whose.
+    #[prost(string, tag = "1")]
+    pub member_id: ::prost::alloc::string::String,
+    /// The channels that they want, the best first, each once. Empty for any by which they can be reached. Channels that are
+    /// left out are used for service messages alone.
+    #[prost(enumeration = "ContactChannel", repeated, tag = "2")]
+    pub channels: ::prost::alloc::vec::Vec<i32>,
+    /// Where they are reached by channels that no identifier has an address for: MESSENGER, PUSH, PAPER and FAX, each at most
+    /// once. E-mail goes to the e-mail address; text messages, calls and Viber to the telephone number.
+    #[prost(message, repeated, tag = "3")]
+    pub addresses: ::prost::alloc::vec::Vec<ContactAddress>,
+    /// IANA time zone by which their night is told, such as "Europe/Belgrade"; empty for the program's.
+    #[prost(string, tag = "4")]
+    pub time_zone: ::prost::alloc::string::String,
+    /// Set by the service; unset where nothing was ever set.
+    #[prost(message, optional, tag = "5")]
+    pub update_time: ::core::option::Option<::prost_types::Timestamp>,
+}
+/// Where somebody is reached by a channel.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ContactAddress {
+    /// By which: MESSENGER, PUSH, PAPER or FAX.
+    #[prost(enumeration = "ContactChannel", tag = "1")]
+    pub channel: i32,
+    /// 1 to 500 characters. Personal data: stored encrypted, under a key of the person's own.
+    #[prost(string, tag = "2")]
+    pub address: ::prost::alloc::string::String,
+}
+/// Sets how a member likes to be contacted.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct SetContactPreferencesRequest {
+    /// UUID of this attempt.
+    #[prost(string, tag = "1")]
+    pub request_id: ::prost::alloc::string::String,
+    /// All of them.
+    #[prost(message, optional, tag = "2")]
+    pub preferences: ::core::option::Option<ContactPreferences>,
+}
+/// What is kept.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct SetContactPreferencesResponse {
+    /// As stored.
+    #[prost(message, optional, tag = "1")]
+    pub preferences: ::core::option::Option<ContactPreferences>,
+}
+/// Asks how a member likes to be contacted.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetContactPreferencesRequest {
+    /// Who.
+    #[prost(string, tag = "1")]
+    pub member_id: ::prost::alloc::string::String,
+}
+/// How a member likes to be contacted.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct GetContactPreferencesResponse {
+    /// As stored.
+    #[prost(message, optional, tag = "1")]
+    pub preferences: ::core::option::Option<ContactPreferences>,
+}
+/// The numbers by which a program contacts its members. Each has a default that holds until it is set.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ContactSettings {
+    /// Commercial contacts within `commercial_window_days`: 0 to 100; by default 3.
+    #[prost(int32, tag = "1")]
+    pub commercial_count_max: i32,
+    /// 1 to 90 days; by default 7.
+    #[prost(int32, tag = "2")]
+    pub commercial_window_days: i32,
+    /// Contacts that ask how something was, within `service_quality_window_days`: 0 to 100; by default 1.
+    #[prost(int32, tag = "3")]
+    pub service_quality_count_max: i32,
+    /// 1 to 365 days; by default 30.
+    #[prost(int32, tag = "4")]
+    pub service_quality_window_days: i32,
+    /// Commercial contacts between two that are not: 1 to 100; by default 6. One more waits for something else.
+    #[prost(int32, tag = "5")]
+    pub commercial_run_max: i32,
+    /// Older contacts are no part of such a run, so that nobody waits for ever: 1 to 365 days; by default 30.
+    #[prost(int32, tag = "6")]
+    pub commercial_run_window_days: i32,
+    /// Where quiet hours begin, in minutes of the member's day: 0 to 1439; by default 1260, which is 21:00. They hold for
+    /// text messages, messengers, push messages, calls, Viber and fax, and for nothing that waits silently.
+    #[prost(int32, tag = "7")]
+    pub quiet_begin_minute: i32,
+    /// Where they end: 0 to 1439; by default 480, which is 8:00. The same as the beginning: there are none.
+    #[prost(int32, tag = "8")]
+    pub quiet_end_minute: i32,
+    /// How long an allowed contact counts while nobody reports on it: 1 to 43200 minutes; by default 1440, a day.
+    #[prost(int32, tag = "9")]
+    pub reservation_minutes: i32,
+    /// Names this revision, for updates.
+    #[prost(string, tag = "10")]
+    pub etag: ::prost::alloc::string::String,
+}
+/// Asks for the numbers.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetContactSettingsRequest {}
+/// The numbers.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetContactSettingsResponse {
+    /// As they hold.
+    #[prost(message, optional, tag = "1")]
+    pub settings: ::core::option::Option<ContactSettings>,
+}
+/// Changes the numbers.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct UpdateContactSettingsRequest {
+    /// The new values of the fields that the mask names, and the etag of the revision that they are meant for. An empty etag
+    /// overwrites whatever is there.
+    #[prost(message, optional, tag = "1")]
+    pub settings: ::core::option::Option<ContactSettings>,
+    /// Which; at least one.
+    #[prost(message, optional, tag = "2")]
+    pub update_mask: ::core::option::Option<::prost_types::FieldMask>,
+}
+/// The changed numbers.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct UpdateContactSettingsResponse {
+    /// As they hold.
+    #[prost(message, optional, tag = "1")]
+    pub settings: ::core::option::Option<ContactSettings>,
 }
 /// Ends a topic for a member.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -1675,6 +1889,10 @@ pub enum ContactChannel {
     Call = 5,
     /// Printed paper.
     Paper = 6,
+    /// Viber, by the telephone number.
+    Viber = 7,
+    /// Fax.
+    Fax = 8,
 }
 impl ContactChannel {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -1690,6 +1908,8 @@ impl ContactChannel {
             Self::Push => "CONTACT_CHANNEL_PUSH",
             Self::Call => "CONTACT_CHANNEL_CALL",
             Self::Paper => "CONTACT_CHANNEL_PAPER",
+            Self::Viber => "CONTACT_CHANNEL_VIBER",
+            Self::Fax => "CONTACT_CHANNEL_FAX",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -1702,6 +1922,8 @@ impl ContactChannel {
             "CONTACT_CHANNEL_PUSH" => Some(Self::Push),
             "CONTACT_CHANNEL_CALL" => Some(Self::Call),
             "CONTACT_CHANNEL_PAPER" => Some(Self::Paper),
+            "CONTACT_CHANNEL_VIBER" => Some(Self::Viber),
+            "CONTACT_CHANNEL_FAX" => Some(Self::Fax),
             _ => None,
         }
     }
@@ -1712,12 +1934,20 @@ impl ContactChannel {
 pub enum ContactPurpose {
     /// Not valid.
     Unspecified = 0,
-    /// Asking how something was. At most one such contact within 30 days.
+    /// Asking how something was: few within a time (`service_quality_count_max`). Needs consent.
     ServiceQuality = 1,
-    /// What somebody needs to know of what they bought. Not bounded.
+    /// What somebody needs to know of what they bought. Needs no consent; neither preferences nor quiet hours hold it back.
     ServiceMessage = 2,
-    /// Advertising. At most three such contacts within 7 days.
+    /// Advertising. Commercial; needs consent.
     Marketing = 3,
+    /// News of products. Commercial; needs consent.
+    NewProducts = 4,
+    /// Offers made for this member. Commercial; needs consent.
+    PersonalOffers = 5,
+    /// News of prices and terms. Needs consent.
+    TariffChanges = 6,
+    /// Advice on protecting one's account and data. Needs consent.
+    Protection = 7,
 }
 impl ContactPurpose {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -1730,6 +1960,10 @@ impl ContactPurpose {
             Self::ServiceQuality => "CONTACT_PURPOSE_SERVICE_QUALITY",
             Self::ServiceMessage => "CONTACT_PURPOSE_SERVICE_MESSAGE",
             Self::Marketing => "CONTACT_PURPOSE_MARKETING",
+            Self::NewProducts => "CONTACT_PURPOSE_NEW_PRODUCTS",
+            Self::PersonalOffers => "CONTACT_PURPOSE_PERSONAL_OFFERS",
+            Self::TariffChanges => "CONTACT_PURPOSE_TARIFF_CHANGES",
+            Self::Protection => "CONTACT_PURPOSE_PROTECTION",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -1739,6 +1973,10 @@ impl ContactPurpose {
             "CONTACT_PURPOSE_SERVICE_QUALITY" => Some(Self::ServiceQuality),
             "CONTACT_PURPOSE_SERVICE_MESSAGE" => Some(Self::ServiceMessage),
             "CONTACT_PURPOSE_MARKETING" => Some(Self::Marketing),
+            "CONTACT_PURPOSE_NEW_PRODUCTS" => Some(Self::NewProducts),
+            "CONTACT_PURPOSE_PERSONAL_OFFERS" => Some(Self::PersonalOffers),
+            "CONTACT_PURPOSE_TARIFF_CHANGES" => Some(Self::TariffChanges),
+            "CONTACT_PURPOSE_PROTECTION" => Some(Self::Protection),
             _ => None,
         }
     }
@@ -1788,12 +2026,24 @@ pub enum ContactRule {
     Unspecified = 0,
     /// Nothing speaks against it.
     Allowed = 1,
-    /// The member is not active.
+    /// NO. The member is not active.
     MemberNotActive = 2,
-    /// The member has opted out of the topic.
+    /// NO. The member has opted out of the topic, for ever.
     TopicOptOut = 3,
-    /// The member was contacted often enough lately.
+    /// NO. The member does not allow it: not for this purpose, by this channel, to this company.
+    NoConsent = 5,
+    /// NO. The member allowed it under a policy that is no longer in force, and has not accepted the one that is.
+    PolicyNotAccepted = 6,
+    /// NO. The member's preferences leave the channel out.
+    ChannelNotWanted = 7,
+    /// NO. The member has no address for the channel.
+    AddressMissing = 8,
+    /// NOT_BEFORE. The member was contacted often enough lately.
     FrequencyCap = 4,
+    /// NOT_BEFORE. Too many of the last contacts were commercial: first something else, or time.
+    Mix = 9,
+    /// NOT_BEFORE. It is night where the member lives, and the channel rings.
+    QuietHours = 10,
 }
 impl ContactRule {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -1806,7 +2056,13 @@ impl ContactRule {
             Self::Allowed => "CONTACT_RULE_ALLOWED",
             Self::MemberNotActive => "CONTACT_RULE_MEMBER_NOT_ACTIVE",
             Self::TopicOptOut => "CONTACT_RULE_TOPIC_OPT_OUT",
+            Self::NoConsent => "CONTACT_RULE_NO_CONSENT",
+            Self::PolicyNotAccepted => "CONTACT_RULE_POLICY_NOT_ACCEPTED",
+            Self::ChannelNotWanted => "CONTACT_RULE_CHANNEL_NOT_WANTED",
+            Self::AddressMissing => "CONTACT_RULE_ADDRESS_MISSING",
             Self::FrequencyCap => "CONTACT_RULE_FREQUENCY_CAP",
+            Self::Mix => "CONTACT_RULE_MIX",
+            Self::QuietHours => "CONTACT_RULE_QUIET_HOURS",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -1816,7 +2072,46 @@ impl ContactRule {
             "CONTACT_RULE_ALLOWED" => Some(Self::Allowed),
             "CONTACT_RULE_MEMBER_NOT_ACTIVE" => Some(Self::MemberNotActive),
             "CONTACT_RULE_TOPIC_OPT_OUT" => Some(Self::TopicOptOut),
+            "CONTACT_RULE_NO_CONSENT" => Some(Self::NoConsent),
+            "CONTACT_RULE_POLICY_NOT_ACCEPTED" => Some(Self::PolicyNotAccepted),
+            "CONTACT_RULE_CHANNEL_NOT_WANTED" => Some(Self::ChannelNotWanted),
+            "CONTACT_RULE_ADDRESS_MISSING" => Some(Self::AddressMissing),
             "CONTACT_RULE_FREQUENCY_CAP" => Some(Self::FrequencyCap),
+            "CONTACT_RULE_MIX" => Some(Self::Mix),
+            "CONTACT_RULE_QUIET_HOURS" => Some(Self::QuietHours),
+            _ => None,
+        }
+    }
+}
+/// What became of a contact.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum DeliveryOutcome {
+    /// Not valid.
+    Unspecified = 0,
+    /// It was sent: the contact counts.
+    Delivered = 1,
+    /// It was not, or came back: the contact does not count.
+    Failed = 2,
+}
+impl DeliveryOutcome {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "DELIVERY_OUTCOME_UNSPECIFIED",
+            Self::Delivered => "DELIVERY_OUTCOME_DELIVERED",
+            Self::Failed => "DELIVERY_OUTCOME_FAILED",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "DELIVERY_OUTCOME_UNSPECIFIED" => Some(Self::Unspecified),
+            "DELIVERY_OUTCOME_DELIVERED" => Some(Self::Delivered),
+            "DELIVERY_OUTCOME_FAILED" => Some(Self::Failed),
             _ => None,
         }
     }
@@ -1902,8 +2197,11 @@ pub mod contact_service_client {
             self.inner = self.inner.max_encoding_message_size(limit);
             self
         }
-        /// Decides, and counts a yes as a contact in the same transaction, so that two senders cannot both pass a bound. The
-        /// same request id is answered as the first time.
+        /// Decides, and reserves a yes in the same transaction, so that two senders cannot both pass a bound. ReportDelivery says
+        /// what became of it; where nobody reports, the reservation ends by itself and no longer counts. The same request id is
+        /// answered as the first time.
+        ///
+        /// The rules are asked in the order in which ContactRule names them, and the first that speaks against it decides.
         pub async fn may_contact(
             &mut self,
             request: impl tonic::IntoRequest<super::MayContactRequest>,
@@ -1927,6 +2225,181 @@ pub mod contact_service_client {
             req.extensions_mut()
                 .insert(
                     GrpcMethod::new("fealty.members.v1.ContactService", "MayContact"),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// The same decision, without reserving anything: every rule with its outcome and the facts that it used.
+        pub async fn explain_contact(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ExplainContactRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ExplainContactResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/fealty.members.v1.ContactService/ExplainContact",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("fealty.members.v1.ContactService", "ExplainContact"),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// Says what became of a contact that was allowed. To say the same again changes nothing; to say the opposite is
+        /// FAILED_PRECONDITION with DELIVERY_REPORTED. What is reported delivered after its reservation ended counts all the same.
+        pub async fn report_delivery(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ReportDeliveryRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ReportDeliveryResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/fealty.members.v1.ContactService/ReportDelivery",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("fealty.members.v1.ContactService", "ReportDelivery"),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// How a member likes to be contacted: replaces what was set before.
+        pub async fn set_contact_preferences(
+            &mut self,
+            request: impl tonic::IntoRequest<super::SetContactPreferencesRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::SetContactPreferencesResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/fealty.members.v1.ContactService/SetContactPreferences",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new(
+                        "fealty.members.v1.ContactService",
+                        "SetContactPreferences",
+                    ),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// How a member likes to be contacted.
+        pub async fn get_contact_preferences(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GetContactPreferencesRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetContactPreferencesResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/fealty.members.v1.ContactService/GetContactPreferences",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new(
+                        "fealty.members.v1.ContactService",
+                        "GetContactPreferences",
+                    ),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// The numbers by which the program contacts its members.
+        pub async fn get_contact_settings(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GetContactSettingsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetContactSettingsResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/fealty.members.v1.ContactService/GetContactSettings",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new(
+                        "fealty.members.v1.ContactService",
+                        "GetContactSettings",
+                    ),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// Changes them, for whatever is decided from then on.
+        pub async fn update_contact_settings(
+            &mut self,
+            request: impl tonic::IntoRequest<super::UpdateContactSettingsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::UpdateContactSettingsResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/fealty.members.v1.ContactService/UpdateContactSettings",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new(
+                        "fealty.members.v1.ContactService",
+                        "UpdateContactSettings",
+                    ),
                 );
             self.inner.unary(req, path, codec).await
         }
@@ -2002,13 +2475,65 @@ pub mod contact_service_server {
     /// Generated trait containing gRPC methods that should be implemented for use with ContactServiceServer.
     #[async_trait]
     pub trait ContactService: std::marker::Send + std::marker::Sync + 'static {
-        /// Decides, and counts a yes as a contact in the same transaction, so that two senders cannot both pass a bound. The
-        /// same request id is answered as the first time.
+        /// Decides, and reserves a yes in the same transaction, so that two senders cannot both pass a bound. ReportDelivery says
+        /// what became of it; where nobody reports, the reservation ends by itself and no longer counts. The same request id is
+        /// answered as the first time.
+        ///
+        /// The rules are asked in the order in which ContactRule names them, and the first that speaks against it decides.
         async fn may_contact(
             &self,
             request: tonic::Request<super::MayContactRequest>,
         ) -> std::result::Result<
             tonic::Response<super::MayContactResponse>,
+            tonic::Status,
+        >;
+        /// The same decision, without reserving anything: every rule with its outcome and the facts that it used.
+        async fn explain_contact(
+            &self,
+            request: tonic::Request<super::ExplainContactRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ExplainContactResponse>,
+            tonic::Status,
+        >;
+        /// Says what became of a contact that was allowed. To say the same again changes nothing; to say the opposite is
+        /// FAILED_PRECONDITION with DELIVERY_REPORTED. What is reported delivered after its reservation ended counts all the same.
+        async fn report_delivery(
+            &self,
+            request: tonic::Request<super::ReportDeliveryRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ReportDeliveryResponse>,
+            tonic::Status,
+        >;
+        /// How a member likes to be contacted: replaces what was set before.
+        async fn set_contact_preferences(
+            &self,
+            request: tonic::Request<super::SetContactPreferencesRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::SetContactPreferencesResponse>,
+            tonic::Status,
+        >;
+        /// How a member likes to be contacted.
+        async fn get_contact_preferences(
+            &self,
+            request: tonic::Request<super::GetContactPreferencesRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetContactPreferencesResponse>,
+            tonic::Status,
+        >;
+        /// The numbers by which the program contacts its members.
+        async fn get_contact_settings(
+            &self,
+            request: tonic::Request<super::GetContactSettingsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetContactSettingsResponse>,
+            tonic::Status,
+        >;
+        /// Changes them, for whatever is decided from then on.
+        async fn update_contact_settings(
+            &self,
+            request: tonic::Request<super::UpdateContactSettingsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::UpdateContactSettingsResponse>,
             tonic::Status,
         >;
         /// The member wants nothing of this topic any more, ever; other topics go on. Doing it again changes nothing.
@@ -2135,6 +2660,291 @@ pub mod contact_service_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = MayContactSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/fealty.members.v1.ContactService/ExplainContact" => {
+                    #[allow(non_camel_case_types)]
+                    struct ExplainContactSvc<T: ContactService>(pub Arc<T>);
+                    impl<
+                        T: ContactService,
+                    > tonic::server::UnaryService<super::ExplainContactRequest>
+                    for ExplainContactSvc<T> {
+                        type Response = super::ExplainContactResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ExplainContactRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as ContactService>::explain_contact(&inner, request)
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ExplainContactSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/fealty.members.v1.ContactService/ReportDelivery" => {
+                    #[allow(non_camel_case_types)]
+                    struct ReportDeliverySvc<T: ContactService>(pub Arc<T>);
+                    impl<
+                        T: ContactService,
+                    > tonic::server::UnaryService<super::ReportDeliveryRequest>
+                    for ReportDeliverySvc<T> {
+                        type Response = super::ReportDeliveryResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ReportDeliveryRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as ContactService>::report_delivery(&inner, request)
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ReportDeliverySvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/fealty.members.v1.ContactService/SetContactPreferences" => {
+                    #[allow(non_camel_case_types)]
+                    struct SetContactPreferencesSvc<T: ContactService>(pub Arc<T>);
+                    impl<
+                        T: ContactService,
+                    > tonic::server::UnaryService<super::SetContactPreferencesRequest>
+                    for SetContactPreferencesSvc<T> {
+                        type Response = super::SetContactPreferencesResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::SetContactPreferencesRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as ContactService>::set_contact_preferences(
+                                        &inner,
+                                        request,
+                                    )
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = SetContactPreferencesSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/fealty.members.v1.ContactService/GetContactPreferences" => {
+                    #[allow(non_camel_case_types)]
+                    struct GetContactPreferencesSvc<T: ContactService>(pub Arc<T>);
+                    impl<
+                        T: ContactService,
+                    > tonic::server::UnaryService<super::GetContactPreferencesRequest>
+                    for GetContactPreferencesSvc<T> {
+                        type Response = super::GetContactPreferencesResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::GetContactPreferencesRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as ContactService>::get_contact_preferences(
+                                        &inner,
+                                        request,
+                                    )
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GetContactPreferencesSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/fealty.members.v1.ContactService/GetContactSettings" => {
+                    #[allow(non_camel_case_types)]
+                    struct GetContactSettingsSvc<T: ContactService>(pub Arc<T>);
+                    impl<
+                        T: ContactService,
+                    > tonic::server::UnaryService<super::GetContactSettingsRequest>
+                    for GetContactSettingsSvc<T> {
+                        type Response = super::GetContactSettingsResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::GetContactSettingsRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as ContactService>::get_contact_settings(&inner, request)
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GetContactSettingsSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/fealty.members.v1.ContactService/UpdateContactSettings" => {
+                    #[allow(non_camel_case_types)]
+                    struct UpdateContactSettingsSvc<T: ContactService>(pub Arc<T>);
+                    impl<
+                        T: ContactService,
+                    > tonic::server::UnaryService<super::UpdateContactSettingsRequest>
+                    for UpdateContactSettingsSvc<T> {
+                        type Response = super::UpdateContactSettingsResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::UpdateContactSettingsRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as ContactService>::update_contact_settings(
+                                        &inner,
+                                        request,
+                                    )
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = UpdateContactSettingsSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(

@@ -182,6 +182,8 @@ pub enum ErrorReason {
     /// FAILED_PRECONDITION. Whoever is to be a guardian is not an active member who is known to be of age. Metadata:
     /// guardian_member_id.
     GuardianUnsuitable = 58,
+    /// FAILED_PRECONDITION. The opposite was reported of that contact. Metadata: contact_id, outcome.
+    DeliveryReported = 49,
     /// FAILED_PRECONDITION. The reward is not offered now: it is a draft, ended, or outside of its dates. Metadata:
     /// reward_id.
     RewardUnavailable = 80,
@@ -274,6 +276,7 @@ impl ErrorReason {
             Self::CardNotLinked => "ERROR_REASON_CARD_NOT_LINKED",
             Self::GuardianRequired => "ERROR_REASON_GUARDIAN_REQUIRED",
             Self::GuardianUnsuitable => "ERROR_REASON_GUARDIAN_UNSUITABLE",
+            Self::DeliveryReported => "ERROR_REASON_DELIVERY_REPORTED",
             Self::RewardUnavailable => "ERROR_REASON_REWARD_UNAVAILABLE",
             Self::OutOfStock => "ERROR_REASON_OUT_OF_STOCK",
             Self::NotEligible => "ERROR_REASON_NOT_ELIGIBLE",
@@ -353,6 +356,7 @@ impl ErrorReason {
             "ERROR_REASON_CARD_NOT_LINKED" => Some(Self::CardNotLinked),
             "ERROR_REASON_GUARDIAN_REQUIRED" => Some(Self::GuardianRequired),
             "ERROR_REASON_GUARDIAN_UNSUITABLE" => Some(Self::GuardianUnsuitable),
+            "ERROR_REASON_DELIVERY_REPORTED" => Some(Self::DeliveryReported),
             "ERROR_REASON_REWARD_UNAVAILABLE" => Some(Self::RewardUnavailable),
             "ERROR_REASON_OUT_OF_STOCK" => Some(Self::OutOfStock),
             "ERROR_REASON_NOT_ELIGIBLE" => Some(Self::NotEligible),

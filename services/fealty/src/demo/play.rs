@@ -10,7 +10,10 @@ use chrono::{DateTime, Utc};
 use fealty_proto::ledger::v1::refund_purchase_request::Target;
 use fealty_proto::ledger::v1::{RecordPurchaseRequest, RefundPurchaseRequest};
 use fealty_proto::members::v1::identifier::Value;
-use fealty_proto::members::v1::{EnrolMemberRequest, Identifier, PolicyAcceptance, Profile};
+use fealty_proto::members::v1::{
+    ConsentGiver, ConsentOrigin, ConsentPurpose, ConsentScope, ContactChannel, EnrolMemberRequest,
+    GrantConsentRequest, Identifier, PolicyAcceptance, Profile,
+};
 use fealty_proto::rewards::v1::{RedeemRewardRequest, UseVoucherRequest};
 use fealty_proto::surveys::v1::{
     Invitation, InvitationStatus, IssueInvitationTokenRequest, ListInvitationsRequest, SubmitAnswerRequest,
@@ -124,10 +127,15 @@ impl<'a> Play<'a> {
                 given_name: (*given_name).to_owned(),
                 ..Profile::default()
             }),
-            identifiers: vec![Identifier {
-                value: Some(Value::CardNumber(card_number.clone())),
+            identifiers: [
+                Value::CardNumber(card_number.clone()),
+                Value::EmailAddress(format!("customer-{person}@example.com")),
+            ]
+            .map(|value| Identifier {
+                value: Some(value),
                 ..Identifier::default()
-            }],
+            })
+            .into(),
             policy_acceptance: Some(PolicyAcceptance {
                 policy_version: self.shop.policy_version,
                 channel: SOURCE.to_owned(),
@@ -142,7 +150,29 @@ impl<'a> Play<'a> {
             .enrol_member(request)
             .await?
             .into_message();
-        Ok(answer.member.context("no member in the answer")?.member_id)
+        let member_id = answer.member.context("no member in the answer")?.member_id;
+        self.allow_questions(person, &member_id).await?;
+        Ok(member_id)
+    }
+
+    /// They allow the shop to ask them by e-mail how it was.
+    async fn allow_questions(&self, person: usize, member_id: &str) -> anyhow::Result<()> {
+        let request = GrantConsentRequest {
+            request_id: request_id(self.seed, &format!("allow {person}")),
+            member_id: member_id.to_owned(),
+            purposes: vec![ConsentPurpose::ServiceQuality.into()],
+            channels: vec![ContactChannel::Email.into()],
+            scope: ConsentScope::Group.into(),
+            origin: Some(ConsentOrigin {
+                giver: ConsentGiver::Member.into(),
+                source: SOURCE.to_owned(),
+                ..ConsentOrigin::default()
+            }),
+            policy_version: self.shop.policy_version,
+            ..GrantConsentRequest::default()
+        };
+        self.shop.clients.members.grant_consent(request).await?;
+        Ok(())
     }
 
     /// Answers the ids of the purchases, in the order of the plan.
@@ -302,8 +332,12 @@ impl<'a> Play<'a> {
         let person = *self.person_of.get(member_id).context("a stranger is invited")?;
         let asked = self.people[person].asked_count;
         self.people[person].asked_count += 1;
+        let request = IssueInvitationTokenRequest {
+            invitation_id: invitation.invitation_id.clone(),
+        };
+        let issued = self.shop.clients.surveys.issue_invitation_token(request).await?;
         match self.plan.people[person].scores.get(asked) {
-            Some(Some(score)) => self.submit(invitation, *score).await,
+            Some(Some(score)) => self.submit(invitation, issued.into_message().token, *score).await,
             _ => Ok(()),
         }
     }
@@ -342,17 +376,11 @@ impl<'a> Play<'a> {
         }
     }
 
-    async fn submit(&self, invitation: &Invitation, score: u8) -> anyhow::Result<()> {
+    async fn submit(&self, invitation: &Invitation, token: String, score: u8) -> anyhow::Result<()> {
         let surveys = &self.shop.clients.surveys;
-        let issued = surveys
-            .issue_invitation_token(IssueInvitationTokenRequest {
-                invitation_id: invitation.invitation_id.clone(),
-            })
-            .await?
-            .into_message();
         let request = SubmitAnswerRequest {
             request_id: request_id(self.seed, &format!("answer {}", invitation.invitation_id)),
-            token: issued.token,
+            token,
             score: Some(score.into()),
             follow_up_text: words(score).to_owned(),
         };

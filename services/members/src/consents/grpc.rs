@@ -15,7 +15,8 @@ use uuid::Uuid;
 use super::Consents;
 use super::domain::standings_of;
 
-pub(crate) use parse::channel;
+pub(crate) use parse::party;
+pub(crate) use present::channel_number;
 
 const LIST_COMPANIES: &str = "/fealty.members.v1.ConsentService/ListCompanies";
 

@@ -1,26 +1,23 @@
 //! When somebody may be contacted. Pure.
 
+mod decide;
+mod names;
+mod preferences;
+mod quiet;
+mod settings;
+
 use std::fmt;
 use std::str::FromStr;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 
-use crate::consents::domain::named;
-use crate::people::domain::MemberStatus;
+use crate::consents::domain::{ConsentPurpose, Item, Party};
 
-/// Contacts that ask somebody how something was, within [`SERVICE_QUALITY_WINDOW`]: who is asked after every visit stops
-/// answering. The program's own setting takes its place once there is one.
-pub const SERVICE_QUALITY_COUNT_MAX: usize = 1;
-
-/// See [`SERVICE_QUALITY_COUNT_MAX`].
-pub const SERVICE_QUALITY_WINDOW: TimeDelta = TimeDelta::days(30);
-
-/// Advertising contacts within [`MARKETING_WINDOW`]: regular, and not intrusive. The program's own setting takes its
-/// place once there is one.
-pub const MARKETING_COUNT_MAX: usize = 3;
-
-/// See [`MARKETING_COUNT_MAX`].
-pub const MARKETING_WINDOW: TimeDelta = TimeDelta::days(7);
+pub use decide::{Check, Decision, Facts, History, Judged, RuleFacts, Verdict, decide};
+pub use names::{Channel, Purpose, Rule};
+pub use preferences::{ADDRESS_LENGTH_MAX, Address, Preferences, Reached, candidates};
+pub use quiet::{Quiet, quiet_until};
+pub use settings::{Settings, SettingsChange};
 
 /// Topics that one member can opt out of: more than any program has, and few enough to be read with each decision.
 pub const TOPIC_OPT_OUTS_MAX: usize = 200;
@@ -74,205 +71,76 @@ pub struct TopicOptOut {
     pub opt_out_time: DateTime<Utc>,
 }
 
-named! {
-    /// How somebody is contacted.
-    Channel {
-        /// E-mail.
-        Email = "EMAIL",
-        /// Text message.
-        Sms = "SMS",
-        /// A messenger.
-        Messenger = "MESSENGER",
-        /// A push message.
-        Push = "PUSH",
-        /// A telephone call.
-        Call = "CALL",
-        /// Printed paper.
-        Paper = "PAPER",
-    }
-}
-
-/// How many contacts there may be within a time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Cap {
-    /// So many.
-    pub count_max: usize,
-    /// Within so long.
-    pub window: TimeDelta,
-}
-
-/// What a contact is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Purpose {
-    /// Asking how something was.
-    ServiceQuality,
-    /// What somebody needs to know of what they bought.
-    ServiceMessage,
-    /// Advertising.
-    Marketing,
-}
-
 impl Purpose {
-    /// As it is stored.
+    /// What has to be allowed for it; None for what needs no consent.
     #[must_use]
-    pub const fn as_str(self) -> &'static str {
+    pub const fn consent(self) -> Option<ConsentPurpose> {
         match self {
-            Self::ServiceQuality => "SERVICE_QUALITY",
-            Self::ServiceMessage => "SERVICE_MESSAGE",
-            Self::Marketing => "MARKETING",
+            Self::ServiceMessage => None,
+            Self::ServiceQuality => Some(ConsentPurpose::ServiceQuality),
+            Self::Marketing => Some(ConsentPurpose::Marketing),
+            Self::NewProducts => Some(ConsentPurpose::NewProducts),
+            Self::PersonalOffers => Some(ConsentPurpose::PersonalOffers),
+            Self::TariffChanges => Some(ConsentPurpose::TariffChanges),
+            Self::Protection => Some(ConsentPurpose::Protection),
         }
     }
 
-    /// How many contacts for it there may be; None for any number.
+    /// Whether it wants to sell something.
     #[must_use]
-    pub const fn cap(self) -> Option<Cap> {
-        match self {
-            Self::ServiceQuality => Some(Cap {
-                count_max: SERVICE_QUALITY_COUNT_MAX,
-                window: SERVICE_QUALITY_WINDOW,
-            }),
-            Self::ServiceMessage => None,
-            Self::Marketing => Some(Cap {
-                count_max: MARKETING_COUNT_MAX,
-                window: MARKETING_WINDOW,
-            }),
-        }
+    pub const fn is_commercial(self) -> bool {
+        matches!(self, Self::Marketing | Self::NewProducts | Self::PersonalOffers)
+    }
+
+    /// Those whose contacts are counted together with it.
+    #[must_use]
+    pub fn counted_with(self) -> Vec<Self> {
+        let together = |other: &Self| *other == self || (self.is_commercial() && other.is_commercial());
+        Self::ALL.iter().copied().filter(together).collect()
+    }
+
+    /// What has to be allowed for it by a channel.
+    #[must_use]
+    pub fn item_by(self, channel: Channel) -> Option<Item> {
+        self.consent().map(|purpose| Item {
+            purpose,
+            channel: Some(channel),
+        })
     }
 }
 
 /// A contact that somebody is about to make.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Contact {
-    /// How.
-    pub channel: Channel,
+    /// How; None for the channel that the member prefers.
+    pub channel: Option<Channel>,
     /// What for.
     pub purpose: Purpose,
     /// What about.
     pub topic: Topic,
+    /// Who contacts them.
+    pub party: Party,
 }
 
-/// What has been with a member so far, as far as it matters for one contact.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct History {
-    /// They have opted out of its topic.
-    pub opted_out: bool,
-    /// The contacts for its purpose within the window of its cap, the newest first; no more than the cap allows.
-    pub contact_times: Vec<DateTime<Utc>>,
-}
-
-/// Whether somebody may be contacted, and by which rule.
+/// What became of a contact.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Decision {
-    /// Yes.
-    Allowed,
-    /// No: they are not active.
-    MemberNotActive,
-    /// No: they want nothing of the topic.
-    TopicOptOut,
-    /// Not before that time: they were contacted often enough lately.
-    FrequencyCap {
-        /// When one of those contacts no longer counts.
-        not_before_time: DateTime<Utc>,
-    },
+pub enum Outcome {
+    /// It was sent.
+    Delivered,
+    /// It was not, or came back.
+    Failed,
 }
 
-/// Decides about a contact. What is for ever comes before what passes.
-#[must_use]
-pub fn decide(status: MemberStatus, purpose: Purpose, history: &History) -> Decision {
-    if status != MemberStatus::Active {
-        return Decision::MemberNotActive;
-    }
-    if history.opted_out {
-        return Decision::TopicOptOut;
-    }
-    let Some(cap) = purpose.cap() else {
-        return Decision::Allowed;
-    };
-    // With the oldest of as many as there may be, one place becomes free.
-    match cap
-        .count_max
-        .checked_sub(1)
-        .and_then(|place| history.contact_times.get(place))
-    {
-        Some(oldest) => Decision::FrequencyCap {
-            not_before_time: *oldest + cap.window,
-        },
-        None => Decision::Allowed,
+impl Outcome {
+    /// As callers see it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Delivered => "DELIVERED",
+            Self::Failed => "FAILED",
+        }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn at(day: i64) -> DateTime<Utc> {
-        DateTime::UNIX_EPOCH + TimeDelta::days(day)
-    }
-
-    fn contacted(days: &[i64]) -> History {
-        History {
-            opted_out: false,
-            contact_times: days.iter().map(|day| at(*day)).collect(),
-        }
-    }
-
-    #[test]
-    fn b6_a_fourth_advertisement_waits_until_the_first_of_three_no_longer_counts() {
-        let (active, marketing) = (MemberStatus::Active, Purpose::Marketing);
-        assert_eq!(decide(active, marketing, &contacted(&[5, 4])), Decision::Allowed);
-        assert_eq!(
-            decide(active, marketing, &contacted(&[5, 4, 2])),
-            Decision::FrequencyCap {
-                not_before_time: at(9)
-            }
-        );
-    }
-
-    #[test]
-    fn a_second_question_waits_for_thirty_days_and_a_message_for_nothing() {
-        let active = MemberStatus::Active;
-        assert_eq!(
-            decide(active, Purpose::ServiceQuality, &contacted(&[3])),
-            Decision::FrequencyCap {
-                not_before_time: at(33)
-            }
-        );
-        let often = contacted(&[9, 8, 7, 6, 5, 4, 3]);
-        assert_eq!(decide(active, Purpose::ServiceMessage, &often), Decision::Allowed);
-    }
-
-    #[test]
-    fn what_is_for_ever_is_told_before_what_passes() {
-        let history = History {
-            opted_out: true,
-            ..contacted(&[3])
-        };
-        let purpose = Purpose::ServiceQuality;
-        assert_eq!(
-            decide(MemberStatus::Active, purpose, &history),
-            Decision::TopicOptOut
-        );
-        for status in [
-            MemberStatus::Suspended,
-            MemberStatus::Closed,
-            MemberStatus::Merged,
-        ] {
-            assert_eq!(decide(status, purpose, &history), Decision::MemberNotActive);
-        }
-    }
-
-    #[test]
-    fn a_topic_is_of_small_letters_digits_and_two_signs() {
-        let longest = "x".repeat(TOPIC_LENGTH_MAX);
-        for text in ["mothers_day", "9-may", longest.as_str()] {
-            assert_eq!(
-                text.parse::<Topic>().map(|topic| topic.to_string()),
-                Ok(text.to_owned())
-            );
-        }
-        let too_long = "x".repeat(TOPIC_LENGTH_MAX + 1);
-        for text in ["", "Mothers", "mothers day", "день", too_long.as_str()] {
-            assert_eq!(text.parse::<Topic>(), Err(TopicError), "{text}");
-        }
-    }
-}
+mod tests;

@@ -1,61 +1,111 @@
-//! Decisions and opt-outs in the database. What was said and done under a record that was merged into another counts
-//! for that one.
+//! Contacts in the database. What was said and done under a record that was merged into another counts for that one.
+
+mod opt_outs;
+mod preferences;
+mod settings;
 
 use chrono::{DateTime, Utc};
 use fealty_postgres::StorageError;
-use fealty_types::{MemberId, ProgramId};
+use fealty_types::{ContactId, MemberId, ProgramId};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::domain::{Contact, Decision, History, Purpose, Topic, TopicOptOut};
+use super::domain::{Channel, Contact, Decision, History, Outcome, Purpose, Rule, Settings};
+use super::{Decided, Reported};
 
-/// A decision as it is stored.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Decided<'a> {
-    pub decision_id: Uuid,
-    pub member_id: MemberId,
-    pub contact: &'a Contact,
-    pub decision: Decision,
-    pub decide_time: DateTime<Utc>,
+pub(super) use opt_outs::{
+    count_opt_outs_in_tx, find_opt_out_in_tx, insert_opt_out_in_tx, list_opt_outs_in_tx,
+};
+pub(super) use preferences::{
+    SealedPreferences, find_preferences_in_tx, load_reached_in_tx, upsert_preferences_in_tx,
+};
+pub(super) use settings::{find_settings_in_tx, lock_settings_in_tx, upsert_settings_in_tx};
+
+/// Which contacts one is judged by: those for its purpose, before it, within the program's windows.
+pub(super) struct Before {
+    pub purpose: Purpose,
+    pub settings: Settings,
+    pub now: DateTime<Utc>,
 }
 
-/// What has been with a member so far.
+/// The contacts by which one for a purpose is judged.
 pub(super) async fn load_history_in_tx(
     tx: &mut PgConnection,
     program_id: ProgramId,
     member_id: MemberId,
-    contact: &Contact,
-    now: DateTime<Utc>,
+    before: &Before,
 ) -> Result<History, StorageError> {
-    let opt_out_time = find_opt_out_in_tx(&mut *tx, program_id, member_id, &contact.topic).await?;
-    let contact_times = contact_times_in_tx(tx, program_id, member_id, contact.purpose, now).await?;
-    Ok(History {
-        opted_out: opt_out_time.is_some(),
-        contact_times,
-    })
+    let Before {
+        purpose,
+        settings,
+        now,
+    } = *before;
+    let mut history = History::default();
+    let bounds = if purpose.is_commercial() {
+        Some((settings.commercial_window(), settings.commercial_count_max))
+    } else if purpose == Purpose::ServiceQuality {
+        Some((
+            settings.service_quality_window(),
+            settings.service_quality_count_max,
+        ))
+    } else {
+        None
+    };
+    let of = |purposes: Vec<Purpose>, since, count_max: i32| Counted {
+        purposes,
+        since,
+        now,
+        count_max: count_max.into(),
+    };
+    if let Some((window, count_max)) = bounds {
+        let counted = of(purpose.counted_with(), now - window, count_max);
+        history.counted = counted_times_in_tx(&mut *tx, program_id, member_id, counted).await?;
+    }
+    if purpose.is_commercial() {
+        let begin = now - settings.commercial_run_window();
+        let (commercial, others) = Purpose::ALL.iter().partition(|purpose| purpose.is_commercial());
+        let last_other = counted_times_in_tx(&mut *tx, program_id, member_id, of(others, begin, 1)).await?;
+        let since = last_other.first().copied().unwrap_or(begin);
+        let run = of(commercial, since, settings.commercial_run_max);
+        history.commercial_run = counted_times_in_tx(tx, program_id, member_id, run).await?;
+    }
+    Ok(history)
 }
 
-async fn contact_times_in_tx(
+/// Which contacts are looked for: the newest of those for some purposes that count at a time.
+struct Counted {
+    purposes: Vec<Purpose>,
+    since: DateTime<Utc>,
+    now: DateTime<Utc>,
+    count_max: i64,
+}
+
+/// A contact counts that was delivered, or is reserved. What was decided before there were reservations counts, too.
+async fn counted_times_in_tx(
     tx: &mut PgConnection,
     program_id: ProgramId,
     member_id: MemberId,
-    purpose: Purpose,
-    now: DateTime<Utc>,
+    counted: Counted,
 ) -> Result<Vec<DateTime<Utc>>, StorageError> {
-    let Some(cap) = purpose.cap() else {
-        return Ok(Vec::new());
-    };
+    let purposes: Vec<String> = counted
+        .purposes
+        .into_iter()
+        .map(|one| one.as_str().to_owned())
+        .collect();
     Ok(sqlx::query_scalar!(
-        "SELECT decide_time FROM contact_decision \
-         WHERE program = $1 AND rule = 'ALLOWED' AND purpose = $3 AND decide_time > $4 AND member_id IN ( \
+        "SELECT d.decide_time FROM contact_decision d \
+         LEFT JOIN contact_delivery r ON r.program = d.program AND r.decision_id = d.decision_id \
+         WHERE d.program = $1 AND d.rule = 'ALLOWED' AND d.purpose = ANY($3) AND d.decide_time > $4 \
+           AND coalesce(r.delivered, d.reserve_until IS NULL OR d.reserve_until > $5) AND d.member_id IN ( \
              SELECT member_id FROM member \
              WHERE program = $1 AND (member_id = $2 OR merged_into_member_id = $2)) \
-         ORDER BY decide_time DESC LIMIT $5",
+         ORDER BY d.decide_time DESC LIMIT $6",
         program_id.as_uuid(),
         member_id.as_uuid(),
-        purpose.as_str(),
-        now - cap.window,
-        i64::try_from(cap.count_max).unwrap_or(i64::MAX),
+        &purposes,
+        counted.since,
+        counted.now,
+        counted.count_max,
     )
     .fetch_all(tx)
     .await?)
@@ -65,21 +115,26 @@ async fn contact_times_in_tx(
 pub(super) async fn insert_decision_in_tx(
     tx: &mut PgConnection,
     program_id: ProgramId,
-    decided: &Decided<'_>,
+    member_id: MemberId,
+    contact: &Contact,
+    decided: &Decided,
 ) -> Result<(), StorageError> {
-    let (rule, not_before_time) = to_columns(decided.decision);
+    let decision = decided.decision;
     sqlx::query!(
         "INSERT INTO contact_decision \
-         (program, decision_id, member_id, channel, purpose, topic, rule, not_before_time, decide_time) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+         (program, decision_id, member_id, channel, purpose, topic, company_code, rule, not_before_time, \
+          reserve_until, decide_time) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
         program_id.as_uuid(),
         decided.decision_id,
-        decided.member_id.as_uuid(),
-        decided.contact.channel.as_str(),
-        decided.contact.purpose.as_str(),
-        decided.contact.topic.as_str(),
-        rule,
-        not_before_time,
+        member_id.as_uuid(),
+        decision.channel.as_str(),
+        contact.purpose.as_str(),
+        contact.topic.as_str(),
+        contact.party.as_ref().map_or("", |code| code.as_str()),
+        decision.rule.as_str(),
+        decision.not_before_time,
+        decided.reserve_until,
         decided.decide_time,
     )
     .execute(tx)
@@ -92,123 +147,79 @@ pub(super) async fn find_decision_in_tx(
     tx: &mut PgConnection,
     program_id: ProgramId,
     decision_id: Uuid,
-) -> Result<Option<Decision>, StorageError> {
+) -> Result<Option<Decided>, StorageError> {
     sqlx::query!(
-        "SELECT rule, not_before_time FROM contact_decision WHERE program = $1 AND decision_id = $2",
+        "SELECT rule, channel, not_before_time, reserve_until, decide_time FROM contact_decision \
+         WHERE program = $1 AND decision_id = $2",
         program_id.as_uuid(),
         decision_id,
     )
     .fetch_optional(tx)
     .await?
-    .map(|row| from_columns(&row.rule, row.not_before_time))
+    .map(|row| {
+        Ok(Decided {
+            decision_id,
+            decision: Decision {
+                rule: Rule::from_column(&row.rule)
+                    .ok_or_else(|| StorageError::corrupt("contact_decision.rule", &row.rule))?,
+                not_before_time: row.not_before_time,
+                channel: Channel::from_column(&row.channel)
+                    .ok_or_else(|| StorageError::corrupt("contact_decision.channel", &row.channel))?,
+            },
+            reserve_until: row.reserve_until,
+            decide_time: row.decide_time,
+        })
+    })
     .transpose()
 }
 
-fn to_columns(decision: Decision) -> (&'static str, Option<DateTime<Utc>>) {
-    match decision {
-        Decision::Allowed => ("ALLOWED", None),
-        Decision::MemberNotActive => ("MEMBER_NOT_ACTIVE", None),
-        Decision::TopicOptOut => ("TOPIC_OPT_OUT", None),
-        Decision::FrequencyCap { not_before_time } => ("FREQUENCY_CAP", Some(not_before_time)),
-    }
-}
-
-fn from_columns(rule: &str, not_before_time: Option<DateTime<Utc>>) -> Result<Decision, StorageError> {
-    match (rule, not_before_time) {
-        ("ALLOWED", None) => Ok(Decision::Allowed),
-        ("MEMBER_NOT_ACTIVE", None) => Ok(Decision::MemberNotActive),
-        ("TOPIC_OPT_OUT", None) => Ok(Decision::TopicOptOut),
-        ("FREQUENCY_CAP", Some(not_before_time)) => Ok(Decision::FrequencyCap { not_before_time }),
-        _ => Err(StorageError::corrupt("contact_decision.rule", rule)),
-    }
-}
-
-/// Since when a member wants nothing of a topic.
-pub(super) async fn find_opt_out_in_tx(
+/// Whose contact it is; None when it was never allowed, or is another program's.
+pub(super) async fn find_contacted_in_tx(
     tx: &mut PgConnection,
     program_id: ProgramId,
-    member_id: MemberId,
-    topic: &Topic,
-) -> Result<Option<DateTime<Utc>>, StorageError> {
+    contact_id: ContactId,
+) -> Result<Option<MemberId>, StorageError> {
     Ok(sqlx::query_scalar!(
-        "SELECT min(opt_out_time) FROM topic_opt_out WHERE program = $1 AND topic = $3 AND member_id IN ( \
-             SELECT member_id FROM member \
-             WHERE program = $1 AND (member_id = $2 OR merged_into_member_id = $2))",
+        r#"SELECT member_id AS "member_id: MemberId" FROM contact_decision
+           WHERE program = $1 AND decision_id = $2 AND rule = 'ALLOWED'"#,
         program_id.as_uuid(),
-        member_id.as_uuid(),
-        topic.as_str(),
+        contact_id.as_uuid(),
     )
-    .fetch_one(tx)
+    .fetch_optional(tx)
     .await?)
 }
 
-/// How many topics a member has opted out of.
-pub(super) async fn count_opt_outs_in_tx(
+/// Keeps what became of a contact, unless something was kept before. Answers what is kept.
+pub(super) async fn claim_delivery_in_tx(
     tx: &mut PgConnection,
     program_id: ProgramId,
-    member_id: MemberId,
-) -> Result<usize, StorageError> {
-    let count = sqlx::query_scalar!(
-        r#"SELECT count(DISTINCT topic) AS "count!" FROM topic_opt_out WHERE program = $1 AND member_id IN (
-               SELECT member_id FROM member
-               WHERE program = $1 AND (member_id = $2 OR merged_into_member_id = $2))"#,
+    contact_id: ContactId,
+    reported: Reported,
+) -> Result<Reported, StorageError> {
+    sqlx::query!(
+        "INSERT INTO contact_delivery (program, decision_id, delivered, report_time) VALUES ($1, $2, $3, $4) \
+         ON CONFLICT (program, decision_id) DO NOTHING",
         program_id.as_uuid(),
-        member_id.as_uuid(),
+        contact_id.as_uuid(),
+        reported.outcome == Outcome::Delivered,
+        reported.report_time,
+    )
+    .execute(&mut *tx)
+    .await?;
+    let kept = sqlx::query!(
+        "SELECT delivered, report_time FROM contact_delivery WHERE program = $1 AND decision_id = $2",
+        program_id.as_uuid(),
+        contact_id.as_uuid(),
     )
     .fetch_one(tx)
     .await?;
-    Ok(usize::try_from(count).unwrap_or(usize::MAX))
-}
-
-/// Ends a topic for a member, for whom it is not ended. Answers the time as it is stored.
-pub(super) async fn insert_opt_out_in_tx(
-    tx: &mut PgConnection,
-    program_id: ProgramId,
-    member_id: MemberId,
-    topic: &Topic,
-    now: DateTime<Utc>,
-) -> Result<DateTime<Utc>, StorageError> {
-    Ok(sqlx::query_scalar!(
-        "INSERT INTO topic_opt_out (program, member_id, topic, opt_out_time) VALUES ($1, $2, $3, $4) \
-         RETURNING opt_out_time",
-        program_id.as_uuid(),
-        member_id.as_uuid(),
-        topic.as_str(),
-        now,
-    )
-    .fetch_one(tx)
-    .await?)
-}
-
-/// The topics after one.
-pub(super) async fn list_opt_outs_in_tx(
-    tx: &mut PgConnection,
-    program_id: ProgramId,
-    member_id: MemberId,
-    after: Option<&str>,
-    count_max: i64,
-) -> Result<Vec<TopicOptOut>, StorageError> {
-    sqlx::query!(
-        r#"SELECT topic, min(opt_out_time) AS "opt_out_time!" FROM topic_opt_out
-           WHERE program = $1 AND topic > $3 AND member_id IN (
-               SELECT member_id FROM member
-               WHERE program = $1 AND (member_id = $2 OR merged_into_member_id = $2))
-           GROUP BY topic ORDER BY topic LIMIT $4"#,
-        program_id.as_uuid(),
-        member_id.as_uuid(),
-        // Nothing lies before the empty text.
-        after.unwrap_or_default(),
-        count_max,
-    )
-    .fetch_all(tx)
-    .await?
-    .into_iter()
-    .map(|row| {
-        let topic = row.topic.parse();
-        Ok(TopicOptOut {
-            topic: topic.map_err(|error| StorageError::corrupt("topic_opt_out.topic", error))?,
-            opt_out_time: row.opt_out_time,
-        })
+    let outcome = if kept.delivered {
+        Outcome::Delivered
+    } else {
+        Outcome::Failed
+    };
+    Ok(Reported {
+        outcome,
+        report_time: kept.report_time,
     })
-    .collect()
 }

@@ -28,7 +28,8 @@ pub(super) use identifiers::{
 };
 pub(super) use listing::{ListAfter, ListFilter, list_ids_in_tx};
 pub(super) use standing::{
-    TierChange, is_enrolled_in_tx, lock_status_in_tx, next_tier_revision_in_tx, update_tier_in_tx,
+    TierChange, find_status_in_tx, is_enrolled_in_tx, lock_status_in_tx, next_tier_revision_in_tx,
+    update_tier_in_tx,
 };
 
 pub(super) use traits::{list_traits_in_tx, replace_traits_in_tx};

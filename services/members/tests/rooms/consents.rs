@@ -5,16 +5,12 @@ use fealty_proto::events::v1::event::Payload;
 use fealty_proto::members::v1::{self as pb, ConsentChange, ConsentPurpose, ConsentStatus, ContactChannel};
 use fealty_proto::r#type::v1::ErrorReason;
 use fealty_types::Clock;
-use futures::future::join_all;
 use tonic::{Code, Response, Status};
 
 use crate::happened::happened_to;
-use crate::harness::{Auth, assert_invalid, assert_refused, is_replayed, nobodys_id, request_id};
+use crate::harness::{assert_invalid, assert_refused, is_replayed, request_id};
 use crate::merges;
 use crate::shop::{Shop, enrolment};
-
-/// Companies of one program.
-const COMPANIES_MAX: usize = 100;
 
 pub fn origin() -> pb::ConsentOrigin {
     pb::ConsentOrigin {
@@ -84,7 +80,7 @@ async fn get(shop: &Shop, member: &pb::Member, company_code: &str) -> pb::GetCon
 }
 
 /// What is said of advertising by e-mail: where it stands, and whether it is inherited.
-async fn by_mail(shop: &Shop, member: &pb::Member, company_code: &str) -> Option<(ConsentStatus, bool)> {
+pub async fn by_mail(shop: &Shop, member: &pb::Member, company_code: &str) -> Option<(ConsentStatus, bool)> {
     let mail = pb::ConsentItem {
         purpose: ConsentPurpose::Marketing.into(),
         channel: ContactChannel::Email.into(),
@@ -141,23 +137,6 @@ pub async fn try_accept(
     };
     let answer = shop.world.consents(&shop.auth).accept_policy(request).await?;
     Ok(answer.into_inner().receipt.expect("a receipt"))
-}
-
-async fn try_name_company(shop: &Shop, auth: &Auth, code: &str) -> Result<pb::Company, Status> {
-    let request = pb::CreateCompanyRequest {
-        request_id: request_id(),
-        company: Some(pb::Company {
-            company_code: code.to_owned(),
-            display_name: format!("{code} Ltd"),
-            create_time: None,
-        }),
-    };
-    let answer = shop.world.consents(auth).create_company(request).await?;
-    Ok(answer.into_inner().company.expect("a company"))
-}
-
-pub async fn name_company(shop: &Shop, code: &str) {
-    try_name_company(shop, &shop.auth, code).await.expect("named");
 }
 
 #[tokio::test]
@@ -227,58 +206,6 @@ async fn b14_an_acceptance_proves_version_text_time_and_channel_and_a_newer_text
     );
     assert_eq!(first.text_sha256, ana.policy_acceptance.unwrap().text_sha256);
     assert_eq!(first.origin.unwrap().source, "till 4");
-}
-
-#[tokio::test]
-async fn b15_a_consent_for_the_group_is_inherited_by_its_companies_and_one_for_a_company_is_not() {
-    let shop = Shop::open().await;
-    for code in ["books", "toys"] {
-        name_company(&shop, code).await;
-    }
-    let (ana, vera) = (shop.enrol(&[]).await, shop.enrol(&[]).await);
-    let said_to_books = |member, scope: pb::ConsentScope| pb::GrantConsentRequest {
-        scope: scope.into(),
-        company_code: "books".to_owned(),
-        ..grant_of(member, &[ConsentPurpose::Marketing], &[ContactChannel::Email])
-    };
-    grant(&shop, said_to_books(&ana, pb::ConsentScope::Group)).await;
-    grant(&shop, said_to_books(&vera, pb::ConsentScope::Company)).await;
-    let (own, inherited) = ((ConsentStatus::Granted, false), (ConsentStatus::Granted, true));
-    assert_eq!(by_mail(&shop, &ana, "books").await, Some(own));
-    assert_eq!(by_mail(&shop, &ana, "toys").await, Some(inherited));
-    assert_eq!(by_mail(&shop, &ana, "").await, Some(inherited));
-    assert_eq!(by_mail(&shop, &vera, "books").await, Some(own));
-    assert_eq!(by_mail(&shop, &vera, "toys").await, None);
-
-    // One company is told no, and the others go on; then all are.
-    let from_toys = pb::WithdrawConsentRequest {
-        scope: pb::ConsentScope::Company.into(),
-        company_code: "toys".to_owned(),
-        ..withdrawal_of(&ana)
-    };
-    withdraw(&shop, from_toys).await;
-    let ended = Some((ConsentStatus::Withdrawn, false));
-    assert_eq!(by_mail(&shop, &ana, "toys").await, ended);
-    assert_eq!(by_mail(&shop, &ana, "books").await, Some(own));
-    withdraw(&shop, withdrawal_of(&ana)).await;
-    for (code, status) in [("books", true), ("toys", true), ("", false)] {
-        assert_eq!(
-            by_mail(&shop, &ana, code).await,
-            Some((ConsentStatus::Withdrawn, status)),
-            "{code}"
-        );
-    }
-    let unknown = pb::GetConsentsRequest {
-        member_id: ana.member_id.clone(),
-        company_code: "shoes".to_owned(),
-    };
-    let refused = shop.world.consents(&shop.auth).get_consents(unknown).await;
-    assert_refused(
-        "no such company",
-        refused,
-        Code::NotFound,
-        ErrorReason::ResourceNotFound,
-    );
 }
 
 #[tokio::test]
@@ -498,68 +425,4 @@ async fn b23_to_be_followed_by_cookies_is_allowed_apart_from_everything_else() {
         by_mail(&shop, &ana, "").await,
         Some((ConsentStatus::Granted, false))
     );
-}
-
-#[tokio::test]
-async fn a_guardian_and_the_staff_are_named_as_who_said_it() {
-    let shop = Shop::open().await;
-    let (child, mother) = (shop.enrol(&[]).await, shop.enrol(&[]).await);
-    let by = |giver: pb::ConsentGiver, guardian: &str| pb::GrantConsentRequest {
-        origin: Some(pb::ConsentOrigin {
-            giver: giver.into(),
-            guardian_member_id: guardian.to_owned(),
-            source: "letter of 3 May".to_owned(),
-        }),
-        ..grant_of(&child, &[ConsentPurpose::Marketing], &[ContactChannel::Paper])
-    };
-    let receipt = grant(&shop, by(pb::ConsentGiver::Guardian, &mother.member_id)).await;
-    assert_eq!(receipt.origin.unwrap().guardian_member_id, mother.member_id);
-    let receipt = grant(&shop, by(pb::ConsentGiver::Staff, "")).await;
-    assert_eq!(receipt.origin.unwrap().giver(), pb::ConsentGiver::Staff);
-    let field = ["origin.guardian_member_id"];
-    let nobody = try_grant(&shop, by(pb::ConsentGiver::Guardian, "")).await;
-    assert_invalid("no guardian", nobody, &field);
-    let themselves = try_grant(&shop, by(pb::ConsentGiver::Guardian, &child.member_id)).await;
-    assert_invalid("their own", themselves, &field);
-    let of_staff = try_grant(&shop, by(pb::ConsentGiver::Staff, &mother.member_id)).await;
-    assert_invalid("the staff's", of_staff, &field);
-    let unknown = try_grant(&shop, by(pb::ConsentGiver::Guardian, &nobodys_id())).await;
-    assert_refused("unknown", unknown, Code::NotFound, ErrorReason::ResourceNotFound);
-}
-
-#[tokio::test]
-async fn companies_are_listed_by_code_once_each_and_bounded_in_number() {
-    let shop = Shop::open().await;
-    let mut codes: Vec<String> = (0..COMPANIES_MAX)
-        .map(|number| format!("company-{number}"))
-        .collect();
-    join_all(codes.iter().map(|code| name_company(&shop, code))).await;
-    codes.sort();
-    let request = pb::ListCompaniesRequest {
-        page_size: 60,
-        ..Default::default()
-    };
-    let first = shop.world.consents(&shop.auth).list_companies(request).await;
-    let first = first.unwrap().into_inner();
-    let request = pb::ListCompaniesRequest {
-        page_size: 60,
-        page_token: first.next_page_token,
-    };
-    let second = shop.world.consents(&shop.auth).list_companies(request).await;
-    let second = second.unwrap().into_inner();
-    let listed: Vec<String> = first
-        .companies
-        .into_iter()
-        .chain(second.companies)
-        .map(|company| company.company_code)
-        .collect();
-    assert_eq!(listed, codes);
-    let taken = try_name_company(&shop, &shop.auth, "company-7").await;
-    assert_refused("taken", taken, Code::AlreadyExists, ErrorReason::ResourceExists);
-    let more = try_name_company(&shop, &shop.auth, "more").await;
-    assert_refused("more", more, Code::FailedPrecondition, ErrorReason::CountExceeded);
-    let neighbour = shop.neighbour().await;
-    try_name_company(&shop, &neighbour, "company-7")
-        .await
-        .expect("another program's");
 }

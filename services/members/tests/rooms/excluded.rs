@@ -30,6 +30,7 @@ async fn a19_who_is_excluded_earns_nothing_is_not_contacted_and_can_be_let_in_ag
         channel: pb::ContactChannel::Email.into(),
         purpose: pb::ContactPurpose::ServiceQuality.into(),
         topic: "survey".to_owned(),
+        ..pb::MayContactRequest::default()
     };
     let decision = shop
         .world

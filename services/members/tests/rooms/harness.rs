@@ -60,6 +60,13 @@ pub struct World {
 /// A second process of the same service, over the same database.
 pub struct Replica {
     process: Process,
+    channel: Channel,
+}
+
+impl Replica {
+    pub fn contacts(&self, auth: &Auth) -> Contacts {
+        ContactServiceClient::with_interceptor(self.channel.clone(), auth.clone())
+    }
 }
 
 impl Drop for Replica {
@@ -106,6 +113,7 @@ impl Interceptor for Auth {
 }
 
 type Authed = InterceptedService<Channel, Auth>;
+pub type Contacts = ContactServiceClient<Authed>;
 
 impl World {
     pub async fn start() -> Self {
@@ -169,7 +177,10 @@ impl World {
             serving.health.wait_until_ready().await,
             "the replica is on its way out"
         );
-        Replica { process }
+        let channel = Endpoint::from_shared(format!("http://{}", serving.grpc))
+            .expect("an address")
+            .connect_lazy();
+        Replica { process, channel }
     }
 
     pub fn tasks(&self) -> Tasks {
@@ -200,7 +211,7 @@ impl World {
         MemberServiceClient::with_interceptor(self.channel(), auth.clone())
     }
 
-    pub fn contacts(&self, auth: &Auth) -> ContactServiceClient<Authed> {
+    pub fn contacts(&self, auth: &Auth) -> Contacts {
         ContactServiceClient::with_interceptor(self.channel(), auth.clone())
     }
 

@@ -16,7 +16,7 @@ use crate::happened::happened_to;
 use crate::harness::{assert_invalid, assert_refused, eventually, is_replayed, nobodys_id, request_id};
 use crate::ledger::{Door, Mood};
 use crate::shop::{Shop, card, email, enrolment, external_id, phone};
-use crate::{households, status};
+use crate::{contacts, households, status};
 
 /// Longer than any change is left to its caller.
 const LONG: TimeDelta = TimeDelta::minutes(1);
@@ -169,7 +169,10 @@ async fn a_record_merged_twice_leads_to_the_last() {
 #[tokio::test]
 async fn b4_what_either_has_opted_out_of_and_how_often_both_were_contacted_counts_for_who_stays() {
     let shop = Shop::open().await;
-    let (old, new) = (shop.enrol(&[]).await, shop.enrol(&[]).await);
+    let (old, new) = (
+        contacts::reachable(&shop, "old", 18).await,
+        contacts::reachable(&shop, "new", 19).await,
+    );
     let ask = async |member: &pb::Member, purpose: ContactPurpose, topic: &str| {
         let request = pb::MayContactRequest {
             request_id: request_id(),
@@ -177,6 +180,7 @@ async fn b4_what_either_has_opted_out_of_and_how_often_both_were_contacted_count
             channel: pb::ContactChannel::Email.into(),
             purpose: purpose.into(),
             topic: topic.to_owned(),
+            ..Default::default()
         };
         let answer = shop.world.contacts(&shop.auth).may_contact(request).await;
         answer.expect("decided").into_inner().rule()

@@ -197,6 +197,7 @@ async fn who_is_not_active_is_not_contacted() {
             channel: pb::ContactChannel::Sms.into(),
             purpose: pb::ContactPurpose::ServiceMessage.into(),
             topic: "order".to_owned(),
+            ..Default::default()
         };
         let answer = shop
             .world

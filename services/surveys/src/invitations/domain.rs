@@ -4,7 +4,7 @@ mod names;
 mod token;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use fealty_types::{AnswerId, InvitationId, MemberId, PurchaseId, SurveyId};
+use fealty_types::{AnswerId, ContactId, InvitationId, MemberId, PurchaseId, SurveyId};
 
 pub use names::{Channel, ContactRule, NameError, StoredStatus};
 pub use token::{Token, TokenError, TokenHash};
@@ -100,6 +100,8 @@ pub struct Contact {
     pub decision: ContactDecision,
     /// Why.
     pub rule: ContactRule,
+    /// What members reserved for it; for a yes alone.
+    pub contact_id: Option<ContactId>,
 }
 
 impl Invitation {

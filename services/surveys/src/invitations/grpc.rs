@@ -134,6 +134,8 @@ fn parse_channel(number: i32) -> Result<Channel, Problem> {
         ContactChannel::Push => Ok(Channel::Push),
         ContactChannel::Call => Ok(Channel::Call),
         ContactChannel::Paper => Ok(Channel::Paper),
+        ContactChannel::Viber => Ok(Channel::Viber),
+        ContactChannel::Fax => Ok(Channel::Fax),
     }
 }
 
@@ -171,7 +173,13 @@ fn present(invitation: &Invitation, now: DateTime<Utc>) -> pb::Invitation {
         Some(ContactRule::Allowed) => PbContactRule::Allowed,
         Some(ContactRule::MemberNotActive) => PbContactRule::MemberNotActive,
         Some(ContactRule::TopicOptOut) => PbContactRule::TopicOptOut,
+        Some(ContactRule::NoConsent) => PbContactRule::NoConsent,
+        Some(ContactRule::PolicyNotAccepted) => PbContactRule::PolicyNotAccepted,
+        Some(ContactRule::ChannelNotWanted) => PbContactRule::ChannelNotWanted,
+        Some(ContactRule::AddressMissing) => PbContactRule::AddressMissing,
         Some(ContactRule::FrequencyCap) => PbContactRule::FrequencyCap,
+        Some(ContactRule::Mix) => PbContactRule::Mix,
+        Some(ContactRule::QuietHours) => PbContactRule::QuietHours,
     };
     pb::Invitation {
         invitation_id: invitation.invitation_id.to_string(),

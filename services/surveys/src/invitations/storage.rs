@@ -1,6 +1,9 @@
 //! Invitations in the database.
 
+mod contacts;
 mod rows;
+
+pub(super) use contacts::{find_contact_in_tx, insert_contact_in_tx};
 
 use chrono::{DateTime, Utc};
 use fealty_postgres::StorageError;

@@ -60,6 +60,7 @@ struct Contacts {
 struct State {
     says: Says,
     asked: Vec<Asked>,
+    reported: Vec<pb::ReportDeliveryRequest>,
     answered: HashMap<String, (pb::MayContactRequest, pb::MayContactResponse)>,
 }
 
@@ -71,6 +72,7 @@ impl MembersStandIn {
             state: Arc::new(Mutex::new(State {
                 says: Says::Yes,
                 asked: Vec::new(),
+                reported: Vec::new(),
                 answered: HashMap::new(),
             })),
         };
@@ -104,6 +106,21 @@ impl MembersStandIn {
     /// Every question, each as often as it was asked.
     pub fn asked(&self) -> Vec<Asked> {
         self.contacts.lock().asked.clone()
+    }
+
+    /// Every report on a contact.
+    pub fn reported(&self) -> Vec<pb::ReportDeliveryRequest> {
+        self.contacts.lock().reported.clone()
+    }
+
+    /// The contacts that it has allowed.
+    pub fn allowed(&self) -> Vec<String> {
+        let state = self.contacts.lock();
+        let ids = state
+            .answered
+            .values()
+            .map(|(_, answer)| answer.contact_id.clone());
+        ids.filter(|id| !id.is_empty()).collect()
     }
 
     /// How many contacts it has counted: a yes counts once for each request id.
@@ -147,7 +164,7 @@ impl ContactService for Contacts {
         state.asked.push(asked);
         if let Some((before, answer)) = state.answered.get(&question.request_id) {
             return if *before == question {
-                Ok(Response::new(*answer))
+                Ok(Response::new(answer.clone()))
             } else {
                 Err(ApiError::request_id_reused(&question.request_id).into())
             };
@@ -164,15 +181,65 @@ impl ContactService for Contacts {
             Says::Away => return Err(Status::unavailable("told to be away")),
             Says::Broken => return Err(Status::internal("told to be broken")),
         };
+        let contact_id = (decision == pb::ContactDecision::Yes).then(|| uuid::Uuid::now_v7().to_string());
         let answer = pb::MayContactResponse {
             decision: decision.into(),
             rule: rule.into(),
             not_before_time: not_before,
+            contact_id: contact_id.unwrap_or_default(),
+            ..pb::MayContactResponse::default()
         };
         state
             .answered
-            .insert(question.request_id.clone(), (question, answer));
+            .insert(question.request_id.clone(), (question, answer.clone()));
         Ok(Response::new(answer))
+    }
+
+    async fn report_delivery(
+        &self,
+        request: Request<pb::ReportDeliveryRequest>,
+    ) -> Result<Response<pb::ReportDeliveryResponse>, Status> {
+        let mut state = self.lock();
+        if state.says == Says::Away {
+            return Err(Status::unavailable("told to be away"));
+        }
+        state.reported.push(request.into_inner());
+        Ok(Response::new(pb::ReportDeliveryResponse::default()))
+    }
+
+    async fn explain_contact(
+        &self,
+        _request: Request<pb::ExplainContactRequest>,
+    ) -> Result<Response<pb::ExplainContactResponse>, Status> {
+        Err(Status::unimplemented("surveys never asks"))
+    }
+
+    async fn set_contact_preferences(
+        &self,
+        _request: Request<pb::SetContactPreferencesRequest>,
+    ) -> Result<Response<pb::SetContactPreferencesResponse>, Status> {
+        Err(Status::unimplemented("surveys never asks"))
+    }
+
+    async fn get_contact_preferences(
+        &self,
+        _request: Request<pb::GetContactPreferencesRequest>,
+    ) -> Result<Response<pb::GetContactPreferencesResponse>, Status> {
+        Err(Status::unimplemented("surveys never asks"))
+    }
+
+    async fn get_contact_settings(
+        &self,
+        _request: Request<pb::GetContactSettingsRequest>,
+    ) -> Result<Response<pb::GetContactSettingsResponse>, Status> {
+        Err(Status::unimplemented("surveys never asks"))
+    }
+
+    async fn update_contact_settings(
+        &self,
+        _request: Request<pb::UpdateContactSettingsRequest>,
+    ) -> Result<Response<pb::UpdateContactSettingsResponse>, Status> {
+        Err(Status::unimplemented("surveys never asks"))
     }
 
     async fn opt_out_topic(

@@ -19,6 +19,7 @@ use super::HistoryCursor;
 use crate::consents::Under;
 use crate::consents::domain::{Asked, CompanyCode, ConsentPurpose, Giver, Origin, Party, Pick};
 use crate::contacts::domain::Channel;
+use crate::contacts::grpc::channel;
 use crate::display_name::DisplayName;
 use crate::policies::domain::PolicyVersion;
 
@@ -178,21 +179,8 @@ pub(super) fn list_history(
 }
 
 /// A company, or with no code the program itself.
-fn party(code: &str) -> Result<Party, Problem> {
+pub(crate) fn party(code: &str) -> Result<Party, Problem> {
     fields::optional::<CompanyCode>(code)
-}
-
-/// How somebody is contacted.
-pub(crate) fn channel(number: i32) -> Result<Channel, Problem> {
-    Ok(match fields::enumeration(number)? {
-        pb::ContactChannel::Unspecified => return Err(Problem::required()),
-        pb::ContactChannel::Email => Channel::Email,
-        pb::ContactChannel::Sms => Channel::Sms,
-        pb::ContactChannel::Messenger => Channel::Messenger,
-        pb::ContactChannel::Push => Channel::Push,
-        pb::ContactChannel::Call => Channel::Call,
-        pb::ContactChannel::Paper => Channel::Paper,
-    })
 }
 
 fn parse_purpose(number: i32) -> Result<ConsentPurpose, Problem> {

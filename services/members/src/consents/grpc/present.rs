@@ -128,7 +128,7 @@ const fn purpose_number(purpose: ConsentPurpose) -> pb::ConsentPurpose {
 }
 
 /// A channel as callers see it.
-const fn channel_number(channel: Channel) -> pb::ContactChannel {
+pub(crate) const fn channel_number(channel: Channel) -> pb::ContactChannel {
     match channel {
         Channel::Email => pb::ContactChannel::Email,
         Channel::Sms => pb::ContactChannel::Sms,
@@ -136,5 +136,7 @@ const fn channel_number(channel: Channel) -> pb::ContactChannel {
         Channel::Push => pb::ContactChannel::Push,
         Channel::Call => pb::ContactChannel::Call,
         Channel::Paper => pb::ContactChannel::Paper,
+        Channel::Viber => pb::ContactChannel::Viber,
+        Channel::Fax => pb::ContactChannel::Fax,
     }
 }

@@ -35,6 +35,23 @@ pub(in crate::people) async fn lock_status_in_tx(
     .transpose()
 }
 
+/// What a member may do. None when the program has no such member, or none whose enrolment is finished.
+pub(in crate::people) async fn find_status_in_tx(
+    tx: &mut PgConnection,
+    program_id: ProgramId,
+    member_id: MemberId,
+) -> Result<Option<MemberStatus>, StorageError> {
+    sqlx::query_scalar!(
+        "SELECT status FROM member WHERE program = $1 AND member_id = $2 AND ledger_confirmed",
+        program_id.as_uuid(),
+        member_id.as_uuid(),
+    )
+    .fetch_optional(tx)
+    .await?
+    .map(|status| parse_status(&status))
+    .transpose()
+}
+
 /// Whether the program has a member whose enrolment is finished.
 pub(in crate::people) async fn is_enrolled_in_tx(
     tx: &mut PgConnection,

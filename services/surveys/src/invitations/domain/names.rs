@@ -77,6 +77,10 @@ named! {
         Call = "CALL",
         /// Printed paper.
         Paper = "PAPER",
+        /// Viber.
+        Viber = "VIBER",
+        /// Fax.
+        Fax = "FAX",
     }
 }
 
@@ -89,8 +93,20 @@ named! {
         MemberNotActive = "MEMBER_NOT_ACTIVE",
         /// The member has opted out of the topic.
         TopicOptOut = "TOPIC_OPT_OUT",
+        /// The member does not allow it.
+        NoConsent = "NO_CONSENT",
+        /// The member allowed it under a policy that is no longer in force.
+        PolicyNotAccepted = "POLICY_NOT_ACCEPTED",
+        /// The member's preferences leave the channel out.
+        ChannelNotWanted = "CHANNEL_NOT_WANTED",
+        /// The member has no address for the channel.
+        AddressMissing = "ADDRESS_MISSING",
         /// The member was contacted often enough lately.
         FrequencyCap = "FREQUENCY_CAP",
+        /// Too many of the last contacts were commercial.
+        Mix = "MIX",
+        /// It is night where the member lives.
+        QuietHours = "QUIET_HOURS",
     }
 }
 
@@ -109,6 +125,6 @@ mod tests {
         for rule in ContactRule::ALL {
             assert_eq!(rule.to_string().parse(), Ok(*rule));
         }
-        assert_eq!("FAX".parse::<Channel>(), Err(NameError));
+        assert_eq!("PIGEON".parse::<Channel>(), Err(NameError));
     }
 }

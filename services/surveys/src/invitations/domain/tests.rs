@@ -115,7 +115,14 @@ fn yes_and_no_end_the_planning() {
         ),
     ] {
         let before = planned();
-        let after = before.clone().decided(Contact { decision, rule }, at(70));
+        let after = before.clone().decided(
+            Contact {
+                decision,
+                rule,
+                contact_id: None,
+            },
+            at(70),
+        );
         assert_eq!((after.stored_status, after.contact_rule), (status, Some(rule)));
         assert_eq!((after.decide_after, after.due_time), (None, before.due_time));
     }
@@ -131,6 +138,7 @@ fn not_yet_moves_the_whole_invitation_to_later() {
     let not_before = |time| Contact {
         decision: ContactDecision::NotBefore(time),
         rule: ContactRule::FrequencyCap,
+        contact_id: None,
     };
     let once = planned().decided(not_before(at(10_000)), at(70));
     assert_eq!(
