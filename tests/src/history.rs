@@ -51,6 +51,10 @@ pub struct Call {
     pub group: Option<u64>,
     /// Why it may be refused. Nothing else is a good reason.
     pub refusable: &'static [&'static str],
+    /// Of what is sent: to whom, and what that does to them.
+    pub sent: Option<Sent>,
+    /// What it takes a part of.
+    pub part: Option<Part>,
     /// Which call set aside what this one decides about: that one's request.
     pub hold: Option<String>,
     /// When what it set aside comes back by itself, if that is within the run.
@@ -59,6 +63,28 @@ pub struct Call {
     pub invoked: Moment,
     /// What it was answered, each time that it was. Nothing: it never became known.
     pub answers: Vec<Answered>,
+}
+
+/// The other side of what is sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sent {
+    /// To whom.
+    pub to: String,
+    /// What it does to their places.
+    pub effect: Values,
+}
+
+/// A part of something of which there is so much: of what an earlier call did, or of a budget. Nothing comes back to it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Part {
+    /// Of what.
+    pub of: String,
+    /// How much there is of it.
+    pub whole: i64,
+    /// How much is taken of it.
+    pub value: i64,
+    /// What is said when less is left.
+    pub refusal: &'static str,
 }
 
 /// An answer, and when it came.

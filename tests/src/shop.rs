@@ -8,7 +8,7 @@ use fealty_proto::access::v1::Scope;
 use fealty_proto::ledger::v1::earning_rule::Formula;
 use fealty_proto::ledger::v1::{
     Cashback, CreateEarningRuleRequest, CreateUnitRequest, EarningRule, GetBalanceRequest, OwnerBalance,
-    RecordPurchaseRequest, Rounding, ShortfallPolicy, Unit, UnitBalance,
+    RecordPurchaseRequest, Rounding, ShortfallPolicy, TransferRules, Unit, UnitBalance,
 };
 use fealty_proto::members::v1::identifier::Value;
 use fealty_proto::members::v1::{
@@ -302,6 +302,7 @@ async fn create_unit(ledger: &LedgerClient, shortfall_policy: ShortfallPolicy) {
         display_name: "Bonuses".to_owned(),
         shortfall_policy: shortfall_policy.into(),
         debt_max,
+        transfer_rules: Some(TransferRules::default()),
         ..Unit::default()
     };
     ledger

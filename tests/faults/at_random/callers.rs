@@ -1,4 +1,5 @@
-//! Callers who credit, spend, hold, capture, release and look, and ask again by the same id until they know.
+//! Callers who give, take, send, correct, set aside, let begin, take back and look, and ask again by the same id until they
+//! know.
 
 mod batches;
 mod wishes;
@@ -19,7 +20,8 @@ use tonic::{Code, Status};
 
 use super::line::Line;
 use super::world::World;
-use wishes::Wish;
+pub use wishes::{BUDGET, BUDGET_MAX};
+use wishes::{Earlier, Wish};
 
 /// How long a caller waits for an answer, at random in between: less than a commit may take, and more.
 const ATTEMPT_MS: std::ops::Range<u64> = 200..2_500;
@@ -59,16 +61,30 @@ impl Caller {
     pub async fn run(mut self) {
         while !self.world.is_stopping() {
             match self.random.random_range(0..100) {
-                0..28 => {
+                0..20 => {
                     let wish = self.credit();
                     self.fulfil(wish).await;
                 }
-                28..46 => {
+                20..30 => {
                     let wish = self.spend();
                     self.fulfil(wish).await;
                 }
-                46..60 => Box::pin(self.hold_and_decide()).await,
-                60..72 => self.post_batch().await,
+                30..42 => Box::pin(self.hold_and_decide()).await,
+                42..51 => self.post_batch().await,
+                51..60 => {
+                    let wish = self.transfer();
+                    self.fulfil(wish).await;
+                }
+                60..64 => {
+                    let wish = self.adjust();
+                    self.fulfil(wish).await;
+                }
+                64..68 => {
+                    let wish = self.paid_credit();
+                    self.fulfil(wish).await;
+                }
+                68..73 => Box::pin(self.wait_and_begin()).await,
+                73..81 => Box::pin(self.spend_and_take_back()).await,
                 _ => self.look().await,
             }
             let pause = self.random.random_range(THINK_MS);
@@ -189,6 +205,35 @@ impl Caller {
             }
             // It stays set aside, or comes back by itself.
             _ => {}
+        }
+    }
+
+    /// Gives what waits, and lets it begin, now and then twice.
+    async fn wait_and_begin(&mut self) {
+        let wish = self.waiting_credit();
+        let given = Earlier::of(&wish);
+        if self.fulfil(wish).await == End::Took {
+            let (one, other) = (self.activate(&given), self.activate(&given));
+            self.one_or_both(one, other).await;
+        }
+    }
+
+    /// Spends, and takes back a part of it, now and then two that may be more than all of it.
+    async fn spend_and_take_back(&mut self) {
+        let wish = self.spend();
+        let spent = Earlier::of(&wish);
+        if self.fulfil(wish).await == End::Took {
+            let (one, other) = (self.reverse(&spent), self.reverse(&spent));
+            self.one_or_both(one, other).await;
+        }
+    }
+
+    async fn one_or_both(&mut self, one: Wish, other: Wish) {
+        if self.random.random_bool(0.5) {
+            self.fulfil(one).await;
+        } else {
+            let mut rival = Self::new(&self.world, self.random.random());
+            tokio::join!(self.fulfil(one), rival.fulfil(other));
         }
     }
 

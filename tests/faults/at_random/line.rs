@@ -32,6 +32,14 @@ pub enum Command {
     Credit(pb::CreditPointsRequest),
     /// To take.
     Spend(pb::SpendPointsRequest),
+    /// To correct.
+    Adjust(pb::AdjustPointsRequest),
+    /// To send to somebody else.
+    Transfer(pb::TransferPointsRequest),
+    /// To let begin what waits.
+    Activate(pb::ActivatePointsRequest),
+    /// To take back what was done.
+    Reverse(pb::ReverseTransactionRequest),
     /// To set aside.
     Hold(pb::HoldPointsRequest),
     /// To take what is set aside.
@@ -76,6 +84,26 @@ impl Line {
             Command::Spend(message) => {
                 let request = self.request(message, bound);
                 let answer = within(bound, points().spend_points(request)).await?;
+                Ok(done(&answer, |it| (it.transaction.as_ref(), it.balance.as_ref())))
+            }
+            Command::Adjust(message) => {
+                let request = self.request(message, bound);
+                let answer = within(bound, points().adjust_points(request)).await?;
+                Ok(done(&answer, |it| (it.transaction.as_ref(), it.balance.as_ref())))
+            }
+            Command::Transfer(message) => {
+                let request = self.request(message, bound);
+                let answer = within(bound, points().transfer_points(request)).await?;
+                Ok(done(&answer, |it| (it.transaction.as_ref(), it.balance.as_ref())))
+            }
+            Command::Activate(message) => {
+                let request = self.request(message, bound);
+                let answer = within(bound, points().activate_points(request)).await?;
+                Ok(done(&answer, |it| (it.transaction.as_ref(), it.balance.as_ref())))
+            }
+            Command::Reverse(message) => {
+                let request = self.request(message, bound);
+                let answer = within(bound, points().reverse_transaction(request)).await?;
                 Ok(done(&answer, |it| (it.transaction.as_ref(), it.balance.as_ref())))
             }
             Command::Hold(message) => {

@@ -8,18 +8,18 @@ use std::time::Duration;
 
 use fealty::services::ServiceName;
 use fealty_client::LedgerClient;
-use fealty_proto::ledger::v1::{OpenOwnerRequest, OwnerKind};
+use fealty_proto::ledger::v1::{Budget, CreateBudgetRequest, OpenOwnerRequest, OwnerKind};
 use fealty_tests::bounded;
 use fealty_tests::history::{Answer, Asked, History, Kind, Violation, check};
 use fealty_tests::process::{Ended, Process};
 use fealty_tests::recorded;
 use fealty_tests::replica::Replica;
-use fealty_tests::shop::{Shop, config, request_id};
+use fealty_tests::shop::{Shop, UNIT, config, request_id};
 use fealty_tests::suite::{Options, Suite};
 use fealty_types::ProgramId;
 use tokio::task::JoinSet;
 
-use super::callers::Caller;
+use super::callers::{BUDGET, BUDGET_MAX, Caller};
 use super::consumers::Consumers;
 use super::line::Line;
 use super::nemesis::{Aftermath, Fault, Nemesis, Restarts};
@@ -94,6 +94,7 @@ pub async fn run(ground: &Ground, plan: Plan) -> Report {
     let urls = replicas.each_ref().map(Replica::url);
     let shop = Shop::open(suite).await;
     let owners = open_owners(&shop.ledger).await;
+    create_budget(&shop.ledger).await;
     let lines = urls.each_ref().map(|url| Line::to(url, &shop.key));
     let world = Arc::new(World::new(lines, owners, plan.forgets_ids));
     let consumers = Consumers::start(urls.clone(), &shop.key, &world.recorder);
@@ -160,6 +161,22 @@ async fn until_all_ended(suite: &Suite) {
         open.is_empty().then_some(())
     })
     .await;
+}
+
+/// What some of the credits are paid by.
+async fn create_budget(ledger: &LedgerClient) {
+    let budget = Budget {
+        budget_code: BUDGET.to_owned(),
+        display_name: "Faults".to_owned(),
+        unit_code: UNIT.to_owned(),
+        value_max: BUDGET_MAX,
+        ..Budget::default()
+    };
+    let request = CreateBudgetRequest {
+        request_id: request_id(),
+        budget: Some(budget),
+    };
+    ledger.create_budget(request).await.expect("a budget");
 }
 
 async fn open_owners(ledger: &LedgerClient) -> Vec<String> {

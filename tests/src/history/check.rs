@@ -3,7 +3,9 @@
 mod books;
 mod ends;
 mod feed;
+mod parts;
 mod reads;
+mod sent;
 #[cfg(test)]
 mod tests;
 mod writes;
@@ -44,6 +46,10 @@ pub enum Kind {
     TwoOutcomes,
     /// Some of what takes effect together did, and some did not.
     HalfGroup,
+    /// More was taken of something than there was of it.
+    Overdrawn,
+    /// What was sent did not come, or came without being sent.
+    HalfTransfer,
     /// An owner's versions are not 1, 2, 3 ...
     VersionGap,
     /// A transaction's entries do not sum to zero.
@@ -82,6 +88,8 @@ pub fn check(history: &History, record: &Record) -> Vec<Violation> {
     let mut found = Found::default();
     writes::check(history, record, &mut found);
     ends::check(history, &mut found);
+    parts::check(history, record, &mut found);
+    sent::check(history, record, &mut found);
     books::check(record, &mut found);
     reads::check(history, record, &mut found);
     feed::check(history, record, &mut found);

@@ -1,8 +1,10 @@
 //! What callers wish, and what it does if it takes effect.
 
+mod chained;
+
 use fealty_proto::ledger::v1 as pb;
 use fealty_proto::types::v1::Amount;
-use fealty_tests::history::{Call, Moment, Values, without_zeros};
+use fealty_tests::history::{Call, Moment, Part, Sent, Values, without_zeros};
 use fealty_tests::shop::{UNIT, request_id};
 use rand::RngExt;
 
@@ -13,6 +15,8 @@ pub const INSUFFICIENT_BALANCE: &str = "INSUFFICIENT_BALANCE";
 const HOLD_NOT_OPEN: &str = "HOLD_NOT_OPEN";
 /// What came back by itself cannot be given back: no refusal, but nothing is done.
 pub const EXPIRED: &str = "EXPIRED";
+
+pub use chained::{BUDGET, BUDGET_MAX, Earlier};
 
 /// What the first credit gives; each later one gives one more, so that no two give the same.
 const CREDIT_FIRST: i64 = 1_000;
@@ -33,6 +37,8 @@ pub struct Wish {
     mark: String,
     effect: Values,
     refusable: &'static [&'static str],
+    sent: Option<Sent>,
+    part: Option<Part>,
     hold: Option<String>,
     /// When what it set aside comes back by itself within the run; known once it is answered.
     pub ends: Option<Moment>,
@@ -59,6 +65,8 @@ impl Wish {
             effect: self.effect.clone(),
             group: None,
             refusable: self.refusable,
+            sent: self.sent.clone(),
+            part: self.part.clone(),
             hold: self.hold.clone(),
             ends: self.ends,
             invoked,
@@ -78,6 +86,10 @@ impl Wish {
         match &self.command {
             Command::Credit(message) => &message.request_id,
             Command::Spend(message) => &message.request_id,
+            Command::Adjust(message) => &message.request_id,
+            Command::Transfer(message) => &message.request_id,
+            Command::Activate(message) => &message.request_id,
+            Command::Reverse(message) => &message.request_id,
             Command::Hold(message) => &message.request_id,
             Command::Capture(message) => &message.request_id,
             Command::Release(message) => &message.request_id,
@@ -89,6 +101,10 @@ impl Wish {
         match &mut self.command {
             Command::Credit(message) => message.request_id = request_id,
             Command::Spend(message) => message.request_id = request_id,
+            Command::Adjust(message) => message.request_id = request_id,
+            Command::Transfer(message) => message.request_id = request_id,
+            Command::Activate(message) => message.request_id = request_id,
+            Command::Reverse(message) => message.request_id = request_id,
             Command::Hold(message) => message.request_id = request_id,
             Command::Capture(message) => message.request_id = request_id,
             Command::Release(message) => message.request_id = request_id,
@@ -118,6 +134,8 @@ impl Caller {
             mark,
             effect: effect(value, 0),
             refusable: &[],
+            sent: None,
+            part: None,
             hold: None,
             ends: None,
         }
@@ -143,6 +161,8 @@ impl Caller {
             mark,
             effect: effect(-value, 0),
             refusable: &[INSUFFICIENT_BALANCE],
+            sent: None,
+            part: None,
             hold: None,
             ends: None,
         }
@@ -169,6 +189,8 @@ impl Caller {
             mark,
             effect: effect(-value, value),
             refusable: &[INSUFFICIENT_BALANCE],
+            sent: None,
+            part: None,
             hold: None,
             ends: None,
         };
@@ -196,6 +218,8 @@ impl Caller {
             mark,
             effect: effect(held.value - value, -held.value),
             refusable: held.refusable(),
+            sent: None,
+            part: None,
             hold: Some(held.hold_id.clone()),
             ends: None,
         }
@@ -214,6 +238,8 @@ impl Caller {
             mark,
             effect: effect(held.value, -held.value),
             refusable: held.refusable(),
+            sent: None,
+            part: None,
             hold: Some(held.hold_id.clone()),
             ends: None,
         }
