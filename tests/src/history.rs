@@ -16,6 +16,9 @@ use fealty_types::{Clock as _, SystemClock};
 pub use check::{Kind, Violation, check};
 pub use record::{Entry, Record, Row, Standing};
 
+/// What is said when there is less than what is to be taken.
+pub const INSUFFICIENT_BALANCE: &str = "INSUFFICIENT_BALANCE";
+
 /// Since the run began.
 pub type Moment = Duration;
 

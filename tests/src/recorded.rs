@@ -17,7 +17,8 @@ use crate::history::{Entry, Record, Row, Standing, Values};
 const PAGE_SIZE: i32 = 1_000;
 
 const ROWS: &str = "
-    SELECT program::text, owner_id::text, version::text, transaction_id::text, request_id::text, reason, entries::text
+    SELECT program::text, owner_id::text, version::text, transaction_id::text, request_id::text, reason, entries::text,
+           counterpart_transaction_id::text
     FROM transaction t WHERE version IS NOT NULL ORDER BY t.owner_id, t.version";
 const OWNERS: &str = "SELECT program::text, owner_id::text, version::text FROM owner";
 const ACCOUNTS: &str = "
@@ -55,14 +56,25 @@ pub async fn read(database: &Database, ledger: &LedgerClient, program: ProgramId
             );
         }
     }
-    for [of, owner_id, version, transaction_id, request_id, mark, entries] in columns(database, ROWS).await {
+    for row in columns(database, ROWS).await {
+        let [
+            of,
+            owner_id,
+            version,
+            transaction_id,
+            request_id,
+            mark,
+            entries,
+            counterpart,
+        ] = row;
         if of == program {
             let row = Row {
                 version: number(&version),
                 transaction_id,
-                request_id: Some(request_id).filter(|id| !id.is_empty()),
+                request_id: some(request_id),
                 mark,
                 entries: entries_of(&entries),
+                counterpart: some(counterpart),
             };
             record.rows.entry(owner_id).or_default().push(row);
         }
@@ -98,6 +110,11 @@ async fn columns<const COUNT: usize>(database: &Database, query: &'static str) -
     texts
         .map(|row| row.try_into().expect("as many as were asked for"))
         .collect()
+}
+
+/// Empty for none.
+fn some(text: String) -> Option<String> {
+    Some(text).filter(|text| !text.is_empty())
 }
 
 fn number(text: &str) -> i64 {
@@ -164,8 +181,9 @@ fn told_row(transaction: pb::Transaction) -> Row {
         version: transaction.version,
         entries: entries.collect(),
         transaction_id: transaction.transaction_id,
-        request_id: Some(transaction.request_id).filter(|id| !id.is_empty()),
+        request_id: some(transaction.request_id),
         mark: transaction.reason,
+        counterpart: some(transaction.counterpart_transaction_id),
     }
 }
 

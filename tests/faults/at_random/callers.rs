@@ -20,7 +20,7 @@ use tonic::{Code, Status};
 
 use super::line::Line;
 use super::world::World;
-pub use wishes::{BUDGET, BUDGET_MAX};
+pub use wishes::{BUDGET, BUDGET_MAX, WISHES};
 use wishes::{Earlier, Wish};
 
 /// How long a caller waits for an answer, at random in between: less than a commit may take, and more.
@@ -147,6 +147,9 @@ impl Caller {
                         Answer::Took(done.version)
                     };
                     wish.note_end(done.ends_micros().map(|end| self.world.recorder.moment_of(end)));
+                    if let Some((owner_id, version)) = done.arrived {
+                        self.world.recorder.acknowledge(&owner_id, version);
+                    }
                     self.note(&wish.owner_id, (invoked, Asked::Nothing), done.shown);
                     return Some(Answered { at, answer });
                 }
@@ -214,7 +217,7 @@ impl Caller {
         let given = Earlier::of(&wish);
         if self.fulfil(wish).await == End::Took {
             let (one, other) = (self.activate(&given), self.activate(&given));
-            self.one_or_both(one, other).await;
+            Box::pin(self.one_or_both(one, other)).await;
         }
     }
 
@@ -224,7 +227,7 @@ impl Caller {
         let spent = Earlier::of(&wish);
         if self.fulfil(wish).await == End::Took {
             let (one, other) = (self.reverse(&spent), self.reverse(&spent));
-            self.one_or_both(one, other).await;
+            Box::pin(self.one_or_both(one, other)).await;
         }
     }
 

@@ -57,6 +57,8 @@ pub struct Done {
     pub shown: Shown,
     /// Whether it was answered before.
     pub is_replayed: bool,
+    /// To whom it came as which version, if it was sent.
+    pub arrived: Option<(String, i64)>,
     /// What is or was set aside, if it is about that.
     pub hold: Option<pb::Hold>,
 }
@@ -94,7 +96,8 @@ impl Line {
             Command::Transfer(message) => {
                 let request = self.request(message, bound);
                 let answer = within(bound, points().transfer_points(request)).await?;
-                Ok(done(&answer, |it| (it.transaction.as_ref(), it.balance.as_ref())))
+                let done = done(&answer, |it| (it.transaction.as_ref(), it.balance.as_ref()));
+                Ok(done.sent(answer.into_inner().received_transaction))
             }
             Command::Activate(message) => {
                 let request = self.request(message, bound);
@@ -175,11 +178,20 @@ fn done<T>(
         version: transaction.map(|transaction| transaction.version),
         shown: shown(balance),
         is_replayed: replayed.is_some_and(|value| value == "true"),
+        arrived: None,
         hold: None,
     }
 }
 
 impl Done {
+    fn sent(self, received: Option<pb::Transaction>) -> Self {
+        let received = received.expect("what came is answered");
+        Self {
+            arrived: Some((received.owner_id, received.version)),
+            ..self
+        }
+    }
+
     fn about(self, hold: Option<pb::Hold>) -> Self {
         Self { hold, ..self }
     }

@@ -10,7 +10,7 @@ use fealty::services::ServiceName;
 use fealty_client::LedgerClient;
 use fealty_proto::ledger::v1::{Budget, CreateBudgetRequest, OpenOwnerRequest, OwnerKind};
 use fealty_tests::bounded;
-use fealty_tests::history::{Answer, Asked, History, Kind, Violation, check};
+use fealty_tests::history::{Answer, Asked, Call, History, Kind, Violation, check};
 use fealty_tests::process::{Ended, Process};
 use fealty_tests::recorded;
 use fealty_tests::replica::Replica;
@@ -19,7 +19,7 @@ use fealty_tests::suite::{Options, Suite};
 use fealty_types::ProgramId;
 use tokio::task::JoinSet;
 
-use super::callers::{BUDGET, BUDGET_MAX, Caller};
+use super::callers::{BUDGET, BUDGET_MAX, Caller, WISHES};
 use super::consumers::Consumers;
 use super::line::Line;
 use super::nemesis::{Aftermath, Fault, Nemesis, Restarts};
@@ -242,17 +242,31 @@ impl Report {
         )
     }
 
-    /// Something was done, and something went wrong with it.
-    pub fn assert_lively(&self) {
-        let took = |call: &&fealty_tests::history::Call| {
+    /// What took effect, by what its callers call it.
+    fn took(&self) -> BTreeMap<&str, usize> {
+        let took = |call: &&Call| {
             let mut answers = call.answers.iter();
             answers.any(|answered| matches!(answered.answer, Answer::Took(_)))
         };
-        let took_count = self.history.calls.iter().filter(took).count();
+        let mut counts = BTreeMap::new();
+        for call in self.history.calls.iter().filter(took) {
+            let what = call.mark.split(' ').next().unwrap_or_default();
+            *counts.entry(what).or_default() += 1;
+        }
+        counts
+    }
+
+    /// Everything was done, and something went wrong with it.
+    pub fn assert_lively(&self) {
+        let took = self.took();
+        let took_count: usize = took.values().sum();
         let [_, replayed] = self.attempts;
         assert!(
-            took_count >= TOOK_COUNT_MIN && !self.unanswered.is_empty() && replayed > 0,
-            "too little happened to tell anything: {}\n{}",
+            took_count >= TOOK_COUNT_MIN
+                && WISHES.iter().all(|what| took.contains_key(what))
+                && !self.unanswered.is_empty()
+                && replayed > 0,
+            "too little happened to tell anything: {}\n{took:?}\n{}",
             self.summary(),
             self.nemesis_log
         );
@@ -272,9 +286,10 @@ impl Report {
             *counts.entry(violation.kind).or_default() += 1;
         }
         let mut told = format!(
-            "{}\n{:?}\nunanswered: {:?}\n{counts:?}\n",
+            "{}\n{:?}\ntook effect: {:?}\nunanswered: {:?}\n{counts:?}\n",
             self.summary(),
             self.plan,
+            self.took(),
             self.unanswered
         );
         for violation in self.violations.iter().take(VIOLATIONS_SHOWN_MAX) {

@@ -6,6 +6,7 @@ mod feed;
 mod parts;
 mod reads;
 mod sent;
+mod short;
 #[cfg(test)]
 mod tests;
 mod writes;
@@ -90,6 +91,7 @@ pub fn check(history: &History, record: &Record) -> Vec<Violation> {
     ends::check(history, &mut found);
     parts::check(history, record, &mut found);
     sent::check(history, record, &mut found);
+    short::check(history, record, &mut found);
     books::check(record, &mut found);
     reads::check(history, record, &mut found);
     feed::check(history, record, &mut found);

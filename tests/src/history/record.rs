@@ -30,6 +30,8 @@ pub struct Row {
     pub mark: String,
     /// What moved.
     pub entries: Vec<Entry>,
+    /// Of what is sent: the transaction on the other side.
+    pub counterpart: Option<String>,
 }
 
 /// One side of it.
@@ -66,6 +68,15 @@ impl Row {
         let mut effect = Values::new();
         self.add_to(&mut effect);
         without_zeros(effect)
+    }
+
+    /// What it brought the owner (positive) or took from them, all places together: nothing where it only lies elsewhere.
+    pub(super) fn brought(&self) -> Values {
+        let mut brought = Values::new();
+        for ((_, unit), value) in self.effect() {
+            *brought.entry((String::new(), unit)).or_default() += value;
+        }
+        without_zeros(brought)
     }
 
     /// Adds what it did.

@@ -3,7 +3,7 @@
 use fealty_proto::ledger::v1 as pb;
 use fealty_proto::ledger::v1::points_outcome::Outcome;
 use fealty_proto::ledger::v1::points_posting::Posting;
-use fealty_tests::history::{Answer, Answered, Asked, Call, Moment};
+use fealty_tests::history::{Answer, Answered, Asked, Call, INSUFFICIENT_BALANCE, Moment};
 use fealty_tests::shop::request_id;
 use rand::RngExt;
 use tonic::Code;
@@ -49,16 +49,16 @@ impl Caller {
 
     fn batch(&mut self) -> Batch {
         let count = self.random.random_range(WISHES);
+        let all_or_nothing = self.random.random_bool(0.3);
         let wishes: Vec<Wish> = (0..count)
-            .map(|_| {
-                if self.random.random_bool(0.6) {
-                    self.credit()
-                } else {
-                    self.spend()
-                }
+            .map(|_| match self.random.random_range(0..10) {
+                0..5 => self.credit(),
+                // For what one of them is refused, all are: that is told of lacking points only.
+                5 if !all_or_nothing => self.paid_credit(),
+                5..9 => self.spend(),
+                _ => self.adjust(),
             })
             .collect();
-        let all_or_nothing = self.random.random_bool(0.3);
         let group = all_or_nothing.then(|| self.world.number().unsigned_abs());
         let invoked = self.world.recorder.now();
         let calls = wishes.iter().map(|wish| Call {
@@ -147,7 +147,7 @@ impl Batch {
                 Answer::Refused(reason.clone())
             };
             // What would have been taken alone is refused for the sake of the others.
-            call.refusable = &[super::wishes::INSUFFICIENT_BALANCE];
+            call.refusable = &[INSUFFICIENT_BALANCE];
             call.answers.push(Answered { at, answer });
         }
         true
@@ -165,7 +165,8 @@ fn posting(wish: &Wish) -> pb::PointsPosting {
     let posting = match wish.command.clone() {
         Command::Credit(message) => Posting::Credit(message),
         Command::Spend(message) => Posting::Spend(message),
-        other => unreachable!("a batch has credits and spends: {other:?}"),
+        Command::Adjust(message) => Posting::Adjust(message),
+        other => unreachable!("a batch has credits, spends and corrections: {other:?}"),
     };
     pb::PointsPosting {
         posting: Some(posting),

@@ -4,20 +4,33 @@ mod chained;
 
 use fealty_proto::ledger::v1 as pb;
 use fealty_proto::types::v1::Amount;
-use fealty_tests::history::{Call, Moment, Part, Sent, Values, without_zeros};
+use fealty_tests::history::{Call, INSUFFICIENT_BALANCE, Moment, Part, Sent, Values, without_zeros};
 use fealty_tests::shop::{UNIT, request_id};
 use rand::RngExt;
 
 use super::Caller;
 use crate::at_random::line::Command;
 
-pub const INSUFFICIENT_BALANCE: &str = "INSUFFICIENT_BALANCE";
 const HOLD_NOT_OPEN: &str = "HOLD_NOT_OPEN";
 /// What came back by itself cannot be given back: no refusal, but nothing is done.
 pub const EXPIRED: &str = "EXPIRED";
 
 pub use chained::{BUDGET, BUDGET_MAX, Earlier};
 
+/// What callers call what they wish: the first words of marks.
+pub const WISHES: [&str; 11] = [
+    "credit",
+    "spend",
+    "hold",
+    "capture",
+    "release",
+    "adjust",
+    "transfer",
+    "paid-credit",
+    "waiting-credit",
+    "activate",
+    "reverse",
+];
 /// What the first credit gives; each later one gives one more, so that no two give the same.
 const CREDIT_FIRST: i64 = 1_000;
 /// What is taken at the most, as many times what the last credit gave: often more than there is.
@@ -56,6 +69,21 @@ pub struct Held {
 }
 
 impl Wish {
+    /// That is not to be refused, and is about nothing else.
+    fn new(command: Command, owner_id: String, mark: String, effect: Values) -> Self {
+        Self {
+            command,
+            owner_id,
+            mark,
+            effect,
+            refusable: &[],
+            sent: None,
+            part: None,
+            hold: None,
+            ends: None,
+        }
+    }
+
     /// What is to be written down of it, with no answer yet.
     pub fn call(&self, invoked: Moment) -> Call {
         Call {
@@ -114,9 +142,13 @@ impl Wish {
 
 impl Caller {
     pub(super) fn credit(&mut self) -> Wish {
+        self.credit_called("credit")
+    }
+
+    fn credit_called(&mut self, what: &str) -> Wish {
         let (owner_id, number) = (self.owner(), self.world.number());
         let value = CREDIT_FIRST + number;
-        let mark = format!("credit {number}");
+        let mark = format!("{what} {number}");
         // Who forgets ids is not to be saved by receipts.
         let has_receipt = number % RECEIPT_EVERY == 0 && !self.world.forgets_ids;
         let message = pb::CreditPointsRequest {
@@ -128,17 +160,7 @@ impl Caller {
             reason: mark.clone(),
             ..pb::CreditPointsRequest::default()
         };
-        Wish {
-            command: Command::Credit(message),
-            owner_id,
-            mark,
-            effect: effect(value, 0),
-            refusable: &[],
-            sent: None,
-            part: None,
-            hold: None,
-            ends: None,
-        }
+        Wish::new(Command::Credit(message), owner_id, mark, effect(value, 0))
     }
 
     pub(super) fn spend(&mut self) -> Wish {
@@ -156,15 +178,8 @@ impl Caller {
             ..pb::SpendPointsRequest::default()
         };
         Wish {
-            command: Command::Spend(message),
-            owner_id,
-            mark,
-            effect: effect(-value, 0),
             refusable: &[INSUFFICIENT_BALANCE],
-            sent: None,
-            part: None,
-            hold: None,
-            ends: None,
+            ..Wish::new(Command::Spend(message), owner_id, mark, effect(-value, 0))
         }
     }
 
@@ -184,15 +199,8 @@ impl Caller {
             reason: mark.clone(),
         };
         let wish = Wish {
-            command: Command::Hold(message),
-            owner_id,
-            mark,
-            effect: effect(-value, value),
             refusable: &[INSUFFICIENT_BALANCE],
-            sent: None,
-            part: None,
-            hold: None,
-            ends: None,
+            ..Wish::new(Command::Hold(message), owner_id, mark, effect(-value, value))
         };
         let held = Held {
             hold_id: wish.request_id().to_owned(),
@@ -213,15 +221,14 @@ impl Caller {
             reason: mark.clone(),
         };
         Wish {
-            command: Command::Capture(message),
-            owner_id: held.owner_id.clone(),
-            mark,
-            effect: effect(held.value - value, -held.value),
             refusable: held.refusable(),
-            sent: None,
-            part: None,
             hold: Some(held.hold_id.clone()),
-            ends: None,
+            ..Wish::new(
+                Command::Capture(message),
+                held.owner_id.clone(),
+                mark,
+                effect(held.value - value, -held.value),
+            )
         }
     }
 
@@ -233,15 +240,14 @@ impl Caller {
             reason: mark.clone(),
         };
         Wish {
-            command: Command::Release(message),
-            owner_id: held.owner_id.clone(),
-            mark,
-            effect: effect(held.value, -held.value),
             refusable: held.refusable(),
-            sent: None,
-            part: None,
             hold: Some(held.hold_id.clone()),
-            ends: None,
+            ..Wish::new(
+                Command::Release(message),
+                held.owner_id.clone(),
+                mark,
+                effect(held.value, -held.value),
+            )
         }
     }
 }

@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::ends::{self, Ending};
-use super::{Found, Kind, books};
+use super::{Found, Kind, books, sent};
 use crate::history::{Answer, Asked, Call, History, Moment, Read, Record, Shown, Values};
 
 /// Per owner, how far they had come by when, as callers were told: both grow.
-type Acknowledged<'a> = HashMap<&'a str, Vec<(Moment, i64)>>;
+pub(super) type Acknowledged<'a> = HashMap<&'a str, Vec<(Moment, i64)>>;
 
 pub(super) fn check(history: &History, record: &Record, found: &mut Found) {
     let balances: BTreeMap<&str, Vec<Values>> = record
@@ -15,7 +15,7 @@ pub(super) fn check(history: &History, record: &Record, found: &mut Found) {
         .iter()
         .map(|(owner_id, rows)| (owner_id.as_str(), books::balances(rows)))
         .collect();
-    let acknowledged = acknowledged(history);
+    let acknowledged = acknowledged(history, record);
     let calls: HashMap<&str, &Call> = history
         .calls
         .iter()
@@ -69,13 +69,17 @@ pub(super) fn check(history: &History, record: &Record, found: &mut Found) {
     }
 }
 
-fn acknowledged(history: &History) -> Acknowledged<'_> {
+/// Who was answered that something was sent knows that it came.
+pub(super) fn acknowledged<'a>(history: &'a History, record: &Record) -> Acknowledged<'a> {
     let mut acknowledged = Acknowledged::new();
     for call in &history.calls {
+        let arrived = sent::arrived(call, record);
         for answered in &call.answers {
             if let Answer::Took(Some(version)) = answered.answer {
-                let times = acknowledged.entry(&call.owner_id).or_default();
-                times.push((answered.at, version));
+                for (owner_id, version) in arrived.into_iter().chain([(call.owner_id.as_str(), version)]) {
+                    let times = acknowledged.entry(owner_id).or_default();
+                    times.push((answered.at, version));
+                }
             }
         }
     }
@@ -90,16 +94,18 @@ fn acknowledged(history: &History) -> Acknowledged<'_> {
     acknowledged
 }
 
+/// How far an owner had come by then for sure.
+pub(super) fn newest(acknowledged: &Acknowledged, owner_id: &str, at: Moment) -> i64 {
+    let times = acknowledged.get(owner_id).map_or(&[][..], Vec::as_slice);
+    let before = times.partition_point(|(answered_at, _)| *answered_at <= at);
+    before.checked_sub(1).map_or(0, |last| times[last].1)
+}
+
 fn check_freshness(read: &Read, shown: &Shown, acknowledged: &Acknowledged, found: &mut Found) {
     let least = match read.asked {
         Asked::Eventual | Asked::Nothing => 0,
         Asked::AtLeast(version) => version,
-        Asked::Strong => {
-            let times = acknowledged.get(read.owner_id.as_str());
-            let times = times.map_or(&[][..], Vec::as_slice);
-            let before = times.partition_point(|(at, _)| *at <= read.invoked);
-            before.checked_sub(1).map_or(0, |last| times[last].1)
-        }
+        Asked::Strong => newest(acknowledged, &read.owner_id, read.invoked),
     };
     if shown.version < least {
         found.add(

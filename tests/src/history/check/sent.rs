@@ -1,37 +1,62 @@
-//! What was sent came, once, and nothing came that was not sent.
+//! What was sent came, once, and nothing came or went that nobody asked for.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashMap;
 
 use super::{Found, Kind};
-use crate::history::{History, Record, Row, Values};
+use crate::history::{Call, History, Record, Row, Sent};
+
+/// A row and whose it is.
+type Place<'a> = (&'a str, &'a Row);
 
 pub(super) fn check(history: &History, record: &Record, found: &mut Found) {
-    let rows = record.rows.values().flatten();
-    let recorded: HashSet<&str> = rows.filter_map(|row| row.request_id.as_deref()).collect();
-    // How many more came than were sent, by to whom and what.
-    let mut surplus: BTreeMap<(&str, Values), i64> = BTreeMap::new();
-    for call in &history.calls {
-        if let Some(sent) = call.sent.as_ref()
-            && recorded.contains(call.request_id.as_str())
-        {
-            *surplus.entry((&sent.to, sent.effect.clone())).or_default() -= 1;
+    let calls: HashMap<&str, &Call> = history
+        .calls
+        .iter()
+        .map(|call| (call.request_id.as_str(), call))
+        .collect();
+    let places = || {
+        let owners = record.rows.iter();
+        owners.flat_map(|(owner_id, rows)| rows.iter().map(move |row| (owner_id.as_str(), row)))
+    };
+    let by_transaction: HashMap<&str, Place> = places()
+        .map(|(owner_id, row)| (row.transaction_id.as_str(), (owner_id, row)))
+        .collect();
+    for (owner_id, row) in places() {
+        let call = row.request_id.as_deref().and_then(|id| calls.get(id));
+        let other = row.counterpart.as_deref();
+        let other = other.map(|id| by_transaction.get(id).filter(|(_, other)| names(other, row)));
+        let wrong = match (call.and_then(|call| call.sent.as_ref()), other) {
+            (Some(sent), Some(Some(other))) if is_what_was_sent(sent, other) => None,
+            (Some(_), _) => Some("what was sent did not come so"),
+            (None, Some(Some((_, other)))) if row.request_id.is_none() && other.request_id.is_some() => None,
+            (None, Some(_)) => Some("it is one side of what nobody sent"),
+            (None, None) => None,
+        };
+        let told = || format!("{}, version {} of {owner_id}", row.mark, row.version);
+        if let Some(wrong) = wrong {
+            found.add(Kind::HalfTransfer, format!("{}: {wrong}: {other:?}", told()));
         }
-    }
-    for (owner_id, rows) in &record.rows {
-        let unasked = rows.iter().filter(|row| row.request_id.is_none());
-        for effect in unasked.map(Row::effect).filter(comes) {
-            *surplus.entry((owner_id, effect)).or_default() += 1;
-        }
-    }
-    for ((owner_id, effect), surplus) in surplus {
-        if surplus != 0 {
-            let what = format!("{effect:?} came to {owner_id} {surplus} times more than it was sent");
-            found.add(Kind::HalfTransfer, what);
+        if row.request_id.is_none() && other.is_none() && !row.brought().is_empty() {
+            let what = format!("{}: nobody asked for {:?}", told(), row.effect());
+            found.add(Kind::UnaskedWrite, what);
         }
     }
 }
 
-/// Whether something came from elsewhere: what comes back by itself lay with its owner before.
-fn comes(effect: &Values) -> bool {
-    effect.values().sum::<i64>() > 0
+fn names(row: &Row, other: &Row) -> bool {
+    row.counterpart.as_ref() == Some(&other.transaction_id)
+}
+
+fn is_what_was_sent(sent: &Sent, (owner_id, row): &Place) -> bool {
+    *owner_id == sent.to && row.effect() == sent.effect && row.request_id.is_none()
+}
+
+/// As which version of whom it came what a call sent, if it did.
+pub(super) fn arrived<'a>(call: &'a Call, record: &Record) -> Option<(&'a str, i64)> {
+    let sent = call.sent.as_ref()?;
+    let mut rows = record.rows.get(&call.owner_id)?.iter();
+    let row = rows.find(|row| row.request_id.as_ref() == Some(&call.request_id))?;
+    let mut others = record.rows.get(&sent.to)?.iter();
+    let other = others.find(|other| names(other, row))?;
+    Some((&sent.to, other.version))
 }

@@ -1,10 +1,12 @@
 //! Each kind of violation, in a history that has it; and one that has none.
 
+mod several;
+
 use std::collections::BTreeMap;
 
 use super::*;
 use crate::history::{
-    Answer, Answered, Asked, Call, Entry, Moment, Part, Read, Row, Sent, Shown, Standing, Told, Values,
+    Answer, Answered, Asked, Call, Entry, Moment, Read, Row, Shown, Standing, Told, Values,
 };
 
 const ALICE: &str = "alice";
@@ -35,6 +37,7 @@ fn row(version: i64, value: i64, balance: i64) -> Row {
             entry(AVAILABLE, value, Some(balance)),
             entry("program_issued", -value, None),
         ],
+        counterpart: None,
     }
 }
 
@@ -197,13 +200,29 @@ fn what_nobody_asked_for_and_what_was_asked_otherwise_is_found() {
 #[test]
 fn what_the_ledger_does_by_itself_is_asked_by_nobody() {
     let kinds = found(|history, record| {
-        let mut swept = row(4, -12, 0);
+        let mut swept = row(4, 0, 12);
         swept.request_id = None;
+        swept.entries.clear();
         rows(record).push(swept);
-        settle(record, 4, 0);
-        feed(history).push(told(4, -12));
+        settle(record, 4, 12);
+        let available_changes = BTreeMap::new();
+        feed(history).push(Told {
+            available_changes,
+            ..told(4, 0)
+        });
     });
     assert_eq!(kinds, []);
+    // It gives and takes nothing by itself.
+    for value in [-12, 3] {
+        let kinds = found(|history, record| {
+            let mut swept = row(4, value, 12 + value);
+            swept.request_id = None;
+            rows(record).push(swept);
+            settle(record, 4, 12 + value);
+            feed(history).push(told(4, value));
+        });
+        assert_eq!(kinds, [Kind::UnaskedWrite], "{value}");
+    }
 }
 
 #[test]
@@ -442,49 +461,4 @@ fn events_come_once_in_order_and_as_recorded() {
 #[test]
 fn who_waits_in_a_circle_is_told() {
     assert_eq!(found(|_, record| record.deadlocks_count = 1), [Kind::Deadlock]);
-}
-
-#[test]
-fn parts_of_something_are_never_more_than_all_of_it_and_refused_only_then() {
-    let with = |whole, refused| {
-        found(|history, _| {
-            for (number, value) in [(0, 6), (2, 4), (3, refused)] {
-                history.calls[number].part = Some(Part {
-                    of: "a budget".to_owned(),
-                    whole,
-                    value,
-                    refusal: "INSUFFICIENT_BALANCE",
-                });
-            }
-        })
-    };
-    assert_eq!(with(12, 3), []);
-    assert_eq!(with(12, 2), [Kind::GroundlessRefusal]);
-    assert_eq!(with(9, 3), [Kind::Overdrawn]);
-}
-
-#[test]
-fn what_was_sent_came_once_and_nothing_else_came() {
-    let with = |sent: bool, came: i64| {
-        found(|history, record| {
-            let to = "bob".to_owned();
-            let effect = values(3);
-            history.calls[1].sent = sent.then(|| Sent { to, effect });
-            let feed = history.feeds.get_mut("one").unwrap();
-            feed.extend((1..=came).map(|version| Told {
-                owner_id: "bob".to_owned(),
-                ..told(version, 3)
-            }));
-            let rows = (1..=came).map(|version| Row {
-                request_id: None,
-                ..row(version, 3, 3 * version)
-            });
-            record.rows.insert("bob".to_owned(), rows.collect());
-        })
-    };
-    assert_eq!(with(true, 1), []);
-    assert_eq!(with(false, 0), []);
-    for (sent, came) in [(true, 0), (true, 2), (false, 1)] {
-        assert_eq!(with(sent, came), [Kind::HalfTransfer], "{sent} {came}");
-    }
 }

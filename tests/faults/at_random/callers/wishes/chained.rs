@@ -2,11 +2,11 @@
 
 use fealty_proto::ledger::v1 as pb;
 use fealty_proto::ledger::v1::credit_points_request::Begin;
-use fealty_tests::history::{Part, Sent, Values, without_zeros};
+use fealty_tests::history::{INSUFFICIENT_BALANCE, Part, Sent, Values, without_zeros};
 use fealty_tests::shop::{UNIT, request_id};
 use rand::RngExt;
 
-use super::{CREDIT_FIRST, Command, INSUFFICIENT_BALANCE, SPEND_FACTOR, Wish, amount, effect};
+use super::{CREDIT_FIRST, Command, SPEND_FACTOR, Wish, amount, effect};
 use crate::at_random::callers::Caller;
 
 /// Pays for some of the credits.
@@ -103,7 +103,7 @@ impl Caller {
 
     /// Paid for by the budget, as long as it lasts.
     pub fn paid_credit(&mut self) -> Wish {
-        let mut wish = self.credit();
+        let mut wish = self.credit_called("paid-credit");
         let value = wish.effect.values().sum();
         if let Command::Credit(message) = &mut wish.command {
             BUDGET.clone_into(&mut message.budget_code);
@@ -122,7 +122,7 @@ impl Caller {
 
     /// Waits for somebody to let it begin.
     pub fn waiting_credit(&mut self) -> Wish {
-        let mut wish = self.credit();
+        let mut wish = self.credit_called("waiting-credit");
         if let Command::Credit(message) = &mut wish.command {
             message.begin = Some(Begin::BeginOnCall(true));
         }
@@ -172,22 +172,6 @@ impl Caller {
                 mark,
                 effect(value, 0),
             )
-        }
-    }
-}
-
-impl Wish {
-    fn new(command: Command, owner_id: String, mark: String, effect: Values) -> Self {
-        Self {
-            command,
-            owner_id,
-            mark,
-            effect,
-            refusable: &[],
-            sent: None,
-            part: None,
-            hold: None,
-            ends: None,
         }
     }
 }
