@@ -29,6 +29,7 @@ mod service {
     mod lot_movements;
     mod merges;
     mod messages;
+    mod named;
     mod notices;
     mod outage;
     mod owners;

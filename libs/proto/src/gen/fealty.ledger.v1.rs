@@ -1903,7 +1903,9 @@ pub struct Transaction {
     /// The money of the purchase or refund; unset for others.
     #[prost(message, optional, tag = "15")]
     pub money: ::core::option::Option<super::super::r#type::v1::Money>,
-    /// Who was named, where the account is another's: a member of the household, or who was merged. Empty for others.
+    /// Who was named, where the account is another's: a member of the household, or who was merged. Empty for others. What
+    /// ends a hold, takes a transaction back, or lets points begin by a call is for whom the hold, the transaction or the
+    /// credit named. What begins or expires by itself names nobody: it may be several members'.
     #[prost(string, tag = "16")]
     pub on_behalf_of_owner_id: ::prost::alloc::string::String,
     /// Of a transfer: the other owner's transaction; empty for others.
@@ -2718,7 +2720,8 @@ pub mod transaction_service_client {
                 );
             self.inner.unary(req, path, codec).await
         }
-        /// Lets points begin to count that a credit gave with a later beginning: all that still wait of it.
+        /// Lets points begin to count that a credit gave with a later beginning: all that still wait of it, whoever has them by
+        /// now. It names whom the credit named.
         pub async fn activate_points(
             &mut self,
             request: impl tonic::IntoRequest<super::ActivatePointsRequest>,
@@ -3012,7 +3015,8 @@ pub mod transaction_service_server {
             tonic::Response<super::SpendPointsResponse>,
             tonic::Status,
         >;
-        /// Lets points begin to count that a credit gave with a later beginning: all that still wait of it.
+        /// Lets points begin to count that a credit gave with a later beginning: all that still wait of it, whoever has them by
+        /// now. It names whom the credit named.
         async fn activate_points(
             &self,
             request: tonic::Request<super::ActivatePointsRequest>,
@@ -3718,6 +3722,10 @@ pub struct Hold {
     /// Set by the service.
     #[prost(message, optional, tag = "7")]
     pub create_time: ::core::option::Option<::prost_types::Timestamp>,
+    /// Who was named when it was made, where the account is another's: a member of the household, or who was merged. Empty
+    /// for others. What ends it is recorded on their behalf, too, wherever they are by then.
+    #[prost(string, tag = "8")]
+    pub on_behalf_of_owner_id: ::prost::alloc::string::String,
 }
 /// Sets points aside.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]

@@ -97,6 +97,7 @@ impl HoldWork {
                     value: *value,
                     expire_time: moment.record_time + *duration,
                     source: source.clone(),
+                    on_behalf_of: Some(moment.owner_id).filter(|named| *named != moment.account_owner_id),
                 };
                 Ok(Decided::Changes(hold_id, Command::Hold(new), Vec::new()))
             }
@@ -168,6 +169,7 @@ mod tests {
     fn moment(seconds: i64) -> Moment {
         Moment {
             owner_id: owner_id(),
+            account_owner_id: owner_id(),
             transaction_id: TransactionId::generate_at(time(seconds)),
             occur_time: time(seconds),
             record_time: time(seconds),
@@ -186,6 +188,7 @@ mod tests {
             expire_time: time(900),
             create_time: time(0),
             source: String::new(),
+            on_behalf_of: None,
             pins: Vec::new(),
         };
         let owner_id = owner_id();

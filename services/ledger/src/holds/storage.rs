@@ -20,7 +20,7 @@ pub(super) async fn find_many_in_tx(
         HoldRow,
         r#"SELECT hold_id AS "hold_id: HoldId", owner_id AS "owner_id: OwnerId", unit_code AS "unit_code: UnitCode",
                   value AS "value: Points", captured_value AS "captured: Points", status, expire_time, create_time, source,
-                  pins AS "pins: Json<Vec<PinRow>>"
+                  on_behalf_of AS "on_behalf_of: OwnerId", pins AS "pins: Json<Vec<PinRow>>"
            FROM hold WHERE program = $1 AND hold_id = ANY($2)"#,
         program.as_uuid(),
         &hold_ids,

@@ -111,6 +111,7 @@ impl<R: Room> Batch<R> {
             .fold(self.now, DateTime::max);
         let moment = Moment {
             owner_id: call.owner_id,
+            account_owner_id: sides.account,
             transaction_id: call.transaction_id(),
             // A clock that runs ahead of ours: it has happened by now, since we know of it.
             occur_time: call.occur_time.map_or(record_time, |time| time.min(record_time)),

@@ -88,6 +88,7 @@ impl Books {
         while let Some(decision) = domain::sweep(&self.owners[&owner_id], at) {
             let mut transaction = Transaction {
                 occur_time: swept_time(&decision.change, &decision.holds).unwrap_or(at),
+                on_behalf_of: swept_for(&decision),
                 ..Transaction::by_ledger(owner_id, at)
             };
             see(&Seen {
@@ -265,6 +266,13 @@ impl Transaction {
             hold_id: None,
         }
     }
+}
+
+/// For whom what has ended was set aside. What begins or ends at one time may have been given to several.
+fn swept_for(decision: &Decision) -> Option<OwnerId> {
+    let ended = decision.holds.iter();
+    let mut ended = ended.filter(|hold| Some(hold.hold_id) == decision.change.hold_id);
+    ended.next()?.on_behalf_of
 }
 
 /// When what time did by itself happened. The ends of lots may differ: each movement names its own, and the transaction

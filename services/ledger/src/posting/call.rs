@@ -17,7 +17,8 @@ pub struct Call<W> {
     pub owner_id: OwnerId,
     /// Of a transfer: to whom. Of a reversal: who has what waits of it. Waits in the lane of the first, and locks both.
     pub counterpart_id: Option<OwnerId>,
-    /// Of a reversal: who was named by what it takes back, if that was not `owner_id`: it is recorded on their behalf.
+    /// Of what follows from something earlier (a reversal, the end of a hold, an activation): who was named by that, if
+    /// that was not `owner_id`. It is recorded on their behalf.
     pub on_behalf_of: Option<OwnerId>,
     /// What kind of transaction it makes.
     pub kind: TransactionKind,

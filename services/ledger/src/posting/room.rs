@@ -79,6 +79,8 @@ pub struct Seen<'a> {
 pub struct Moment {
     /// Who was named: it is about the account that they use.
     pub owner_id: OwnerId,
+    /// Whose account that is.
+    pub account_owner_id: OwnerId,
     /// The transaction that it will be.
     pub transaction_id: TransactionId,
     /// When it happened, as the caller says; the time of the decision if the caller does not say.

@@ -20,7 +20,7 @@ pub use transfer::{SendersDay, Terms, TransferWork};
 
 pub use lot_life::{LotLife, LotLifeOf, LotLifePosition, LotRecord, follow};
 pub use reversal::{Ground, NewReversal, ReversalWork, Reversible};
-pub use waiting::{Waiting, WaitingLot};
+pub use waiting::{Holder, Waiting, WaitingLot};
 
 /// Points to credit, to spend, or to correct a balance by.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -226,8 +226,10 @@ mod tests {
 
     fn moment() -> Moment {
         let time = DateTime::UNIX_EPOCH + TimeDelta::days(20_000);
+        let owner_id = OwnerId::generate_at(time);
         Moment {
-            owner_id: OwnerId::generate_at(time),
+            owner_id,
+            account_owner_id: owner_id,
             transaction_id: TransactionId::generate_at(time),
             occur_time: time - TimeDelta::days(3),
             record_time: time,

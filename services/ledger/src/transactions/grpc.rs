@@ -63,7 +63,7 @@ impl TransactionService for Transactions {
             let program = caller.program_id()?;
             let activation = activate_points::parse(&caller, &message)?;
             let credited_by = activation.work.credited_by;
-            let answer = self.activate(program, credited_by, |holder| activation.of_owner(holder));
+            let answer = self.activate(program, credited_by, |holder| activation.of(holder));
             respond(&answer.await?)
         })
         .await

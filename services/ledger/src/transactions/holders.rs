@@ -4,9 +4,9 @@
 //! the locks are there: then nothing is decided, and it is looked up again.
 
 use fealty_postgres::{Scope, TransactOptions, in_tx, transact};
-use fealty_types::{OwnerId, ProgramId, TransactionId};
+use fealty_types::{ProgramId, TransactionId};
 
-use super::domain::ReversalWork;
+use super::domain::{Holder, ReversalWork};
 use super::{Activating, ActivatingWork, Reversing, Transactions, storage};
 use crate::posting::domain::Transaction;
 use crate::posting::{Answer, Call};
@@ -17,12 +17,12 @@ use crate::refusal::{LedgerError, Refusal, Resource};
 const LOOKS_MAX: u32 = 5;
 
 impl Transactions {
-    /// Lets begin what waits of a credit. The call is about the owner that it is given.
+    /// Lets begin what waits of a credit. The call is about whom it is given.
     pub async fn activate(
         &self,
         program: ProgramId,
         credited_by: TransactionId,
-        call: impl Fn(OwnerId) -> Call<ActivatingWork> + Send,
+        call: impl Fn(Holder) -> Call<ActivatingWork> + Send,
     ) -> Result<Answer, LedgerError> {
         let mut looks = 1;
         loop {
@@ -46,7 +46,7 @@ impl Transactions {
         loop {
             let holder = self.find_holder(program, reversed.transaction_id).await?;
             let call = Call {
-                counterpart_id: Some(holder).filter(|holder| *holder != reversed.owner_id),
+                counterpart_id: Some(holder.owner_id).filter(|holder| *holder != reversed.owner_id),
                 ..call.clone()
             };
             let answered = self.posting.post_one::<Reversing>(program, call).await;
@@ -58,7 +58,7 @@ impl Transactions {
     }
 
     /// Who has what waits of the points that a transaction gave, else whose they were when it gave them.
-    async fn find_holder(&self, program: ProgramId, id: TransactionId) -> Result<OwnerId, LedgerError> {
+    async fn find_holder(&self, program: ProgramId, id: TransactionId) -> Result<Holder, LedgerError> {
         let options = TransactOptions::read_only();
         transact(
             &self.pool,

@@ -13,7 +13,7 @@ use fealty_types::{
 use sqlx::PgConnection;
 use sqlx::types::Json;
 
-use super::domain::{LOOKED_THROUGH_MAX, StatementOf, StatementPosition};
+use super::domain::{Holder, LOOKED_THROUGH_MAX, StatementOf, StatementPosition};
 use crate::posting::domain::{Counterpart, Entry, LotMovement, Transaction, TransactionKind};
 use crate::posting::{EntryRow, MovementRow};
 pub(super) use lot_life::{find_lot_time_in_tx, find_version_before_in_tx, list_moving_in_tx};
@@ -52,25 +52,27 @@ pub(super) async fn find_holder_in_tx(
     tx: &mut PgConnection,
     program: ProgramId,
     id: TransactionId,
-) -> Result<Option<OwnerId>, StorageError> {
+) -> Result<Option<Holder>, StorageError> {
+    let gave = sqlx::query!(
+        r#"SELECT owner_id AS "owner_id: OwnerId", on_behalf_of AS "on_behalf_of: OwnerId" FROM transaction
+           WHERE program = $1 AND transaction_id = $2 AND version IS NOT NULL"#,
+        program.as_uuid(),
+        id.as_uuid(),
+    );
+    let Some(gave) = gave.fetch_optional(&mut *tx).await? else {
+        return Ok(None);
+    };
     let waits = sqlx::query_scalar!(
         r#"SELECT owner_id AS "owner_id: OwnerId" FROM lot
            WHERE program = $1 AND credited_by = $2 AND open AND pending LIMIT 1"#,
         program.as_uuid(),
         id.as_uuid(),
-    )
-    .fetch_optional(&mut *tx)
-    .await?;
-    if waits.is_some() {
-        return Ok(waits);
-    }
-    let gave = sqlx::query_scalar!(
-        r#"SELECT owner_id AS "owner_id: OwnerId" FROM transaction
-           WHERE program = $1 AND transaction_id = $2 AND version IS NOT NULL"#,
-        program.as_uuid(),
-        id.as_uuid(),
     );
-    Ok(gave.fetch_optional(tx).await?)
+    let waits = waits.fetch_optional(tx).await?;
+    Ok(Some(Holder {
+        owner_id: waits.unwrap_or(gave.owner_id),
+        named_owner_id: gave.on_behalf_of.unwrap_or(gave.owner_id),
+    }))
 }
 
 /// Whose account an owner uses, and its newest version; `None` if there is no such owner.

@@ -118,6 +118,7 @@ pub(super) struct Hold {
     pub(super) expire_time: DateTime<Utc>,
     pub(super) create_time: DateTime<Utc>,
     pub(super) source: String,
+    pub(super) on_behalf_of: Option<Uuid>,
     pub(super) pins: Vec<Pin>,
 }
 

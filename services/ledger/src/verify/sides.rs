@@ -86,6 +86,7 @@ impl Holds {
         }
         if hold.status == OPEN {
             must.be("captured_value", 0, hold.captured_value);
+            must.be("on_behalf_of", row.on_behalf_of, hold.on_behalf_of);
             *self.held.entry(unit.clone()).or_default() += i128::from(hold.value);
             for pin in &hold.pins {
                 *self.pinned.entry(pin.lot).or_default() += i128::from(pin.value);
@@ -190,6 +191,8 @@ fn check_named(read: Read<'_>, place: &Finding, findings: &mut Findings) {
         read.posted(REDEEMED, unit),
         i128::from(hold.captured_value),
     );
+    // Of one that ended before holds kept it, neither says whom it was for.
+    must.be("on_behalf_of of the hold", row.on_behalf_of, hold.on_behalf_of);
     let captured: i128 = hold.pins.iter().map(|pin| i128::from(pin.captured)).sum();
     must.be(
         "sum of what was captured of lots",

@@ -87,14 +87,15 @@ pub(super) struct Ending {
 }
 
 impl Ending {
-    /// The call, now that the hold is known: what ends it comes from the system that asked for it.
+    /// The call, now that the hold is known: what ends it comes from the system that asked for it, and is done for whom it
+    /// was made.
     pub(super) fn of_hold(self, held: OwnersHold) -> Call<HoldWork> {
         Call {
             request_id: self.request_id,
             command_hash: self.command_hash,
             owner_id: held.owner_id,
             counterpart_id: None,
-            on_behalf_of: None,
+            on_behalf_of: held.hold.on_behalf_of,
             kind: self.kind,
             source: held.hold.source,
             receipt_id: None,

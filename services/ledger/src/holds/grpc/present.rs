@@ -45,6 +45,7 @@ pub(super) fn present(owner_id: OwnerId, hold: &Hold) -> pb::Hold {
         status: present_status(hold.status).into(),
         expire_time: Some(timestamp(hold.expire_time)),
         create_time: Some(timestamp(hold.create_time)),
+        on_behalf_of_owner_id: hold.on_behalf_of.map(|id| id.to_string()).unwrap_or_default(),
     }
 }
 

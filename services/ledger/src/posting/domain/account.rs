@@ -259,6 +259,7 @@ impl Account {
             expire_time: new.expire_time,
             create_time: at,
             source: new.source.clone(),
+            on_behalf_of: new.on_behalf_of,
             pins,
         };
         let place = self

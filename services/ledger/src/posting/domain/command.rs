@@ -1,7 +1,7 @@
 //! What can be asked of an owner's accounts.
 
 use chrono::{DateTime, Utc};
-use fealty_types::{BudgetCode, HoldId, LotId, Points, UnitCode};
+use fealty_types::{BudgetCode, HoldId, LotId, OwnerId, Points, UnitCode};
 
 use super::{Activated, Lot, Reversal, TransactionKind, Wait};
 
@@ -158,6 +158,8 @@ pub struct NewHold {
     pub expire_time: DateTime<Utc>,
     /// System that asks.
     pub source: String,
+    /// Who was named, if the account is another's.
+    pub on_behalf_of: Option<OwnerId>,
 }
 
 /// Points of a hold to spend.

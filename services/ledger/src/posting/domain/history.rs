@@ -320,6 +320,20 @@ impl History {
         }])
     }
 
+    fn new_hold(&self, place: usize, value: i64, life_hours: i64) -> Command {
+        Command::Hold(NewHold {
+            hold_id: hold_id(self.holds.len() + 1),
+            unit_code: unit(place),
+            value: Points::new(value),
+            expire_time: self.at + TimeDelta::hours(life_hours),
+            source: "till".to_owned(),
+            on_behalf_of: "018f4e3a-5c8e-7b1d-9a6f-2d3c4b5a6978"
+                .parse()
+                .ok()
+                .filter(|_| value % 2 == 0),
+        })
+    }
+
     pub fn command(&self, step: &Step) -> Option<Command> {
         let earned = |place, value, hours| self.earned(place, value, hours);
         Some(match step {
@@ -363,13 +377,7 @@ impl History {
                 unit: place,
                 value,
                 life_hours,
-            } => Command::Hold(NewHold {
-                hold_id: hold_id(self.holds.len() + 1),
-                unit_code: unit(*place),
-                value: Points::new(*value),
-                expire_time: self.at + TimeDelta::hours(*life_hours),
-                source: "till".to_owned(),
-            }),
+            } => self.new_hold(*place, *value, *life_hours),
             Step::Capture { hold, value } => Command::Capture(Captured {
                 hold_id: self.hold(*hold),
                 value: Points::new(*value),

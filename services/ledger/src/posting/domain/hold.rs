@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use chrono::{DateTime, Utc};
-use fealty_types::{HoldId, LotId, Points, UnitCode};
+use fealty_types::{HoldId, LotId, OwnerId, Points, UnitCode};
 
 /// Most open holds per owner and unit. A posting reads all of them under the owner's lock, so they are bounded; a person
 /// has a checkout or two open at a time, and a company's buyers some dozens.
@@ -29,6 +29,8 @@ pub struct Hold {
     pub create_time: DateTime<Utc>,
     /// System that asked for it.
     pub source: String,
+    /// Who was named when it was made, if the account is another's.
+    pub on_behalf_of: Option<OwnerId>,
     /// What it has a claim on; once it is over, what it had at its end. The values sum to `value`, and a lot comes once.
     pub pins: Vec<Pin>,
 }

@@ -189,9 +189,16 @@ impl Draw<'_> {
         match (self.random.random_range(0..4), earlier) {
             (2, Some((hold, owner))) => {
                 let value = self.one_in(2).then(|| self.random.random_range(1..30));
-                (account_of(owner), What::Capture(hold, value))
+                (
+                    account_of(owner),
+                    What::Capture {
+                        hold,
+                        by: owner,
+                        value,
+                    },
+                )
             }
-            (3, Some((hold, owner))) => (account_of(owner), What::Release(hold)),
+            (3, Some((hold, by))) => (account_of(by), What::Release { hold, by }),
             _ => {
                 let days = self.random.random_range(1..9);
                 let value = self.random.random_range(1..30);
@@ -219,22 +226,22 @@ impl Draw<'_> {
     /// What waits begins: mostly asked of whoever has it.
     fn begun(&mut self) -> (u128, What) {
         let waits = |what: &What| matches!(what, What::Credit(gift) if gift.begin.is_some());
-        let Some((credit, owner)) = self.named(self.before.len(), waits) else {
+        let Some((credit, by)) = self.named(self.before.len(), waits) else {
             return self.moved();
         };
         let owner = if self.one_in(8) {
             self.owner()
         } else {
-            account_of(owner)
+            account_of(by)
         };
-        (owner, What::Activate(credit))
+        (owner, What::Activate { credit, by })
     }
 
     /// A reversal, mostly of what can be reversed.
     fn reversed(&mut self) -> (u128, What) {
         let is_it = match self.random.random_range(0..8) {
             0 => |_: &What| true,
-            1 | 2 => |what: &What| matches!(what, What::Capture(..)),
+            1 | 2 => |what: &What| matches!(what, What::Capture { .. }),
             3 | 4 => |what: &What| matches!(what, What::Spend(..)),
             5 => |what: &What| matches!(what, What::Credit(gift) if gift.begin.is_some()),
             _ => |what: &What| matches!(what, What::Credit(_)),

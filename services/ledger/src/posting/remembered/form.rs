@@ -105,6 +105,8 @@ struct HoldForm {
     source: String,
     #[prost(message, repeated, tag = "8")]
     pins: Vec<PinForm>,
+    #[prost(message, optional, tag = "9")]
+    on_behalf_of: Option<IdForm>,
 }
 
 #[derive(Clone, Copy, PartialEq, Message)]
@@ -226,6 +228,7 @@ impl From<&Hold> for HoldForm {
             expire_time,
             create_time,
             source,
+            on_behalf_of,
             pins,
         } = hold;
         Self {
@@ -236,6 +239,7 @@ impl From<&Hold> for HoldForm {
             expire_time: expire_time.timestamp_micros(),
             create_time: create_time.timestamp_micros(),
             source: source.clone(),
+            on_behalf_of: on_behalf_of.map(|id| id.as_uuid().into()),
             pins: pins.iter().map(PinForm::from).collect(),
         }
     }
@@ -253,6 +257,7 @@ impl HoldForm {
             expire_time: time(self.expire_time)?,
             create_time: time(self.create_time)?,
             source: self.source,
+            on_behalf_of: self.on_behalf_of.map(|id| read(id.uuid())).transpose()?,
             pins: self
                 .pins
                 .into_iter()

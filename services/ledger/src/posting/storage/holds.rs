@@ -22,7 +22,7 @@ pub(super) async fn find_open_in_tx(
         HoldRow,
         r#"SELECT hold_id AS "hold_id: HoldId", owner_id AS "owner_id: OwnerId", unit_code AS "unit_code: UnitCode",
                   value AS "value: Points", captured_value AS "captured: Points", status, expire_time, create_time, source,
-                  pins AS "pins: Json<Vec<PinRow>>"
+                  on_behalf_of AS "on_behalf_of: OwnerId", pins AS "pins: Json<Vec<PinRow>>"
            FROM hold WHERE program = $1 AND owner_id = ANY($2) AND status = 'open' ORDER BY expire_time, hold_id"#,
         program.as_uuid(),
         &uuids(owner_ids),
@@ -52,15 +52,17 @@ pub(super) async fn upsert_holds_in_tx(
     let pins: Vec<Json<Vec<PinRow>>> = column(&holds, |_, hold| {
         Json(hold.pins.iter().map(PinRow::from).collect())
     });
+    let on_behalf_of: Vec<Option<Uuid>> = column(&holds, |_, hold| hold.on_behalf_of.map(Uuid::from));
     let written = sqlx::query!(
         r#"INSERT INTO hold AS h
                   (program, hold_id, owner_id, unit_code, value, captured_value, status, expire_time, create_time, source,
-                   pins)
+                   on_behalf_of, pins)
            SELECT p.program, u.hold_id, u.owner_id, u.unit_code, u.value, u.captured_value, u.status, u.expire_time,
-                  u.create_time, u.source, u.pins
+                  u.create_time, u.source, u.on_behalf_of, u.pins
            FROM program p, unnest($2::uuid[], $3::uuid[], $4::text[], $5::bigint[], $6::bigint[], $7::text[],
-                                  $8::timestamptz[], $9::timestamptz[], $10::text[], $11::jsonb[])
-                AS u (hold_id, owner_id, unit_code, value, captured_value, status, expire_time, create_time, source, pins)
+                                  $8::timestamptz[], $9::timestamptz[], $10::text[], $11::uuid[], $12::jsonb[])
+                AS u (hold_id, owner_id, unit_code, value, captured_value, status, expire_time, create_time, source,
+                      on_behalf_of, pins)
            WHERE p.program = $1 ORDER BY u.hold_id
            ON CONFLICT (program, hold_id)
            DO UPDATE SET captured_value = EXCLUDED.captured_value, status = EXCLUDED.status, pins = EXCLUDED.pins"#,
@@ -74,6 +76,7 @@ pub(super) async fn upsert_holds_in_tx(
         &column(&holds, |_, hold| hold.expire_time),
         &column(&holds, |_, hold| hold.create_time),
         &column(&holds, |_, hold| hold.source.clone()),
+        &on_behalf_of as &[Option<Uuid>],
         &pins as &[Json<Vec<PinRow>>],
     )
     .execute(tx)
@@ -99,6 +102,7 @@ pub(crate) struct HoldRow {
     pub(crate) expire_time: DateTime<Utc>,
     pub(crate) create_time: DateTime<Utc>,
     pub(crate) source: String,
+    pub(crate) on_behalf_of: Option<OwnerId>,
     pub(crate) pins: Json<Vec<PinRow>>,
 }
 
@@ -115,6 +119,7 @@ impl HoldRow {
             expire_time: self.expire_time,
             create_time: self.create_time,
             source: self.source,
+            on_behalf_of: self.on_behalf_of,
             pins: self.pins.0.into_iter().map(Pin::from).collect(),
         };
         Ok((self.owner_id, hold))

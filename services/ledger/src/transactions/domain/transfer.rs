@@ -126,6 +126,7 @@ mod tests {
     fn at(time: DateTime<Utc>) -> Moment {
         Moment {
             owner_id: owner(1),
+            account_owner_id: owner(1),
             transaction_id: TransactionId::generate_at(time),
             occur_time: time - TimeDelta::days(3),
             record_time: time,

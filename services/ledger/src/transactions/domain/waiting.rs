@@ -8,6 +8,15 @@ use fealty_types::{LotId, OwnerId, TransactionId};
 use crate::posting::Seen;
 use crate::posting::domain::{Begin, Wait};
 
+/// Whom a call about what waits of a credit concerns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Holder {
+    /// Who has it by now.
+    pub owner_id: OwnerId,
+    /// Whom the credit named.
+    pub named_owner_id: OwnerId,
+}
+
 /// The lots that wait of the credits that are named, whoever has them.
 #[derive(Debug, Default)]
 pub struct Waiting {

@@ -5,12 +5,13 @@ use fealty_rpc::access::Caller;
 use fealty_rpc::errors::ApiError;
 use fealty_rpc::violations::Violations;
 use fealty_rpc::{command_hash, fields};
-use fealty_types::{OwnerId, RequestId, TransactionId};
+use fealty_types::{RequestId, TransactionId};
 
 use super::points::{REASON_LENGTH_MAX, SOURCE_LENGTH_MAX};
 use crate::posting::Call;
 use crate::posting::domain::TransactionKind;
 use crate::transactions::ActivatingWork;
+use crate::transactions::domain::Holder;
 
 const ACTIVATE_POINTS: &str = "/fealty.ledger.v1.TransactionService/ActivatePoints";
 
@@ -57,14 +58,14 @@ pub(super) fn parse(caller: &Caller, message: &pb::ActivatePointsRequest) -> Res
 }
 
 impl Activation {
-    /// The call about whoever has them.
-    pub(super) fn of_owner(&self, owner_id: OwnerId) -> Call<ActivatingWork> {
+    /// The call about whoever has them, on behalf of whom they were given to.
+    pub(super) fn of(&self, holder: Holder) -> Call<ActivatingWork> {
         Call {
             request_id: self.request_id,
             command_hash: self.command_hash,
-            owner_id,
+            owner_id: holder.owner_id,
             counterpart_id: None,
-            on_behalf_of: None,
+            on_behalf_of: Some(holder.named_owner_id),
             kind: TransactionKind::Activate,
             source: self.source.clone(),
             receipt_id: None,

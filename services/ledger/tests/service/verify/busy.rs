@@ -45,6 +45,12 @@ impl Shop {
         ledger.give(&joined, 40).await;
         ledger.give(&joined, 2).await;
         stamps(ledger, &joined, 7).await;
+        let waits = pb::CreditPointsRequest {
+            begin: Some(Begin::BeginOnCall(true)),
+            ..credit(&joined, "stamps", 50)
+        };
+        let waits = ledger.credit(waits).await.expect("given").into_inner();
+        let waits = waits.transaction.expect("a transaction").transaction_id;
         join(ledger, &joined, &household).await;
         join(ledger, &other, &household).await;
         let bought = buy(ledger, &other, 70_000).await;
@@ -52,6 +58,12 @@ impl Shop {
             .spend(spend(&joined, "points", 5))
             .await
             .expect("of the household's");
+        let held = hold(ledger, &joined, 4).await;
+        capture(ledger, &held, 3).await;
+        hold(ledger, &joined, 2).await;
+        // Of what waits in the household's account by now.
+        let taken_back = try_reverse(ledger, reversal(&waits, 10)).await;
+        taken_back.expect("reversed");
         leave(ledger, &other).await;
         refund(ledger, refund_of(&bought, 10_000)).await;
 

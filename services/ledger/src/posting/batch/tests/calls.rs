@@ -75,6 +75,7 @@ pub(super) fn hold(number: u128, value: i64, end: DateTime<Utc>) -> Command {
         value: Points::new(value),
         expire_time: end,
         source: "till".to_owned(),
+        on_behalf_of: None,
     })
 }
 

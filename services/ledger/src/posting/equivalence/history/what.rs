@@ -26,11 +26,24 @@ pub(super) enum What {
     /// To whom.
     Transfer(u128, &'static str, i64),
     Hold(&'static str, i64, i64),
-    Capture(u128, Option<i64>),
-    Release(u128),
+    /// Which hold, and who was named by it.
+    Capture {
+        hold: u128,
+        by: u128,
+        value: Option<i64>,
+    },
+    /// The same.
+    Release {
+        hold: u128,
+        by: u128,
+    },
     Purchase(i64),
     Refund(Option<u128>, i64),
-    Activate(u128),
+    /// Which credit, and who was named by it.
+    Activate {
+        credit: u128,
+        by: u128,
+    },
     /// What, and who was named by it.
     Reverse {
         of: u128,
@@ -76,6 +89,14 @@ impl Asked {
             work: work.into(),
         }
     }
+
+    /// For whom did what it is about.
+    fn on_behalf_of(self, by: u128) -> Self {
+        Self {
+            on_behalf_of: (account_of(by) != by).then(|| owner_id(by)),
+            ..self
+        }
+    }
 }
 
 impl What {
@@ -112,26 +133,26 @@ impl What {
                 };
                 Asked::new(TransactionKind::Hold, hold)
             }
-            Self::Capture(hold, value) => {
+            Self::Capture { hold, by, value } => {
                 let capture = HoldWork::Capture {
                     hold_id: hold_id(hold),
                     value: value.map(Points::new),
                     zone: Tz::UTC,
                 };
-                Asked::new(TransactionKind::Capture, capture)
+                Asked::new(TransactionKind::Capture, capture).on_behalf_of(by)
             }
-            Self::Release(hold) => {
+            Self::Release { hold, by } => {
                 let hold_id = hold_id(hold);
-                Asked::new(TransactionKind::Release, HoldWork::Release { hold_id })
+                Asked::new(TransactionKind::Release, HoldWork::Release { hold_id }).on_behalf_of(by)
             }
             Self::Purchase(minor) => bought(minor),
             Self::Refund(purchase, minor) => refunded(purchase, minor),
-            Self::Activate(credit) => {
+            Self::Activate { credit, by } => {
                 let work = ActivatingWork {
                     credited_by: transaction_id(credit),
                     zone: Tz::UTC,
                 };
-                Asked::new(TransactionKind::Activate, work)
+                Asked::new(TransactionKind::Activate, work).on_behalf_of(by)
             }
             Self::Reverse { of, by, value } => {
                 let work = ReversalWork {
@@ -139,10 +160,7 @@ impl What {
                     value: value.map(Points::new),
                     zone: Tz::UTC,
                 };
-                Asked {
-                    on_behalf_of: (account_of(by) != by).then(|| owner_id(by)),
-                    ..Asked::new(TransactionKind::Reverse, work)
-                }
+                Asked::new(TransactionKind::Reverse, work).on_behalf_of(by)
             }
         }
     }

@@ -26,6 +26,7 @@ fn id(number: u128) -> TransactionId {
 fn moment() -> Moment {
     Moment {
         owner_id: owner_id(),
+        account_owner_id: owner_id(),
         transaction_id: id(900),
         occur_time: time(),
         record_time: time(),

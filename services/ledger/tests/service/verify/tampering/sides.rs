@@ -47,6 +47,27 @@ pub(super) const SIDES: &[Tamper] = &[
         &[Check::Hold],
     ),
     found_only_by(
+        "whom an open hold was made for",
+        "UPDATE hold SET on_behalf_of = NULL WHERE on_behalf_of = $2 AND status = 'open'
+         RETURNING owner_id, NULL::bigint, hold_id",
+        &[Check::Hold],
+    ),
+    found_only_by(
+        "whom a captured hold was made for",
+        "UPDATE hold h SET on_behalf_of = $1 FROM transaction t
+         WHERE h.on_behalf_of = $2 AND t.hold_id = h.hold_id AND t.kind = 'capture'
+         RETURNING t.owner_id, t.version, t.transaction_id",
+        &[Check::Hold],
+    ),
+    found_by(
+        "for whom a hold was captured, everywhere but in the hash",
+        "WITH changed AS (UPDATE hold SET on_behalf_of = NULL WHERE on_behalf_of = $2 AND status = 'captured'
+                          RETURNING hold_id)
+         UPDATE transaction t SET on_behalf_of = NULL FROM changed
+         WHERE t.hold_id = changed.hold_id RETURNING t.owner_id, t.version, t.transaction_id",
+        &[Check::Chain],
+    ),
+    found_only_by(
         "a hold out of nothing",
         "INSERT INTO hold SELECT (new).* FROM (
              SELECT jsonb_populate_record(NULL::hold, to_jsonb(h) || jsonb_build_object('hold_id', gen_random_uuid())) AS new
