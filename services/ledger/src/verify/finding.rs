@@ -31,6 +31,8 @@ pub enum Check {
     Refund,
     /// A reversal agrees with what it took back, which is no more than there was.
     Reversal,
+    /// What waits of a credit is what it gave, less what was taken back of it.
+    Waiting,
     /// Source and receipt come once.
     Receipt,
     /// A request id comes once.
@@ -61,6 +63,7 @@ impl Display for Check {
             Self::Purchase => "purchase",
             Self::Refund => "refund",
             Self::Reversal => "reversal",
+            Self::Waiting => "waiting",
             Self::Receipt => "receipt",
             Self::Request => "request",
             Self::Time => "time",

@@ -35,10 +35,12 @@ pub(super) enum Question {
     Reversals,
     /// Was something taken back twice, or left out?
     Reversed,
+    /// Does more or less wait of a credit than it gave, less what was taken back of it?
+    Waiting,
 }
 
 impl Question {
-    pub(super) const ALL: [Self; 8] = [
+    pub(super) const ALL: [Self; 9] = [
         Self::Receipts,
         Self::Requests,
         Self::Holds,
@@ -47,6 +49,7 @@ impl Question {
         Self::Refunded,
         Self::Reversals,
         Self::Reversed,
+        Self::Waiting,
     ];
 
     pub(super) async fn ask_in_tx(
@@ -64,6 +67,7 @@ impl Question {
             Self::Refunded => storage::find_refunded_otherwise_in_tx(tx, program).await?,
             Self::Reversals => storage::find_lone_reversals_in_tx(tx, program).await?,
             Self::Reversed => storage::find_reversed_otherwise_in_tx(tx, program).await?,
+            Self::Waiting => storage::find_waiting_otherwise_in_tx(tx, program).await?,
         };
         let (check, what) = match self {
             Self::Receipts => (Check::Receipt, "transactions of the receipt"),
@@ -74,6 +78,7 @@ impl Question {
             Self::Refunded => (Check::Refund, "refunded of the purchase"),
             Self::Reversals => (Check::Reversal, "transaction of the reversal"),
             Self::Reversed => (Check::Reversal, "where a reversal begins of the transaction"),
+            Self::Waiting => (Check::Waiting, "waits of the credit"),
         };
         for suspect in suspects {
             let Suspect {

@@ -10,6 +10,7 @@ use super::finding::{Check, Finding, Findings};
 use super::form::hex;
 use super::history::{AVAILABLE, DEBT, HELD, History, PENDING};
 use super::rows::{Account, Lot, Owner, SentDay};
+use super::sliding::Known;
 
 /// What is left and held in the rows of lots, by unit.
 #[derive(Debug, Default)]
@@ -73,7 +74,7 @@ impl Standing<'_> {
         }
     }
 
-    /// All that slides and has not ended has the account's end; else that is no earlier than what was told.
+    /// All that slides and has not ended has the account's end; else that is what was told, or no earlier.
     fn check_sliding_end(&self, unit: &str, findings: &mut Findings) {
         let account = self.accounts.iter().find(|account| account.unit_code == unit);
         let found = account.and_then(|account| account.sliding_end);
@@ -87,9 +88,13 @@ impl Standing<'_> {
             }
             return;
         }
-        let told = self.history.and_then(|history| history.sliding.find(unit));
-        if let Some(told) = told.filter(|told| found.is_none_or(|found| found < *told)) {
-            findings.push(finding().differs(format_args!("{told} or later"), shown(found)));
+        let known = self.history.map(|history| history.sliding.find(unit));
+        match known.unwrap_or(Known::Exactly(None)) {
+            Known::Exactly(end) if found != end => findings.push(finding().differs(shown(end), shown(found))),
+            Known::NoEarlier(Some(end)) if found < Some(end) => {
+                findings.push(finding().differs(format_args!("{end} or later"), shown(found)));
+            }
+            Known::Exactly(_) | Known::NoEarlier(_) => {}
         }
     }
 

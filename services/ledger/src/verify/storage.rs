@@ -425,3 +425,38 @@ pub(super) async fn find_reversed_otherwise_in_tx(
     .await?;
     Ok(suspects)
 }
+
+/// Credits of which more or less waits, wherever it is by now, than they gave to wait and was not taken back. All that
+/// waits of a credit begins or ends at once, and what is taken back of it is taken from that first: so as long as anything
+/// waits, it is exactly that.
+pub(super) async fn find_waiting_otherwise_in_tx(
+    tx: &mut PgConnection,
+    program: Uuid,
+) -> Result<Vec<Suspect>, StorageError> {
+    let suspects = sqlx::query_as!(
+        Suspect,
+        r#"SELECT w.owner_id AS "owner_id?", w.credited_by::text AS "name!",
+                  format('%s %s', coalesce(g.value, 0) - coalesce(r.value, 0), w.unit_code) AS "expected!",
+                  format('%s %s', w.value, w.unit_code) AS "found!"
+           FROM (SELECT credited_by, unit_code, sum(value_left) AS value, min(owner_id::text)::uuid AS owner_id FROM lot
+                 WHERE program = $1 AND open AND pending GROUP BY credited_by, unit_code) AS w
+           LEFT JOIN LATERAL (
+               SELECT sum((e #>> '{}')::numeric) AS value
+               FROM transaction t CROSS JOIN LATERAL jsonb_path_query(
+                   t.entries,
+                   '$[*] ? (@.account == "owner_pending" && @.unit == $unit).value ? (@.type() == "number")',
+                   jsonb_build_object('unit', w.unit_code)) AS e
+               WHERE t.program = $1 AND t.transaction_id = w.credited_by AND t.kind = 'credit' AND t.version IS NOT NULL
+           ) AS g ON true
+           LEFT JOIN LATERAL (
+               SELECT sum(value) AS value FROM reversal
+               WHERE program = $1 AND transaction_id = w.credited_by) AS r ON true
+           WHERE w.value <> coalesce(g.value, 0) - coalesce(r.value, 0)
+           ORDER BY w.credited_by LIMIT $2"#,
+        program,
+        SUSPECTS_MAX,
+    )
+    .fetch_all(tx)
+    .await?;
+    Ok(suspects)
+}

@@ -273,7 +273,34 @@ const STANDINGS: &[Tamper] = &[
         "what gave a lot that waits",
         "UPDATE lot SET credited_by = gen_random_uuid() WHERE owner_id = $1 AND open AND pending
          RETURNING owner_id, NULL::bigint, NULL::uuid",
-        &[Check::Lot],
+        &[Check::Lot, Check::Waiting],
+    ),
+    found_only_by(
+        "what gave a lot that waits and came along from another owner",
+        "UPDATE lot l SET credited_by = (SELECT t.transaction_id FROM transaction t WHERE t.owner_id = $2 AND t.version = 1)
+         WHERE l.open AND l.pending
+           AND l.credited_by IN (SELECT t.transaction_id FROM transaction t WHERE t.owner_id = $2)
+         RETURNING owner_id, NULL::bigint, NULL::uuid",
+        &[Check::Waiting],
+    ),
+    found_by(
+        "more that waits than was given, less what was taken back of it, in all that sums it up",
+        "WITH more AS (
+             UPDATE lot l SET value_left = l.value_left + 10, value_credited = l.value_credited + 10
+             WHERE l.open AND l.pending
+               AND l.credited_by IN (SELECT t.transaction_id FROM transaction t WHERE t.owner_id = $2)
+             RETURNING l.program, l.owner_id, l.unit_code)
+         UPDATE account a SET pending = a.pending + 10 FROM more
+         WHERE a.program = more.program AND a.owner_id = more.owner_id AND a.unit_code = more.unit_code
+         RETURNING a.owner_id, NULL::bigint, NULL::uuid",
+        &[Check::Waiting, Check::Lot, Check::Account],
+    ),
+    found_by(
+        "what was taken back of what waits, forgotten",
+        "WITH gone AS (DELETE FROM reversal r USING lot l
+                       WHERE l.open AND l.pending AND l.credited_by = r.transaction_id RETURNING l.owner_id)
+         SELECT owner_id, NULL::bigint, NULL::uuid FROM gone",
+        &[Check::Waiting, Check::Reversal],
     ),
     found_only_by(
         "what is pending",

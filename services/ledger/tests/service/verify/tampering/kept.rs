@@ -76,4 +76,10 @@ pub(super) const KEPT: &[Tamper] = &[
          WHERE owner_id = $3 AND unit_code = 'miles' RETURNING owner_id, NULL::bigint, NULL::uuid",
         &[Check::Account],
     ),
+    found_only_by(
+        "the same, to a later end",
+        "UPDATE account SET sliding_end = sliding_end + interval '1 microsecond'
+         WHERE owner_id = $3 AND unit_code = 'miles' RETURNING owner_id, NULL::bigint, NULL::uuid",
+        &[Check::Account],
+    ),
 ];
