@@ -1,5 +1,7 @@
 //! Points that are given and not yet the owner's to spend.
 
+mod races;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use fealty_proto::ledger::v1 as pb;
 use fealty_proto::ledger::v1::TransactionKind as Kind;
