@@ -9,9 +9,13 @@ const POLL_INTERVAL: Duration = Duration::from_millis(20);
 ///
 /// # Panics
 /// When it takes longer.
-pub async fn within<T>(bound: Duration, test: impl Future<Output = T>) -> T {
-    let done = tokio::time::timeout(bound, test).await;
-    done.unwrap_or_else(|elapsed| panic!("not done within {} s: {elapsed}", bound.as_secs()))
+pub fn within<T>(bound: Duration, test: impl Future<Output = T>) -> impl Future<Output = T> {
+    // A test is a large future, and tests have small stacks.
+    let test = Box::pin(test);
+    async move {
+        let done = tokio::time::timeout(bound, test).await;
+        done.unwrap_or_else(|elapsed| panic!("not done within {} s: {elapsed}", bound.as_secs()))
+    }
 }
 
 /// Looks until there is something to see.

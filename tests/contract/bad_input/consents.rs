@@ -22,12 +22,12 @@ pub fn cases(world: &World) -> Vec<Case> {
         .collect()
 }
 
-fn origin() -> Option<ConsentOrigin> {
-    Some(ConsentOrigin {
+fn origin() -> ConsentOrigin {
+    ConsentOrigin {
         giver: ConsentGiver::Member.into(),
         source: "web".to_owned(),
         ..ConsentOrigin::default()
-    })
+    }
 }
 
 fn companies(world: &World) -> Vec<Case> {
@@ -60,19 +60,22 @@ fn companies(world: &World) -> Vec<Case> {
     [made, listed].into_iter().flat_map(Table::done).collect()
 }
 
-fn grants(world: &World) -> Vec<Case> {
-    let of = |member_id: &str| GrantConsentRequest {
+fn grant(world: &World, member_id: &str) -> GrantConsentRequest {
+    GrantConsentRequest {
         request_id: request_id(),
         member_id: member_id.to_owned(),
         purposes: vec![ConsentPurpose::Marketing.into()],
         channels: vec![ContactChannel::Email.into()],
         scope: ConsentScope::Group.into(),
         company_code: String::new(),
-        origin: origin(),
+        origin: Some(origin()),
         policy_version: world.shop.policy_version,
         consent_time: None,
-    };
-    let ours = || of(&world.ours.member_id);
+    }
+}
+
+fn grants(world: &World) -> Vec<Case> {
+    let ours = || grant(world, &world.ours.member_id);
     let nothing = [
         "request_id",
         "member_id",
@@ -133,7 +136,7 @@ fn grants(world: &World) -> Vec<Case> {
         )
         .row(
             "a member of another program",
-            &of(&world.theirs.member_id),
+            &grant(world, &world.theirs.member_id),
             not_found(),
         )
         .done()
@@ -144,7 +147,7 @@ fn withdrawals(world: &World) -> Vec<Case> {
         request_id: request_id(),
         member_id: member_id.to_owned(),
         scope: ConsentScope::Group.into(),
-        origin: origin(),
+        origin: Some(origin()),
         ..WithdrawConsentRequest::default()
     };
     let ours = || of(&world.ours.member_id);
@@ -188,7 +191,7 @@ fn acceptances(world: &World) -> Vec<Case> {
         request_id: request_id(),
         member_id: member_id.to_owned(),
         policy_version,
-        origin: origin(),
+        origin: Some(origin()),
         accept_time: None,
     };
     Table::of(world, "/fealty.members.v1.ConsentService/AcceptPolicy")

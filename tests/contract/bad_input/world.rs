@@ -190,17 +190,7 @@ async fn somebody(shop: &Shop, name: &str) -> Somebody {
         .await;
     let rules = rules.expect("rules").into_message().earning_rules;
     let unit_code = format!("only_{name}");
-    let unit = Unit {
-        unit_code: unit_code.clone(),
-        display_name: "Stars".to_owned(),
-        shortfall_policy: ShortfallPolicy::Waive.into(),
-        ..Unit::default()
-    };
-    let request = CreateUnitRequest {
-        request_id: request_id(),
-        unit: Some(unit),
-    };
-    shop.ledger.create_unit(request).await.expect("a unit");
+    create_unit(shop, &unit_code).await;
     let (_, api_key_id) = create_key(&shop.operator, &[Scope::LedgerRead]).await;
     let request = CreateStaffMemberRequest {
         request_id: request_id(),
@@ -231,6 +221,20 @@ async fn somebody(shop: &Shop, name: &str) -> Somebody {
             .expect("it is answered")
             .staff_id,
     }
+}
+
+async fn create_unit(shop: &Shop, unit_code: &str) {
+    let unit = Unit {
+        unit_code: unit_code.to_owned(),
+        display_name: "Stars".to_owned(),
+        shortfall_policy: ShortfallPolicy::Waive.into(),
+        ..Unit::default()
+    };
+    let request = CreateUnitRequest {
+        request_id: request_id(),
+        unit: Some(unit),
+    };
+    shop.ledger.create_unit(request).await.expect("a unit");
 }
 
 /// A key of the right form with the right checksum.
