@@ -60,9 +60,9 @@ class Journey:
         from fealty.ledger.v1 import earning_rule_service_pb2_grpc as rule_grpc
         from fealty.ledger.v1 import purchase_service_pb2_grpc as purchase_grpc
         from fealty.ledger.v1 import unit_service_pb2_grpc as unit_grpc
+        from fealty.members.v1 import consent_service_pb2_grpc as consent_grpc
         from fealty.members.v1 import member_service_pb2_grpc as member_grpc
         from fealty.members.v1 import policy_service_pb2_grpc as policy_grpc
-
         from fealty.rewards.v1 import redemption_service_pb2_grpc as redemption_grpc
         from fealty.rewards.v1 import reward_service_pb2_grpc as reward_grpc
         from fealty.rewards.v1 import voucher_service_pb2_grpc as voucher_grpc
@@ -76,6 +76,7 @@ class Journey:
         ledger = grpc.insecure_channel(args.ledger)
         self.members = member_grpc.MemberServiceStub(members)
         self.policies = policy_grpc.PolicyServiceStub(members)
+        self.consents = consent_grpc.ConsentServiceStub(members)
         self.units = unit_grpc.UnitServiceStub(ledger)
         self.rules = rule_grpc.EarningRuleServiceStub(ledger)
         self.purchases = purchase_grpc.PurchaseServiceStub(ledger)
@@ -204,6 +205,7 @@ class Journey:
             identifiers=[
                 identifier.Identifier(card_number=self.card),
                 identifier.Identifier(external_id="shop-17"),
+                identifier.Identifier(email_address="ana@example.com"),
             ],
             policy_acceptance=member.PolicyAcceptance(policy_version=self.policy_version, channel="till 4"),
         )
@@ -217,6 +219,25 @@ class Journey:
         request.policy_acceptance.policy_version = 0
         code, reason = self.refused(self.members.EnrolMember, request)
         expect("enrolment without consent", (code, reason), (grpc.StatusCode.FAILED_PRECONDITION, "CONSENT_REQUIRED"))
+
+    def consent(self):
+        """Ana may be asked how it was, by e-mail."""
+        from fealty.members.v1 import consent_service_pb2 as consent
+        from fealty.members.v1 import contact_service_pb2 as contact
+
+        granted = self.call(
+            self.consents.GrantConsent,
+            consent.GrantConsentRequest(
+                request_id=str(uuid.uuid4()),
+                member_id=self.member_id,
+                purposes=[consent.CONSENT_PURPOSE_SERVICE_QUALITY],
+                channels=[contact.CONTACT_CHANNEL_EMAIL],
+                scope=consent.CONSENT_SCOPE_GROUP,
+                origin=consent.ConsentOrigin(giver=consent.CONSENT_GIVER_MEMBER, source="till 4"),
+                policy_version=self.policy_version,
+            ),
+        )
+        step("allowed", receipt_id=granted.receipt.receipt_id)
 
     def look_up(self):
         from fealty.members.v1 import identifier_pb2 as identifier
@@ -360,6 +381,7 @@ def main():
         journey.offer_reward()
         journey.open_survey()
         journey.enrol()
+        journey.consent()
         journey.look_up()
         journey.buy()
         journey.refund()
