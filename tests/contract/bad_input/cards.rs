@@ -61,9 +61,9 @@ fn issuing(world: &World) -> Vec<Case> {
             invalid(&["range.first_card_number"]),
         )
         .row(
-            "a prefix of letters",
-            &issue(1, random("A", 16)),
-            invalid(&["random.prefix"]),
+            "a prefix of letters, and more digits than a card has",
+            &issue(1, random("A", 99)),
+            invalid(&["random.prefix", "random.digit_count"]),
         )
         .row(
             "too few digits",

@@ -99,18 +99,22 @@ impl Range {
 }
 
 impl RandomNumbers {
-    /// With a prefix, and so many digits in all.
-    pub fn try_new(prefix: &str, digit_count: usize, count: usize) -> Result<Self, NumberingError> {
+    /// With a prefix, and so many digits in all; or all that is wrong with them.
+    pub fn try_new(prefix: &str, digit_count: usize, count: usize) -> Result<Self, Vec<NumberingError>> {
         let all_digits = prefix.bytes().all(|byte| byte.is_ascii_digit());
+        let mut wrong = Vec::new();
         if !all_digits || prefix.len() > PREFIX_DIGITS_MAX {
-            return Err(NumberingError::Prefix);
+            wrong.push(NumberingError::Prefix);
         }
         if !DIGITS.contains(&digit_count) {
-            return Err(NumberingError::DigitCount);
+            wrong.push(NumberingError::DigitCount);
         }
         let needed = count.saturating_sub(1).to_string().len() + SPARE_DIGITS;
-        if prefix.len() + needed + 1 > digit_count {
-            return Err(NumberingError::TooFewNumbers);
+        if wrong.is_empty() && prefix.len() + needed + 1 > digit_count {
+            wrong.push(NumberingError::TooFewNumbers);
+        }
+        if !wrong.is_empty() {
+            return Err(wrong);
         }
         Ok(Self {
             prefix: prefix.to_owned(),

@@ -108,13 +108,19 @@ fn a_numbering_has_room_for_its_cards() {
     );
     for (prefix, digit_count, count, expected) in [
         ("", 8, 10_000, Ok(())),
-        ("2", 8, 10_000, Err(NumberingError::TooFewNumbers)),
-        ("", 7, 1, Err(NumberingError::DigitCount)),
-        ("", 20, 1, Err(NumberingError::DigitCount)),
-        ("27a", 16, 1, Err(NumberingError::Prefix)),
-        ("1234567890123456", 19, 1, Err(NumberingError::Prefix)),
+        ("2", 8, 10_000, Err(vec![NumberingError::TooFewNumbers])),
+        ("", 7, 1, Err(vec![NumberingError::DigitCount])),
+        ("", 20, 1, Err(vec![NumberingError::DigitCount])),
+        ("27a", 16, 1, Err(vec![NumberingError::Prefix])),
+        (
+            "27a",
+            99,
+            1,
+            Err(vec![NumberingError::Prefix, NumberingError::DigitCount]),
+        ),
+        ("1234567890123456", 19, 1, Err(vec![NumberingError::Prefix])),
         ("123", 8, 10, Ok(())),
-        ("123", 8, 11, Err(NumberingError::TooFewNumbers)),
+        ("123", 8, 11, Err(vec![NumberingError::TooFewNumbers])),
     ] {
         let made = RandomNumbers::try_new(prefix, digit_count, count).map(drop);
         assert_eq!(made, expected, "{prefix} {digit_count} {count}");

@@ -78,12 +78,14 @@ fn parse_numbering(v: &mut Violations, given: Option<Given>, count: usize) -> Op
             let digit_count = usize::try_from(random.digit_count).unwrap_or(0);
             match RandomNumbers::try_new(&random.prefix, digit_count, count) {
                 Ok(random) => Some(Numbering::Random(random)),
-                Err(error) => {
-                    let field = match error {
-                        NumberingError::Prefix => "prefix",
-                        _ => "digit_count",
-                    };
-                    v.add(field, error.to_string());
+                Err(wrong) => {
+                    for error in wrong {
+                        let field = match error {
+                            NumberingError::Prefix => "prefix",
+                            _ => "digit_count",
+                        };
+                        v.add(field, error.to_string());
+                    }
                     None
                 }
             }
