@@ -16,13 +16,20 @@ pub(crate) fn pick(preferred: Option<u16>) -> io::Result<u16> {
 mod tests {
     use super::*;
 
+    /// Others of this machine may take a port in the moment between its release and its choice.
+    const TRIES_COUNT: usize = 20;
+
     #[test]
     fn a_preferred_port_is_taken_only_when_free() -> io::Result<()> {
-        let holder = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
-        let held = holder.local_addr()?.port();
-        assert_ne!(pick(Some(held))?, held);
-        drop(holder);
-        assert_eq!(pick(Some(held))?, held);
+        let mut taken_count = 0;
+        for _ in 0..TRIES_COUNT {
+            let holder = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+            let held = holder.local_addr()?.port();
+            assert_ne!(pick(Some(held))?, held);
+            drop(holder);
+            taken_count += usize::from(pick(Some(held))? == held);
+        }
+        assert!(taken_count > TRIES_COUNT / 2, "{taken_count} of {TRIES_COUNT}");
         Ok(())
     }
 }

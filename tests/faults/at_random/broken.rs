@@ -95,3 +95,13 @@ async fn a_feed_that_skips_rows_is_found_out() {
     };
     found_out(&Ground::start(), plan, Kind::MissingEvent).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a build with the feature sabotage of fealty-ledger"]
+async fn a_replica_that_trusts_what_it_remembers_is_found_out() {
+    let plan = Plan {
+        sabotage: Some(("unchecked_memory", [true, true])),
+        ..Plan::default()
+    };
+    found_out(&Ground::start(), plan, Kind::BalanceNotSum).await;
+}

@@ -80,7 +80,10 @@ impl RememberedOwners {
             return Some(BTreeMap::new());
         }
         let kept = self.kept.as_ref()?.get(&(program, owner_id))?;
-        if kept.version != owner.version || Some(kept.chain_head) != owner.chain_head {
+        let is_current = kept.version == owner.version && Some(kept.chain_head) == owner.chain_head;
+        #[cfg(feature = "sabotage")]
+        let is_current = is_current || crate::sabotage::trusts_memory();
+        if !is_current {
             return None;
         }
         form::decode(&kept.accounts)
