@@ -229,7 +229,7 @@ fn faults_that_are_made_on_purpose_are_compiled_into_nothing_by_themselves() {
             }
         }
     }
-    assert_eq!(hooks, 4, "the module and its three hooks");
+    assert_eq!(hooks, 5, "the module and its four hooks");
 }
 
 #[test]
