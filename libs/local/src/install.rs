@@ -23,7 +23,7 @@ pub(crate) struct Needed {
 }
 
 /// The programs, as far as they are needed.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Programs {
     pub postgres: Vec<PostgresPrograms>,
     pub redis: Option<RedisProgram>,

@@ -32,6 +32,11 @@ pub(crate) fn recover(folder: &Folder, report: &Report) -> Result<(), Error> {
         remove(&folder.pid_file(name))?;
     }
     remove_folder(&half_made(folder))?;
+    clear_after_postgres(folder)
+}
+
+/// What a Postgres that did not end in order left, and the next one would take for a living one.
+pub(crate) fn clear_after_postgres(folder: &Folder) -> Result<(), Error> {
     remove_sockets(&folder.postgres_dir())?;
     disown(&folder.postgres_data().join("postmaster.pid"))
 }

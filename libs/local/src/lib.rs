@@ -12,6 +12,9 @@
 //! 6. `postgres`, `redis_server`: the servers are started on free loopback ports with random passwords, and
 //!    waited for until they answer.
 //!
+//! A server that ends by itself is found by [`LocalServers::find_ended`] and started again, at the same address, by
+//! [`LocalServers::start_again`].
+//!
 //! Nothing outlives its owner: [`LocalServers::stop`], a drop, a panic, Ctrl-C and `kill -9` all end with no
 //! process left and the folder ready for the next start.
 
@@ -36,4 +39,4 @@ pub use error::{Error, Running};
 pub use find::Program;
 pub use options::{DataDir, Durability, Install, Options, Report};
 pub use places::default_data_dir;
-pub use servers::{LocalServers, start};
+pub use servers::{Ended, LocalServers, start};

@@ -3,9 +3,27 @@
 use std::io;
 use std::net::{Ipv4Addr, TcpListener};
 
+/// Which ports will do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum PortChoice {
+    /// The preferred one where it is free, else any.
+    Any,
+    /// The preferred one alone: somebody holds on to the address.
+    Same,
+}
+
+impl PortChoice {
+    pub(crate) fn pick(self, preferred: Option<u16>) -> io::Result<u16> {
+        match (self, preferred) {
+            (Self::Same, Some(port)) => Ok(port),
+            _ => pick(preferred),
+        }
+    }
+}
+
 /// A loopback port that is free now: the preferred one, or one of the kernel's choice. Somebody may take it
 /// before our server does; whoever starts the server tries again then.
-pub(crate) fn pick(preferred: Option<u16>) -> io::Result<u16> {
+fn pick(preferred: Option<u16>) -> io::Result<u16> {
     if let Some(port) = preferred.filter(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok()) {
         return Ok(port);
     }

@@ -18,7 +18,7 @@ use crate::job::{self, Readiness};
 use crate::leftovers::half_made;
 use crate::options::Durability;
 use crate::places;
-use crate::ports;
+use crate::ports::PortChoice;
 use crate::process::{INITDB, POSTGRES, Tracked};
 use crate::servers::{open_log, read_tail};
 use crate::state::{State, random_password};
@@ -42,24 +42,23 @@ pub(crate) struct Start<'a> {
     pub folder: &'a Folder,
     pub programs: &'a [PostgresPrograms],
     pub durability: Durability,
+    /// Whether any free port will do when the noted one is taken.
+    pub port_choice: PortChoice,
 }
 
 impl Start<'_> {
     /// Makes the cluster if there is none, starts Postgres and waits until it answers. The answer is its port; the
-    /// child goes to `children` at once, so that whoever holds them can end it whatever happens here.
-    pub(crate) async fn run(&self, state: &mut State, children: &mut Vec<Child>) -> Result<u16, Error> {
+    /// child goes to `slot` at once, so that whoever holds it can end it whatever happens here.
+    pub(crate) async fn run(&self, state: &mut State, slot: &mut Option<Child>) -> Result<u16, Error> {
         let programs = self.cluster(state).await?;
         let log = self.folder.log_file(POSTGRES);
         let mut preferred = state.postgres_port;
         for _ in 0..START_ATTEMPTS {
-            let port = ports::pick(preferred).map_err(Error::io("find a port for", &programs.bin_dir))?;
-            let child = self.spawn(programs, port, &log)?;
-            children.push(child);
+            let port = self.port_choice.pick(preferred);
+            let port = port.map_err(Error::io("find a port for", &programs.bin_dir))?;
             let url = url(state, port);
-            let readiness = match children.last_mut() {
-                Some(child) => job::until_ready(child, READY_BOUND, async || answers(&url).await).await,
-                None => Readiness::Silent,
-            };
+            let child = slot.insert(self.spawn(programs, port, &log)?);
+            let readiness = job::until_ready(child, READY_BOUND, async || answers(&url).await).await;
             let what = match readiness {
                 Readiness::Answers => {
                     state.postgres_port = Some(port);
@@ -67,9 +66,9 @@ impl Start<'_> {
                 }
                 Readiness::Silent => format!("no answer within {} s", READY_BOUND.as_secs()),
                 Readiness::Exited(status) => {
-                    children.pop();
+                    *slot = None;
                     let tail = read_tail(&log);
-                    if tail.contains("Address already in use") {
+                    if tail.contains("Address already in use") && self.port_choice == PortChoice::Any {
                         preferred = None;
                         continue;
                     }
@@ -231,8 +230,9 @@ impl Start<'_> {
         } else {
             "off"
         };
-        settings
-            .extend(["fsync", "full_page_writes", "synchronous_commit"].map(|name| (name, durable.into())));
+        settings.extend(["fsync", "full_page_writes"].map(|name| (name, durable.into())));
+        // Always, and cheap without a flush: what was confirmed outlives a kill of Postgres, which is started again.
+        settings.push(("synchronous_commit", "on".to_owned()));
         settings
     }
 }

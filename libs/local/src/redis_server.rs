@@ -13,7 +13,7 @@ use crate::find::{Program, RedisProgram};
 use crate::folder::Folder;
 use crate::given::ping_redis;
 use crate::job::{self, Readiness};
-use crate::ports;
+use crate::ports::PortChoice;
 use crate::process::{REDIS, Tracked};
 use crate::servers::{open_log, read_tail};
 use crate::state::{State, random_password};
@@ -30,6 +30,8 @@ const DATABASES: usize = 1024;
 pub(crate) struct Start<'a> {
     pub folder: &'a Folder,
     pub program: &'a RedisProgram,
+    /// Whether any free port will do when the noted one is taken.
+    pub port_choice: PortChoice,
 }
 
 impl Start<'_> {
@@ -37,25 +39,19 @@ impl Start<'_> {
     pub(crate) async fn run(
         &self,
         state: &mut State,
-        children: &mut Vec<Child>,
+        slot: &mut Option<Child>,
     ) -> Result<(String, String), Error> {
         let log = self.folder.log_file(REDIS);
-        let password = random_password();
+        let password = state.redis_password.get_or_insert_with(random_password).clone();
         let mut preferred = state.redis_port;
         for _ in 0..START_ATTEMPTS {
-            let port = ports::pick(preferred).map_err(Error::io("find a port for", &self.program.path))?;
+            let port = self.port_choice.pick(preferred);
+            let port = port.map_err(Error::io("find a port for", &self.program.path))?;
             let address = format!("127.0.0.1:{port}");
             let url = format!("redis://:{password}@{address}/0");
-            children.push(self.spawn(port, &password, &log)?);
-            let readiness = match children.last_mut() {
-                Some(child) => {
-                    job::until_ready(child, READY_BOUND, async || {
-                        ping_redis(&url, ANSWER_BOUND).await.is_ok()
-                    })
-                    .await
-                }
-                None => Readiness::Silent,
-            };
+            let child = slot.insert(self.spawn(port, &password, &log)?);
+            let answers = async || ping_redis(&url, ANSWER_BOUND).await.is_ok();
+            let readiness = job::until_ready(child, READY_BOUND, answers).await;
             let what = match readiness {
                 Readiness::Answers => {
                     state.redis_port = Some(port);
@@ -63,8 +59,9 @@ impl Start<'_> {
                 }
                 Readiness::Silent => format!("no answer within {} s", READY_BOUND.as_secs()),
                 Readiness::Exited(status) => {
-                    children.pop();
-                    if read_tail(&log).contains("Address already in use") {
+                    *slot = None;
+                    let is_taken = read_tail(&log).contains("Address already in use");
+                    if is_taken && self.port_choice == PortChoice::Any {
                         preferred = None;
                         continue;
                     }

@@ -19,6 +19,9 @@ pub(crate) struct State {
     pub postgres_port: Option<u16>,
     /// The same.
     pub redis_port: Option<u16>,
+    /// Of this run alone: nothing of Redis is kept, so the next run chooses another.
+    #[serde(skip)]
+    pub redis_password: Option<String>,
 }
 
 impl State {

@@ -78,7 +78,12 @@ impl Lock {
 
     /// Adds an address to what a second start is told.
     pub(crate) fn add_address(&mut self, name: &str, address: &str) -> Result<(), Error> {
-        self.note.addresses.push((name.to_owned(), address.to_owned()));
+        let noted = (name.to_owned(), address.to_owned());
+        // A server that was started again is where it was.
+        if self.note.addresses.contains(&noted) {
+            return Ok(());
+        }
+        self.note.addresses.push(noted);
         self.write()
     }
 

@@ -1,16 +1,21 @@
 //! Owners that were cut off: nothing is left, and the folder starts again.
 
+use std::error::Error as StdError;
 use std::fs;
+use std::net::TcpListener;
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use fealty_local::{Error, start};
+use fealty_local::{Ended, Error, LocalServers, Program, start};
 use nix::sys::signal::{Signal, kill};
-use sqlx::Connection as _;
+use nix::unistd::Pid;
 use sqlx::postgres::PgConnection;
+use sqlx::{Connection as _, Executor as _};
 
 use crate::owner::Owner;
-use crate::{BOUND, Outcome, is_open, kept, name, postgres_answers, processes_naming, redis_answers, until};
+use crate::{
+    BOUND, Outcome, address, is_open, kept, name, postgres_answers, processes_naming, redis_answers, until,
+};
 
 #[tokio::test]
 async fn an_owner_killed_with_9_leaves_no_process_and_its_folder_starts_again() -> Outcome {
@@ -131,4 +136,66 @@ async fn a_pid_file_whose_pid_somebody_else_has_by_now_does_not_matter() -> Outc
     other.kill()?;
     other.wait()?;
     Ok(())
+}
+
+#[tokio::test]
+async fn a_server_that_ended_is_started_again_where_it_was_with_what_it_held() -> Outcome {
+    let folder = tempfile::tempdir()?;
+    let mut servers = start(kept(&folder)).await?;
+    let mut connection = PgConnection::connect(servers.postgres_admin_url()).await?;
+    connection
+        .execute("CREATE TABLE kept AS SELECT 7 AS number")
+        .await?;
+    for (name, program) in [("postgres", Program::Postgres), ("redis", Program::Redis)] {
+        assert_eq!(servers.find_ended(), []);
+        let pid = fs::read_to_string(folder.path().join(format!("run/{name}.pid")))?;
+        let pid = pid.lines().next().unwrap_or_default().parse()?;
+        kill(Pid::from_raw(pid), Signal::SIGKILL)?;
+        let ended = wait_for_end(&mut servers)?;
+        assert_eq!(ended.program, program);
+        assert!(ended.sentence.contains(name), "{}", ended.sentence);
+        servers.start_again(program).await?;
+    }
+    postgres_answers(&servers).await?;
+    redis_answers(&servers).await?;
+    let mut connection = PgConnection::connect(servers.postgres_admin_url()).await?;
+    let number: i32 = sqlx::query_scalar("SELECT number FROM kept")
+        .fetch_one(&mut connection)
+        .await?;
+    assert_eq!(number, 7);
+    Ok(servers.stop().await?)
+}
+
+#[tokio::test]
+async fn a_server_whose_port_was_taken_meanwhile_says_so_and_starts_once_it_is_free() -> Outcome {
+    let folder = tempfile::tempdir()?;
+    let mut servers = start(kept(&folder)).await?;
+    let pid = fs::read_to_string(folder.path().join("run/redis.pid"))?;
+    kill(
+        Pid::from_raw(pid.lines().next().unwrap_or_default().parse()?),
+        Signal::SIGKILL,
+    )?;
+    wait_for_end(&mut servers)?;
+    let taken = TcpListener::bind(address(servers.redis_url()))?;
+    let Err(refused) = servers.start_again(Program::Redis).await else {
+        return Err("it listens where somebody else does".into());
+    };
+    assert!(refused.to_string().contains("already in use"), "{refused}");
+    drop(taken);
+    servers.start_again(Program::Redis).await?;
+    redis_answers(&servers).await?;
+    Ok(servers.stop().await?)
+}
+
+fn wait_for_end(servers: &mut LocalServers) -> Result<Ended, Box<dyn StdError>> {
+    let start = Instant::now();
+    loop {
+        if let Some(ended) = servers.find_ended().pop() {
+            return Ok(ended);
+        }
+        if start.elapsed() > BOUND {
+            return Err("it runs on".into());
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
 }

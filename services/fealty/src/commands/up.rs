@@ -8,21 +8,19 @@
 mod databases;
 mod plant;
 mod ports;
+mod private;
 pub(super) mod ready;
 mod suite;
 mod taken;
 
-use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::builder::FalseyValueParser;
 use fealty_ledger::Times;
-use fealty_local::{DataDir, Durability, Install, LocalServers, Options, Report, default_data_dir};
+use fealty_local::{DataDir, Durability, Install, Options, Report, default_data_dir};
 use fealty_members::programs::domain::Program;
 use fealty_runtime::config::DrainConfig;
 use fealty_runtime::{Outcome, Process, Tasks, launch};
@@ -30,9 +28,9 @@ use fealty_telemetry::{Telemetry, TelemetryConfig};
 use fealty_types::SystemClock;
 use tokio::runtime::Handle;
 use tokio::task::spawn_blocking;
-use tokio::time::sleep;
 
-use self::ports::{Bound, Ports};
+use self::ports::Ports;
+use self::private::Servers;
 use self::suite::Ground;
 use super::service;
 use crate::kept::{Addresses, FileOwner, Kept};
@@ -43,9 +41,6 @@ const DRAIN_TIMEOUT_MS: u64 = 10_000;
 
 /// Whoever starts this wants to read where everything is, not what is done. What ends the process is told anyway.
 const LOG_DEFAULT: &str = "warn,fealty_runtime::process=off,sqlx_core=error,sqlx=error";
-
-/// How often it is looked whether the private servers still run.
-const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 
 /// What to run, where.
 #[derive(Debug, Clone, clap::Args)]
@@ -209,7 +204,7 @@ async fn start(args: &Args, times: Times, held: &Servers, tasks: &Tasks) -> anyh
     };
     let suite = suite::start(sockets.map(|bound| bound.listeners), &ground, tasks)?;
     suite.wait_until_ready(tasks).await?;
-    held.tell_of_ends(tasks);
+    held.keep_running(tasks);
     plant::try_key(&kept, program.program_id).await?;
     Ok(Started {
         kept,
@@ -241,45 +236,5 @@ fn options(args: &Args) -> Options {
         redis_url: args.redis_url.clone(),
         report: Report::new(|sentence| eprintln!("{sentence}")),
         ..Options::new(data_dir)
-    }
-}
-
-/// The servers, from their start in one task to their end after all others.
-#[derive(Debug, Clone, Default)]
-struct Servers(Arc<Mutex<Option<LocalServers>>>);
-
-impl Servers {
-    fn put(&self, servers: LocalServers) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(servers);
-    }
-
-    fn take(&self) -> Option<LocalServers> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
-    }
-
-    /// Says so when one of them ends by itself: until it is started again the services do without it.
-    fn tell_of_ends(&self, tasks: &Tasks) {
-        let (ending, held) = (tasks.soft_shutdown(), self.clone());
-        tasks.spawn_critical("private servers", async move {
-            while ending.run_until_cancelled(sleep(LOOK_INTERVAL)).await.is_some() {
-                let mut servers = held.0.lock().unwrap_or_else(PoisonError::into_inner);
-                for sentence in servers.iter_mut().flat_map(LocalServers::find_ended) {
-                    tracing::error!("{sentence}");
-                }
-            }
-            Ok::<_, Infallible>(())
-        });
-    }
-
-    /// Tells a second start on the folder what runs here.
-    fn record(&self, sockets: &PerService<Bound>) -> anyhow::Result<()> {
-        if let Some(servers) = &mut *self.0.lock().unwrap_or_else(PoisonError::into_inner) {
-            for (service, bound) in sockets.iter() {
-                servers
-                    .record_address(service.as_str(), &bound.grpc.to_string())
-                    .context("the lock file cannot be written")?;
-            }
-        }
-        Ok(())
     }
 }

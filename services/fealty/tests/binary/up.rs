@@ -3,9 +3,11 @@
 use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
+use std::path::Path;
 use std::process::Command;
 
-use nix::sys::signal::Signal;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 
 use crate::run::{Outcome, Running, Up, output, printed, processes_naming, servers, text, until, up};
 
@@ -83,6 +85,39 @@ fn a_killed_suite_starts_again_with_its_key_and_a_second_one_is_told_what_runs()
     again.end(Signal::SIGTERM)?;
     assert!(!folder.join("fealty.lock").exists());
     until("no process is left", || processes_naming(&folder).is_empty())
+}
+
+#[test]
+fn a_private_server_that_is_killed_is_started_again_where_it_was() -> Outcome {
+    let mut suite = Up::start(["--ephemeral"])?;
+    for name in ["redis", "postgres"] {
+        let pid_file = suite.folder.join("run").join(format!("{name}.pid"));
+        let killed = pid_in(&pid_file)?;
+        kill(killed, Signal::SIGKILL)?;
+        until("another one runs", || {
+            pid_in(&pid_file).is_ok_and(|pid| pid != killed)
+        })?;
+        suite
+            .running
+            .until_it_says(&format!("the private {name} has ended"))?;
+        until("calls are answered", || {
+            let answer = suite.call(&suite.key, "UnitService/ListUnits", "{}");
+            answer.is_ok_and(|answer| answer.status.success())
+        })?;
+    }
+    until("all are ready", || {
+        let mut answers = suite.admins.iter().map(|admin| get(&format!("{admin}/readyz")));
+        answers.all(|answer| answer.is_ok_and(|answer| answer.ends_with("ready\n")))
+    })?;
+    suite.end(Signal::SIGTERM)?;
+    until("no process is left", || {
+        processes_naming(&suite.folder).is_empty()
+    })
+}
+
+fn pid_in(file: &Path) -> Result<Pid, Box<dyn std::error::Error>> {
+    let text = fs::read_to_string(file)?;
+    Ok(Pid::from_raw(text.lines().next().unwrap_or_default().parse()?))
 }
 
 #[test]
@@ -181,7 +216,7 @@ fn what_would_keep_data_is_not_ephemeral() -> Outcome {
 }
 
 /// As root the servers run as another user, who must be able to come in.
-fn open_to_all(folder: &std::path::Path) -> Outcome {
+fn open_to_all(folder: &Path) -> Outcome {
     use std::os::unix::fs::PermissionsExt as _;
     Ok(fs::set_permissions(folder, fs::Permissions::from_mode(0o755))?)
 }
