@@ -101,6 +101,9 @@ impl Contacts {
                 let status = status.ok_or_else(|| not_found(member_id))?;
                 consents::check_party_in_tx(&mut *tx, program_id, &contact.party).await?;
                 let now = self.clock.now();
+                if let Some(replaced) = contact.replaces {
+                    end_in_tx(&mut *tx, program_id, (member_id, replaced), now).await?;
+                }
                 let facts = load_facts_in_tx(&mut *tx, &asked_at(now), status).await?;
                 let decision = decide(&judged(contact), &facts).decision;
                 let reserve_until =
@@ -281,6 +284,25 @@ async fn load_facts_in_tx(
         program_zone: asked.at.zone,
         now: asked.now,
     })
+}
+
+/// Ends what was reserved for a member, unless it was delivered.
+async fn end_in_tx(
+    tx: &mut PgConnection,
+    program_id: ProgramId,
+    (member_id, contact_id): (MemberId, ContactId),
+    now: DateTime<Utc>,
+) -> Result<(), MembersError> {
+    let whose = storage::find_contacted_in_tx(&mut *tx, program_id, contact_id).await?;
+    if whose != Some(member_id) {
+        return Err(Refusal::not_found(Resource::Contact, contact_id).into());
+    }
+    let ended = Reported {
+        outcome: Outcome::Failed,
+        report_time: now,
+    };
+    storage::claim_delivery_in_tx(tx, program_id, contact_id, ended).await?;
+    Ok(())
 }
 
 fn not_found(member_id: MemberId) -> Refusal {

@@ -11,6 +11,7 @@ use fealty_types::{PolicyId, ProgramId, SharedClock};
 use sqlx::PgConnection;
 use sqlx::postgres::PgPool;
 
+use crate::programs;
 use crate::refusal::{MembersError, Refusal, Resource};
 use domain::{NewPolicy, Policy, PolicyHead, PolicyVersion};
 
@@ -45,7 +46,7 @@ impl Policies {
                     return find_made_in_tx(tx, program_id, made).await.map(Made::before);
                 }
                 // One version at a time: the next number is the next one's.
-                storage::lock_program_in_tx(&mut *tx, program_id).await?;
+                programs::storage::lock_alone_in_tx(&mut *tx, program_id).await?;
                 let newest = storage::find_newest_in_tx(&mut *tx, program_id).await?;
                 // The time after the wait for those before us.
                 let policy = new.publish(policy_id, newest.as_ref(), self.clock.now())?;

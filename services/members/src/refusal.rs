@@ -159,6 +159,13 @@ pub enum Refusal {
         /// Whom it is about.
         guardian_member_id: MemberId,
     },
+    /// That one does not answer for the member.
+    NotTheGuardian {
+        /// For whom they speak.
+        member_id: MemberId,
+        /// Whom it is about.
+        guardian_member_id: MemberId,
+    },
     /// Nobody has the card.
     CardNotLinked,
     /// The program knows no such card. The number may be personal, so it is not repeated.

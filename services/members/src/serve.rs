@@ -150,6 +150,7 @@ fn server_of(
     );
     let consents = Consents::new(
         ground.service.clone(),
+        rooms.means.vault.clone(),
         ground.clock.clone(),
         rooms.means.waker.clone(),
     );

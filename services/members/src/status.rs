@@ -59,6 +59,10 @@ impl From<Refusal> for ApiError {
             Refusal::GuardianRequired => guardian_required(),
             Refusal::GuardianNotNeeded { field } => guardian_not_needed(field),
             Refusal::GuardianUnsuitable { guardian_member_id } => guardian_unsuitable(guardian_member_id),
+            Refusal::NotTheGuardian {
+                member_id,
+                guardian_member_id,
+            } => not_the_guardian(member_id, guardian_member_id),
             Refusal::CardNotLinked => Self::refused(
                 ErrorReason::CardNotLinked,
                 "Nobody has the card, so nobody can get another one in its stead.",
@@ -96,6 +100,15 @@ fn guardian_unsuitable(guardian_member_id: MemberId) -> ApiError {
         ErrorReason::GuardianUnsuitable,
         "The member {guardian_member_id} is not active, or not known to be of age.",
     )
+    .with("guardian_member_id", guardian_member_id)
+}
+
+fn not_the_guardian(member_id: MemberId, guardian_member_id: MemberId) -> ApiError {
+    ApiError::refused(
+        ErrorReason::NotTheGuardian,
+        "The member {guardian_member_id} does not answer for {member_id}.",
+    )
+    .with("member_id", member_id)
     .with("guardian_member_id", guardian_member_id)
 }
 

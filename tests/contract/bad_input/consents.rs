@@ -111,6 +111,24 @@ fn grants(world: &World) -> Vec<Case> {
             ]),
         )
         .row(
+            "nothing by channels that are none, twice",
+            &GrantConsentRequest {
+                purposes: Vec::new(),
+                channels: vec![99, ContactChannel::Sms.into(), ContactChannel::Sms.into()],
+                ..ours()
+            },
+            invalid(&["purposes", "channels[0]", "channels[2]"]),
+        )
+        .row(
+            "cookies with what there is not",
+            &GrantConsentRequest {
+                purposes: vec![ConsentPurpose::DeviceTracking.into(), 99],
+                channels: Vec::new(),
+                ..ours()
+            },
+            invalid(&["purposes", "purposes[1]"]),
+        )
+        .row(
             "more channels than there are",
             &GrantConsentRequest {
                 channels: vec![ContactChannel::Email.into(); 1_000],
@@ -168,6 +186,14 @@ fn withdrawals(world: &World) -> Vec<Case> {
                 ..ours()
             },
             not_found(),
+        )
+        .row(
+            "a purpose twice",
+            &WithdrawConsentRequest {
+                purposes: vec![ConsentPurpose::Marketing.into(); 2],
+                ..ours()
+            },
+            invalid(&["purposes[1]"]),
         )
         .row(
             "cookies by e-mail",

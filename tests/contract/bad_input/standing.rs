@@ -200,9 +200,17 @@ fn contacts(world: &World) -> Vec<Case> {
                 topic: "Mother's day".to_owned(),
                 company_code: "*".to_owned(),
                 ad_share_percent: 100,
+                replaces_contact_id: "the first".to_owned(),
                 ..of(&world.ours.member_id)
             },
-            invalid(&["channel", "purpose", "topic", "company_code", "ad_share_percent"]),
+            invalid(&[
+                "channel",
+                "purpose",
+                "topic",
+                "company_code",
+                "ad_share_percent",
+                "replaces_contact_id",
+            ]),
         )
         .row(
             "a member of another program",

@@ -1599,6 +1599,10 @@ pub struct MayContactRequest {
     /// How much of it is advertising, 0 to 99 percent. Nothing that is sent is nothing but advertising.
     #[prost(int32, tag = "7")]
     pub ad_share_percent: i32,
+    /// A contact that was reserved for the same before; empty for none. It ends, whatever is decided now, unless it was
+    /// delivered. NOT_FOUND unless it is the member's.
+    #[prost(string, tag = "8")]
+    pub replaces_contact_id: ::prost::alloc::string::String,
 }
 /// The decision.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -1609,7 +1613,8 @@ pub struct MayContactResponse {
     /// The rule that decided.
     #[prost(enumeration = "ContactRule", tag = "2")]
     pub rule: i32,
-    /// When to ask again; set for NOT_BEFORE alone. It is never further away than the longest of the settings' windows.
+    /// When to ask again; set for NOT_BEFORE alone. It is never further away than the longest of the settings' windows, or the
+    /// end of a reservation.
     #[prost(message, optional, tag = "3")]
     pub not_before_time: ::core::option::Option<::prost_types::Timestamp>,
     /// The contact, for ReportDelivery; set for YES alone.
@@ -3139,7 +3144,7 @@ pub struct ConsentReceipt {
     /// What was done.
     #[prost(enumeration = "ConsentChange", tag = "3")]
     pub change: i32,
-    /// To what; empty for an acceptance of a policy, and where a withdrawal of everything found nothing to end.
+    /// To what, whether it was allowed before or not; empty for an acceptance of a policy.
     #[prost(message, repeated, tag = "4")]
     pub items: ::prost::alloc::vec::Vec<ConsentItem>,
     /// For whom it holds; unspecified for an acceptance of a policy.
@@ -3256,7 +3261,7 @@ pub struct GrantConsentRequest {
     /// Who says it, and where.
     #[prost(message, optional, tag = "7")]
     pub origin: ::core::option::Option<ConsentOrigin>,
-    /// The policy version that they were shown: the one in force.
+    /// The policy version that they were shown: the one in force when they said it.
     #[prost(int64, tag = "8")]
     pub policy_version: i64,
     /// When it was said; unset means now. Not in the future. What was withdrawn since stays withdrawn.
@@ -3279,7 +3284,8 @@ pub struct WithdrawConsentRequest {
     /// Whose.
     #[prost(string, tag = "2")]
     pub member_id: ::prost::alloc::string::String,
-    /// What for; empty for everything that is allowed now by these channels, DEVICE_TRACKING too where channels is empty.
+    /// What for; empty for everything by these channels, DEVICE_TRACKING too where channels is empty. What is withdrawn stays
+    /// so, also where it was allowed before and nobody has heard of it yet.
     #[prost(enumeration = "ConsentPurpose", repeated, tag = "3")]
     pub purposes: ::prost::alloc::vec::Vec<i32>,
     /// By which channels; empty for all. DEVICE_TRACKING has none.
@@ -3360,7 +3366,7 @@ pub struct AcceptPolicyRequest {
     /// Who accepts it.
     #[prost(string, tag = "2")]
     pub member_id: ::prost::alloc::string::String,
-    /// The version that they were shown: the one in force.
+    /// The version that they were shown: the one in force at that time.
     #[prost(int64, tag = "3")]
     pub policy_version: i64,
     /// Who says it, and where.
@@ -3744,8 +3750,9 @@ pub mod consent_service_client {
                 );
             self.inner.unary(req, path, codec).await
         }
-        /// The member allows something under the policy in force. FAILED_PRECONDITION with POLICY_VERSION_OUTDATED for another
-        /// version, with MEMBER_NOT_ACTIVE for those who are closed or merged.
+        /// The member allows something under the policy that was in force when they said it. FAILED_PRECONDITION with
+        /// POLICY_VERSION_OUTDATED for another version, with MEMBER_NOT_ACTIVE for those who are closed or merged, with
+        /// NOT_THE_GUARDIAN where it is said by somebody who did not answer for the member then.
         pub async fn grant_consent(
             &mut self,
             request: impl tonic::IntoRequest<super::GrantConsentRequest>,
@@ -3773,7 +3780,8 @@ pub mod consent_service_client {
             self.inner.unary(req, path, codec).await
         }
         /// The member allows something no longer. It holds from this answer on, whatever the member may still do, and whether
-        /// they had allowed it or not.
+        /// they had allowed it or not. FAILED_PRECONDITION with NOT_THE_GUARDIAN where it is said by somebody who does not answer
+        /// for the member now.
         pub async fn withdraw_consent(
             &mut self,
             request: impl tonic::IntoRequest<super::WithdrawConsentRequest>,
@@ -3860,9 +3868,9 @@ pub mod consent_service_client {
                 );
             self.inner.unary(req, path, codec).await
         }
-        /// The member accepts the policy in force. What they allowed under an earlier one holds again from then on.
-        /// FAILED_PRECONDITION with POLICY_VERSION_OUTDATED for another version, with MEMBER_NOT_ACTIVE for those who are closed
-        /// or merged.
+        /// The member accepts the policy that was in force at that time. What they allowed under an earlier one holds again from
+        /// then on. FAILED_PRECONDITION with POLICY_VERSION_OUTDATED for another version, with MEMBER_NOT_ACTIVE for those who are
+        /// closed or merged, with NOT_THE_GUARDIAN where it is said by somebody who did not answer for the member then.
         pub async fn accept_policy(
             &mut self,
             request: impl tonic::IntoRequest<super::AcceptPolicyRequest>,
@@ -3920,8 +3928,9 @@ pub mod consent_service_server {
             tonic::Response<super::ListCompaniesResponse>,
             tonic::Status,
         >;
-        /// The member allows something under the policy in force. FAILED_PRECONDITION with POLICY_VERSION_OUTDATED for another
-        /// version, with MEMBER_NOT_ACTIVE for those who are closed or merged.
+        /// The member allows something under the policy that was in force when they said it. FAILED_PRECONDITION with
+        /// POLICY_VERSION_OUTDATED for another version, with MEMBER_NOT_ACTIVE for those who are closed or merged, with
+        /// NOT_THE_GUARDIAN where it is said by somebody who did not answer for the member then.
         async fn grant_consent(
             &self,
             request: tonic::Request<super::GrantConsentRequest>,
@@ -3930,7 +3939,8 @@ pub mod consent_service_server {
             tonic::Status,
         >;
         /// The member allows something no longer. It holds from this answer on, whatever the member may still do, and whether
-        /// they had allowed it or not.
+        /// they had allowed it or not. FAILED_PRECONDITION with NOT_THE_GUARDIAN where it is said by somebody who does not answer
+        /// for the member now.
         async fn withdraw_consent(
             &self,
             request: tonic::Request<super::WithdrawConsentRequest>,
@@ -3954,9 +3964,9 @@ pub mod consent_service_server {
             tonic::Response<super::ListConsentHistoryResponse>,
             tonic::Status,
         >;
-        /// The member accepts the policy in force. What they allowed under an earlier one holds again from then on.
-        /// FAILED_PRECONDITION with POLICY_VERSION_OUTDATED for another version, with MEMBER_NOT_ACTIVE for those who are closed
-        /// or merged.
+        /// The member accepts the policy that was in force at that time. What they allowed under an earlier one holds again from
+        /// then on. FAILED_PRECONDITION with POLICY_VERSION_OUTDATED for another version, with MEMBER_NOT_ACTIVE for those who are
+        /// closed or merged, with NOT_THE_GUARDIAN where it is said by somebody who did not answer for the member then.
         async fn accept_policy(
             &self,
             request: tonic::Request<super::AcceptPolicyRequest>,

@@ -1898,7 +1898,9 @@ pub mod invitation_service_client {
             self.inner.unary(req, path, codec).await
         }
         /// Makes the token of an invitation that is due, for the link that is sent. The service keeps only its hash: a second
-        /// call makes another one, and the first is good for nothing any more.
+        /// call makes another one, and the first is good for nothing any more. Before the first one members is asked again: who
+        /// has withdrawn their consent meanwhile gets none. FAILED_PRECONDITION with INVITATION_NOT_OPEN then, and where it is to
+        /// be sent later.
         pub async fn issue_invitation_token(
             &mut self,
             request: impl tonic::IntoRequest<super::IssueInvitationTokenRequest>,
@@ -2012,7 +2014,9 @@ pub mod invitation_service_server {
             tonic::Status,
         >;
         /// Makes the token of an invitation that is due, for the link that is sent. The service keeps only its hash: a second
-        /// call makes another one, and the first is good for nothing any more.
+        /// call makes another one, and the first is good for nothing any more. Before the first one members is asked again: who
+        /// has withdrawn their consent meanwhile gets none. FAILED_PRECONDITION with INVITATION_NOT_OPEN then, and where it is to
+        /// be sent later.
         async fn issue_invitation_token(
             &self,
             request: tonic::Request<super::IssueInvitationTokenRequest>,

@@ -182,6 +182,9 @@ pub enum ErrorReason {
     /// FAILED_PRECONDITION. Whoever is to be a guardian is not an active member who is known to be of age. Metadata:
     /// guardian_member_id.
     GuardianUnsuitable = 58,
+    /// FAILED_PRECONDITION. Nobody but who answers for the member now speaks as their guardian. Metadata: member_id,
+    /// guardian_member_id.
+    NotTheGuardian = 110,
     /// FAILED_PRECONDITION. The opposite was reported of that contact. Metadata: contact_id, outcome.
     DeliveryReported = 49,
     /// FAILED_PRECONDITION. The reward is not offered now: it is a draft, ended, or outside of its dates. Metadata:
@@ -208,7 +211,8 @@ pub enum ErrorReason {
     SurveyNotOpen = 100,
     /// FAILED_PRECONDITION. The invitation was answered already. Metadata: invitation_id.
     AlreadyAnswered = 101,
-    /// FAILED_PRECONDITION. The invitation has passed its end, or was suppressed. Metadata: invitation_id, status.
+    /// FAILED_PRECONDITION. The invitation has passed its end, was suppressed, or is not due yet. Metadata: invitation_id,
+    /// status.
     InvitationNotOpen = 102,
 }
 impl ErrorReason {
@@ -276,6 +280,7 @@ impl ErrorReason {
             Self::CardNotLinked => "ERROR_REASON_CARD_NOT_LINKED",
             Self::GuardianRequired => "ERROR_REASON_GUARDIAN_REQUIRED",
             Self::GuardianUnsuitable => "ERROR_REASON_GUARDIAN_UNSUITABLE",
+            Self::NotTheGuardian => "ERROR_REASON_NOT_THE_GUARDIAN",
             Self::DeliveryReported => "ERROR_REASON_DELIVERY_REPORTED",
             Self::RewardUnavailable => "ERROR_REASON_REWARD_UNAVAILABLE",
             Self::OutOfStock => "ERROR_REASON_OUT_OF_STOCK",
@@ -356,6 +361,7 @@ impl ErrorReason {
             "ERROR_REASON_CARD_NOT_LINKED" => Some(Self::CardNotLinked),
             "ERROR_REASON_GUARDIAN_REQUIRED" => Some(Self::GuardianRequired),
             "ERROR_REASON_GUARDIAN_UNSUITABLE" => Some(Self::GuardianUnsuitable),
+            "ERROR_REASON_NOT_THE_GUARDIAN" => Some(Self::NotTheGuardian),
             "ERROR_REASON_DELIVERY_REPORTED" => Some(Self::DeliveryReported),
             "ERROR_REASON_REWARD_UNAVAILABLE" => Some(Self::RewardUnavailable),
             "ERROR_REASON_OUT_OF_STOCK" => Some(Self::OutOfStock),

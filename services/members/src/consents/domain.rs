@@ -166,7 +166,8 @@ pub fn standings_of<'a>(words: &'a [Word], party: &Party, policy: PolicyStanding
         .collect()
 }
 
-/// The words of an act.
+/// The words of an act. A withdrawal has one for all that it names, allowed or not: what was allowed before it and is heard
+/// of after it is withdrawn all the same.
 #[must_use]
 pub fn words_of(receipt: &Receipt, word_time: DateTime<Utc>) -> Vec<Word> {
     let granted_under = match receipt.change {
@@ -187,13 +188,13 @@ pub fn words_of(receipt: &Receipt, word_time: DateTime<Utc>) -> Vec<Word> {
     receipt.items.iter().map(word).collect()
 }
 
-/// Those of an act's words that take the place of what was said before: a consent that is heard of late does not undo what
-/// was withdrawn since.
+/// Those of an act's words that take the place of everything that was said before of the same to the same: a consent that
+/// is heard of late does not undo what was withdrawn since, be it under a record that was merged into this one.
 #[must_use]
 pub fn outweighing(said: &[Word], new: Vec<Word>) -> Vec<Word> {
     let outweighs = |word: &Word| {
         let same = |before: &&Word| before.item == word.item && before.concerns == word.concerns;
-        said.iter().find(same).is_none_or(|before| word.outweighs(before))
+        said.iter().filter(same).all(|before| word.outweighs(before))
     };
     new.into_iter().filter(outweighs).collect()
 }
@@ -202,24 +203,6 @@ pub fn outweighing(said: &[Word], new: Vec<Word>) -> Vec<Word> {
 #[must_use]
 pub fn withdrawal_time(words: &[Word], now: DateTime<Utc>) -> DateTime<Utc> {
     words.iter().map(|word| word.word_time).fold(now, DateTime::max)
-}
-
-/// What a withdrawal ends: what it names, and of what it leaves open everything that is allowed to those whom it concerns.
-#[must_use]
-pub fn ended_by(pick: &Pick, concerns: &Concerns, words: &[Word]) -> Vec<Item> {
-    let is_allowed = |item: Item| {
-        words.iter().any(|word| {
-            let concerned = match concerns {
-                Concerns::Group => true,
-                Concerns::One(party) => word.concerns.includes(party),
-            };
-            word.item == item && word.granted_under.is_some() && concerned
-        })
-    };
-    let open = pick.leaves_open();
-    Item::all()
-        .filter(|item| pick.includes(*item) && (!open || is_allowed(*item)))
-        .collect()
 }
 
 #[cfg(test)]

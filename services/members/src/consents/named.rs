@@ -7,6 +7,7 @@ use fealty_types::{ProgramId, uuid_v7};
 use super::domain::{COMPANIES_MAX, Company, CompanyCode};
 use super::{Consents, storage};
 use crate::display_name::DisplayName;
+use crate::programs;
 use crate::refusal::{MembersError, Refusal, Resource};
 
 impl Consents {
@@ -34,6 +35,7 @@ impl Consents {
                     let corrupt = || StorageError::corrupt("request.resource_id", "names no company");
                     return Ok(Made::before(found.ok_or_else(corrupt)?));
                 }
+                programs::storage::lock_alone_in_tx(&mut *tx, program_id).await?;
                 let count = storage::count_companies_in_tx(&mut *tx, program_id).await?;
                 if storage::find_company_in_tx(&mut *tx, program_id, company_code)
                     .await?

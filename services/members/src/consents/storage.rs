@@ -91,7 +91,8 @@ pub(super) async fn upsert_words_in_tx(
          WHERE p.program = $1 \
          ON CONFLICT (program, member_id, purpose, channel, concerns) DO UPDATE SET \
              company_code = excluded.company_code, granted = excluded.granted, word_time = excluded.word_time, \
-             policy_version = excluded.policy_version, receipt_id = excluded.receipt_id",
+             policy_version = excluded.policy_version, receipt_id = excluded.receipt_id \
+         WHERE (excluded.word_time, NOT excluded.granted) >= (consent.word_time, NOT consent.granted)",
         program_id.as_uuid(),
         member_id.as_uuid(),
         &purposes,

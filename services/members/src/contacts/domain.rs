@@ -10,6 +10,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use chrono::{DateTime, Utc};
+use fealty_types::ContactId;
 
 use crate::consents::domain::{ConsentPurpose, Item, Party};
 
@@ -120,6 +121,8 @@ pub struct Contact {
     pub topic: Topic,
     /// Who contacts them.
     pub party: Party,
+    /// What was reserved for it before, and ends.
+    pub replaces: Option<ContactId>,
 }
 
 /// What became of a contact.

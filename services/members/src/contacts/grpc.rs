@@ -13,7 +13,7 @@ use tonic::{Request, Response, Status};
 
 use super::{Contacts, Where};
 
-pub(crate) use parse::channel;
+pub(crate) use parse::{channel, each_once};
 
 /// The rpcs of contacts.
 #[derive(Debug, Clone)]

@@ -9,6 +9,7 @@ use super::domain::{Address, Channel, Preferences, Settings, SettingsChange};
 use super::storage::SealedPreferences;
 use super::{Contacts, not_found, storage};
 use crate::people;
+use crate::programs;
 use crate::refusal::{MembersError, Refusal, Resource};
 
 impl Contacts {
@@ -91,7 +92,7 @@ impl Contacts {
         let options = TransactOptions::default();
         transact(&self.service, "update_contact_settings", scope, options, |tx| {
             in_tx(async move {
-                storage::lock_settings_in_tx(&mut *tx, program_id).await?;
+                programs::storage::lock_alone_in_tx(&mut *tx, program_id).await?;
                 let current = storage::find_settings_in_tx(&mut *tx, program_id).await?;
                 if meant_for.is_some_and(|revision| revision != current.revision) {
                     return Err(Refusal::etag_mismatch(Resource::ContactSettings, program_id).into());

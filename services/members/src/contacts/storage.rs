@@ -4,7 +4,7 @@ mod opt_outs;
 mod preferences;
 mod settings;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use fealty_postgres::StorageError;
 use fealty_types::{ContactId, MemberId, ProgramId};
 use sqlx::PgConnection;
@@ -19,7 +19,7 @@ pub(super) use opt_outs::{
 pub(super) use preferences::{
     SealedPreferences, find_preferences_in_tx, load_reached_in_tx, upsert_preferences_in_tx,
 };
-pub(super) use settings::{find_settings_in_tx, lock_settings_in_tx, upsert_settings_in_tx};
+pub(super) use settings::{find_settings_in_tx, upsert_settings_in_tx};
 
 /// Which contacts one is judged by: those for its purpose, before it, within the program's windows.
 pub(super) struct Before {
@@ -41,47 +41,46 @@ pub(super) async fn load_history_in_tx(
         now,
     } = *before;
     let mut history = History::default();
-    let bounds = if purpose.is_commercial() {
-        Some((settings.commercial_window(), settings.commercial_count_max))
-    } else if purpose == Purpose::ServiceQuality {
-        Some((
-            settings.service_quality_window(),
-            settings.service_quality_count_max,
-        ))
-    } else {
-        None
-    };
-    let of = |purposes: Vec<Purpose>, since, count_max: i32| Counted {
+    let of = |purposes: Vec<Purpose>, window: TimeDelta, count_max: i32| Counted {
         purposes,
-        since,
+        since: now - window,
+        window,
         now,
         count_max: count_max.into(),
     };
-    if let Some((window, count_max)) = bounds {
-        let counted = of(purpose.counted_with(), now - window, count_max);
-        history.counted = counted_times_in_tx(&mut *tx, program_id, member_id, counted).await?;
+    if let Some((count_max, window)) = settings.cap_of(purpose) {
+        let counted = of(purpose.counted_with(), window, count_max);
+        history.counted = counted_until_in_tx(&mut *tx, program_id, member_id, counted).await?;
     }
     if purpose.is_commercial() {
-        let begin = now - settings.commercial_run_window();
+        let window = settings.commercial_run_window();
         let (commercial, others) = Purpose::ALL.iter().partition(|purpose| purpose.is_commercial());
-        let last_other = counted_times_in_tx(&mut *tx, program_id, member_id, of(others, begin, 1)).await?;
-        let since = last_other.first().copied().unwrap_or(begin);
-        let run = of(commercial, since, settings.commercial_run_max);
-        history.commercial_run = counted_times_in_tx(tx, program_id, member_id, run).await?;
+        let others = of(others, window, 1);
+        let last_other = counted_until_in_tx(&mut *tx, program_id, member_id, others).await?;
+        let mut run = of(commercial, window, settings.commercial_run_max);
+        run.since = last_other.first().map_or(run.since, |end| *end - window);
+        history.commercial_run = counted_until_in_tx(tx, program_id, member_id, run).await?;
     }
     Ok(history)
 }
 
-/// Which contacts are looked for: the newest of those for some purposes that count at a time.
+/// Which contacts are looked for: those for some purposes that count at a time, the last to end first.
 struct Counted {
     purposes: Vec<Purpose>,
+    /// Those that took place before it count no more.
     since: DateTime<Utc>,
+    /// How long after it took place one counts.
+    window: TimeDelta,
     now: DateTime<Utc>,
     count_max: i64,
 }
 
-/// A contact counts that was delivered, or is reserved. What was decided before there were reservations counts, too.
-async fn counted_times_in_tx(
+/// Until when contacts count. One that was delivered took place when that was reported, and within its reservation at the
+/// latest: who tells of it later tells of what was. One that is reserved counts until that ends. What was decided before
+/// there were reservations took place at once.
+///
+/// No reservation is longer than thirty days, so that older decisions need not be read.
+async fn counted_until_in_tx(
     tx: &mut PgConnection,
     program_id: ProgramId,
     member_id: MemberId,
@@ -93,19 +92,25 @@ async fn counted_times_in_tx(
         .map(|one| one.as_str().to_owned())
         .collect();
     Ok(sqlx::query_scalar!(
-        "SELECT d.decide_time FROM contact_decision d \
-         LEFT JOIN contact_delivery r ON r.program = d.program AND r.decision_id = d.decision_id \
-         WHERE d.program = $1 AND d.rule = 'ALLOWED' AND d.purpose = ANY($3) AND d.decide_time > $4 \
-           AND coalesce(r.delivered, d.reserve_until IS NULL OR d.reserve_until > $5) AND d.member_id IN ( \
-             SELECT member_id FROM member \
-             WHERE program = $1 AND (member_id = $2 OR merged_into_member_id = $2)) \
-         ORDER BY d.decide_time DESC LIMIT $6",
+        r#"WITH contact AS (
+               SELECT CASE WHEN r.delivered THEN least(r.report_time, d.reserve_until)
+                           WHEN d.reserve_until IS NULL THEN d.decide_time END AS happen_time,
+                      d.reserve_until
+               FROM contact_decision d
+               LEFT JOIN contact_delivery r ON r.program = d.program AND r.decision_id = d.decision_id
+               WHERE d.program = $1 AND d.rule = 'ALLOWED' AND d.purpose = ANY($3)
+                 AND d.decide_time > $4::timestamptz - interval '720 hours' AND coalesce(r.delivered, true) AND d.member_id IN (
+                   SELECT member_id FROM member
+                   WHERE program = $1 AND (member_id = $2 OR merged_into_member_id = $2)))
+           SELECT coalesce(happen_time + $7::int8 * interval '1 second', reserve_until) AS "until!" FROM contact
+           WHERE coalesce(happen_time > $4, reserve_until > $5) ORDER BY 1 DESC LIMIT $6"#,
         program_id.as_uuid(),
         member_id.as_uuid(),
         &purposes,
         counted.since,
         counted.now,
         counted.count_max,
+        counted.window.num_seconds(),
     )
     .fetch_all(tx)
     .await?)

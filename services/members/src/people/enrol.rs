@@ -163,7 +163,7 @@ impl Enrolments {
                 let noted = added(&member, &new.actor);
                 storage::insert_history_in_tx(&mut *tx, program_id, member_id, &noted).await?;
                 note_traits_in_tx(&mut *tx, &self.means.vault, program_id, None, &member).await?;
-                consents::note_enrolment_in_tx(tx, program_id, member_id, &member.acceptance, now).await?;
+                consents::note_enrolment_in_tx(tx, program_id, &member, now).await?;
                 Ok(Enrolled {
                     member,
                     replayed: false,

@@ -46,20 +46,6 @@ pub(crate) fn parse_text_hash(stored: &[u8]) -> Result<TextHash, StorageError> {
         .map_err(|error| StorageError::corrupt("policy text_sha256", error))
 }
 
-/// Lets one publication of the program run at a time. Those who read the program, or refer to it, go on.
-pub(super) async fn lock_program_in_tx(
-    tx: &mut PgConnection,
-    program_id: ProgramId,
-) -> Result<(), StorageError> {
-    sqlx::query!(
-        "SELECT program FROM program WHERE program = $1 FOR NO KEY UPDATE",
-        program_id.as_uuid(),
-    )
-    .fetch_one(tx)
-    .await?;
-    Ok(())
-}
-
 pub(super) async fn insert_in_tx(
     tx: &mut PgConnection,
     program_id: ProgramId,

@@ -99,6 +99,20 @@ pub(crate) async fn find_in_tx(
     .transpose()
 }
 
+/// Lets one change of what the whole program shares run at a time. Those who read the program, or refer to it, go on.
+pub(crate) async fn lock_alone_in_tx(
+    tx: &mut PgConnection,
+    program_id: ProgramId,
+) -> Result<(), StorageError> {
+    sqlx::query!(
+        "SELECT program FROM program WHERE program = $1 FOR NO KEY UPDATE",
+        program_id.as_uuid(),
+    )
+    .fetch_one(tx)
+    .await?;
+    Ok(())
+}
+
 /// Keeps everybody else from changing it until the end of the transaction.
 pub(super) async fn lock_in_tx(
     tx: &mut PgConnection,

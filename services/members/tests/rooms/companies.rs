@@ -6,6 +6,7 @@ use futures::future::join_all;
 use tonic::{Code, Status};
 
 use crate::consents::{by_mail, grant, grant_of, try_grant, withdraw, withdrawal_of};
+use crate::guardians::{ago, born};
 use crate::harness::{Auth, assert_invalid, assert_refused, nobodys_id, request_id};
 use crate::shop::Shop;
 
@@ -83,8 +84,17 @@ async fn b15_a_consent_for_the_group_is_inherited_by_its_companies_and_one_for_a
 
 #[tokio::test]
 async fn a_guardian_and_the_staff_are_named_as_who_said_it() {
-    let shop = Shop::open().await;
-    let (child, mother) = (shop.enrol(&[]).await, shop.enrol(&[]).await);
+    let (shop, clock) = Shop::open_with_clock().await;
+    let enrol = async |request| {
+        shop.try_enrol(request)
+            .await
+            .unwrap()
+            .into_inner()
+            .member
+            .unwrap()
+    };
+    let mother = enrol(born(ago(&clock, 40, 0), "")).await;
+    let child = enrol(born(ago(&clock, 10, 0), &mother.member_id)).await;
     let by = |giver: pb::ConsentGiver, guardian: &str| pb::GrantConsentRequest {
         origin: Some(pb::ConsentOrigin {
             giver: giver.into(),

@@ -13,7 +13,7 @@ use crate::shop::{Shop, enrolment};
 use crate::status;
 
 /// So many years and days before the clock's day.
-fn ago(clock: &ManualClock, years: u32, days: i64) -> Date {
+pub fn ago(clock: &ManualClock, years: u32, days: i64) -> Date {
     let day: NaiveDate = clock.now().with_timezone(&chrono_tz::Europe::London).date_naive();
     date(day - Months::new(12 * years) - TimeDelta::days(days))
 }
@@ -26,7 +26,7 @@ fn date(day: NaiveDate) -> Date {
     }
 }
 
-fn born(birth_date: Date, guardian_member_id: &str) -> pb::EnrolMemberRequest {
+pub fn born(birth_date: Date, guardian_member_id: &str) -> pb::EnrolMemberRequest {
     pb::EnrolMemberRequest {
         profile: Some(pb::Profile {
             given_name: "Mila".to_owned(),

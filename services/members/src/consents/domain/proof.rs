@@ -96,13 +96,6 @@ impl Pick {
         purpose && channel
     }
 
-    /// Whether it names less than purposes and channels.
-    #[must_use]
-    pub fn leaves_open(&self) -> bool {
-        let tracking = BTreeSet::from([ConsentPurpose::DeviceTracking]);
-        self.purposes.is_empty() || (self.channels.is_empty() && self.purposes != tracking)
-    }
-
     /// Everything that it names.
     #[must_use]
     pub fn items(&self) -> Vec<Item> {
@@ -110,12 +103,13 @@ impl Pick {
     }
 }
 
-/// The proof of what somebody accepted to be enrolled.
+/// The proof of what somebody accepted to be enrolled, or a guardian in their stead.
 #[must_use]
 pub fn accepted_on_enrolment(
     receipt_id: Uuid,
     member_id: MemberId,
     acceptance: &Acceptance,
+    accepted_by: Option<MemberId>,
     now: DateTime<Utc>,
 ) -> Receipt {
     Receipt {
@@ -126,8 +120,8 @@ pub fn accepted_on_enrolment(
         for_group: None,
         said_to: None,
         origin: Origin {
-            giver: Giver::Member,
-            guardian_member_id: None,
+            giver: accepted_by.map_or(Giver::Member, |_| Giver::Guardian),
+            guardian_member_id: accepted_by,
             source: acceptance.channel.clone(),
         },
         actor: None,

@@ -1,6 +1,5 @@
 //! Messages as commands, everything that is wrong with them named at once.
 
-use std::collections::BTreeSet;
 use std::mem;
 
 use chrono::{DateTime, Utc};
@@ -19,7 +18,7 @@ use super::HistoryCursor;
 use crate::consents::Under;
 use crate::consents::domain::{Asked, CompanyCode, ConsentPurpose, Giver, Origin, Party, Pick};
 use crate::contacts::domain::Channel;
-use crate::contacts::grpc::channel;
+use crate::contacts::grpc::{channel, each_once};
 use crate::display_name::DisplayName;
 use crate::policies::domain::PolicyVersion;
 
@@ -66,34 +65,27 @@ pub(super) fn grant(
     let mut v = Violations::default();
     let request_id = v.check("request_id", fields::parse(&mem::take(&mut message.request_id)));
     let command_hash = command_hash(GRANT, &message);
-    let member_id = v.check("member_id", fields::parse(&message.member_id));
-    let pick = parse_pick(&mut v, &message.purposes, &message.channels);
-    if let Some(pick) = &pick {
-        check_given(&mut v, pick);
-    }
-    let for_group = v.check("scope", parse_scope(message.scope));
-    let said_to = v.check("company_code", party(&message.company_code));
-    let origin = parse_origin(&mut v, message.origin.as_ref(), member_id);
+    check_given(&mut v, &message.purposes, &message.channels);
+    let asked = Saying {
+        member_id: &message.member_id,
+        about: Some((&message.purposes, &message.channels)),
+        scope: message.scope,
+        company_code: &message.company_code,
+        origin: message.origin.as_ref(),
+    };
+    let asked = asked.parse(&mut v, caller);
     let version = v.check("policy_version", parse_version(message.policy_version));
     let time = v.check(
         "consent_time",
         fields::optional_timestamp(message.consent_time.as_ref(), TimeRange::past(now)),
     );
     v.finish_with(|| {
-        let asked = Asked {
-            member_id: member_id?,
-            pick: pick?,
-            for_group: for_group?,
-            said_to: said_to?,
-            origin: origin?,
-            actor: caller.actor(),
-        };
         let under = Under {
             version: version?,
             time: time?,
         };
         let attempt = Attempt::of_program(program_id, request_id?, GRANT, command_hash);
-        Some((attempt, asked, under))
+        Some((attempt, asked?, under))
     })
 }
 
@@ -105,22 +97,17 @@ pub(super) fn withdraw(
     let mut v = Violations::default();
     let request_id = v.check("request_id", fields::parse(&mem::take(&mut message.request_id)));
     let command_hash = command_hash(WITHDRAW, &message);
-    let member_id = v.check("member_id", fields::parse(&message.member_id));
-    let pick = parse_pick(&mut v, &message.purposes, &message.channels);
-    let for_group = v.check("scope", parse_scope(message.scope));
-    let said_to = v.check("company_code", party(&message.company_code));
-    let origin = parse_origin(&mut v, message.origin.as_ref(), member_id);
+    let asked = Saying {
+        member_id: &message.member_id,
+        about: Some((&message.purposes, &message.channels)),
+        scope: message.scope,
+        company_code: &message.company_code,
+        origin: message.origin.as_ref(),
+    };
+    let asked = asked.parse(&mut v, caller);
     v.finish_with(|| {
-        let asked = Asked {
-            member_id: member_id?,
-            pick: pick?,
-            for_group: for_group?,
-            said_to: said_to?,
-            origin: origin?,
-            actor: caller.actor(),
-        };
         let attempt = Attempt::of_program(program_id, request_id?, WITHDRAW, command_hash);
-        Some((attempt, asked))
+        Some((attempt, asked?))
     })
 }
 
@@ -133,28 +120,26 @@ pub(super) fn accept_policy(
     let mut v = Violations::default();
     let request_id = v.check("request_id", fields::parse(&mem::take(&mut message.request_id)));
     let command_hash = command_hash(ACCEPT_POLICY, &message);
-    let member_id = v.check("member_id", fields::parse(&message.member_id));
+    let asked = Saying {
+        member_id: &message.member_id,
+        about: None,
+        scope: pb::ConsentScope::Company.into(),
+        company_code: "",
+        origin: message.origin.as_ref(),
+    };
+    let asked = asked.parse(&mut v, caller);
     let version = v.check("policy_version", parse_version(message.policy_version));
-    let origin = parse_origin(&mut v, message.origin.as_ref(), member_id);
     let time = v.check(
         "accept_time",
         fields::optional_timestamp(message.accept_time.as_ref(), TimeRange::past(now)),
     );
     v.finish_with(|| {
-        let asked = Asked {
-            member_id: member_id?,
-            pick: Pick::default(),
-            for_group: false,
-            said_to: None,
-            origin: origin?,
-            actor: caller.actor(),
-        };
         let under = Under {
             version: version?,
             time: time?,
         };
         let attempt = Attempt::of_program(program_id, request_id?, ACCEPT_POLICY, command_hash);
-        Some((attempt, asked, under))
+        Some((attempt, asked?, under))
     })
 }
 
@@ -211,54 +196,65 @@ fn parse_version(number: i64) -> Result<PolicyVersion, Problem> {
     PolicyVersion::try_new(number).map_err(|error| Problem::new(error.to_string()))
 }
 
-fn parse_pick(v: &mut Violations, purposes: &[i32], channels: &[i32]) -> Option<Pick> {
-    let purposes = parse_set(v, "purposes", purposes, ConsentPurpose::ALL.len(), parse_purpose);
-    let channels = parse_set(v, "channels", channels, Channel::ALL.len(), channel);
-    let pick = Pick {
-        purposes: purposes?,
-        channels: channels?,
-    };
-    let tracking = pick.purposes.contains(&ConsentPurpose::DeviceTracking);
-    v.require(
-        !tracking || pick.channels.is_empty(),
-        "channels",
-        "must be empty for DEVICE_TRACKING, which has none",
-    );
-    Some(pick)
+/// What the messages have in common by which somebody says something.
+struct Saying<'a> {
+    member_id: &'a str,
+    /// The purposes and channels; None where it is about a policy.
+    about: Option<(&'a [i32], &'a [i32])>,
+    scope: i32,
+    company_code: &'a str,
+    origin: Option<&'a pb::ConsentOrigin>,
 }
 
-/// A set of values, each of which may be there once.
-fn parse_set<T: Ord>(
-    v: &mut Violations,
-    field: &str,
-    numbers: &[i32],
-    count_max: usize,
-    parse: impl Fn(i32) -> Result<T, Problem>,
-) -> Option<BTreeSet<T>> {
-    if numbers.len() > count_max {
-        v.add(field, format!("must have at most {count_max} values"));
-        return None;
+impl Saying<'_> {
+    fn parse(&self, v: &mut Violations, caller: &Caller) -> Option<Asked> {
+        let member_id = v.check("member_id", fields::parse(self.member_id));
+        let pick = match self.about {
+            Some((purposes, channels)) => parse_pick(v, purposes, channels),
+            None => Some(Pick::default()),
+        };
+        let for_group = v.check("scope", parse_scope(self.scope));
+        let said_to = v.check("company_code", party(self.company_code));
+        let origin = parse_origin(v, self.origin, member_id);
+        Some(Asked {
+            member_id: member_id?,
+            pick: pick?,
+            for_group: for_group?,
+            said_to: said_to?,
+            origin: origin?,
+            actor: caller.actor(),
+        })
     }
-    let parsed: Vec<Option<T>> = numbers
-        .iter()
-        .enumerate()
-        .map(|(index, number)| v.check(&format!("{field}[{index}]"), parse(*number)))
-        .collect();
-    parsed.into_iter().collect()
+}
+
+fn parse_pick(v: &mut Violations, purposes: &[i32], channels: &[i32]) -> Option<Pick> {
+    let without_channels = !names_tracking(purposes) || channels.is_empty();
+    let problem = "must be empty for DEVICE_TRACKING, which has none";
+    v.require(without_channels, "channels", problem);
+    let purposes = each_once(v, "purposes", purposes, ConsentPurpose::ALL.len(), parse_purpose);
+    let channels = each_once(v, "channels", channels, Channel::ALL.len(), channel);
+    Some(Pick {
+        purposes: purposes?.into_iter().collect(),
+        channels: channels?.into_iter().collect(),
+    })
+}
+
+fn names_tracking(purposes: &[i32]) -> bool {
+    purposes.contains(&pb::ConsentPurpose::DeviceTracking.into())
 }
 
 /// What is given is named: silence is no consent.
-fn check_given(v: &mut Violations, pick: &Pick) {
-    let tracking = pick.purposes.contains(&ConsentPurpose::DeviceTracking);
-    if pick.purposes.is_empty() {
+fn check_given(v: &mut Violations, purposes: &[i32], channels: &[i32]) {
+    let tracking = names_tracking(purposes);
+    if purposes.is_empty() {
         v.add("purposes", "is required");
-    } else if tracking && pick.purposes.len() > 1 {
+    } else if tracking && purposes.len() > 1 {
         v.add(
             "purposes",
             "must not name DEVICE_TRACKING with others: it is given apart",
         );
     }
-    if !tracking && pick.channels.is_empty() {
+    if !tracking && channels.is_empty() {
         v.add("channels", "is required");
     }
 }

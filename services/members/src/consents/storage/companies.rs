@@ -31,17 +31,11 @@ impl TryFrom<CompanyRow> for Company {
     }
 }
 
-/// Lets one company at a time be named, and says how many there are.
+/// How many companies there are.
 pub(in crate::consents) async fn count_companies_in_tx(
     tx: &mut PgConnection,
     program_id: ProgramId,
 ) -> Result<usize, StorageError> {
-    sqlx::query!(
-        "SELECT program FROM program WHERE program = $1 FOR NO KEY UPDATE",
-        program_id.as_uuid(),
-    )
-    .fetch_one(&mut *tx)
-    .await?;
     let count = sqlx::query_scalar!(
         r#"SELECT count(*) AS "count!" FROM company WHERE program = $1"#,
         program_id.as_uuid(),

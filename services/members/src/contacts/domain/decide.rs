@@ -11,7 +11,8 @@ use super::settings::Settings;
 use crate::consents::domain::{Party, PolicyStanding, Status, Word, standing_of};
 use crate::people::domain::MemberStatus;
 
-/// The contacts that count at the time of the decision, those that are reserved among them; the newest first.
+/// Until when contacts count that do at the time of the decision, the last to end first: those that took place until they
+/// leave their window, those that are reserved until that ends.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct History {
     /// Those that are counted together with the purpose, within its window; no more than there may be.
@@ -93,7 +94,7 @@ pub struct Verdict {
 /// Decides about a contact.
 #[must_use]
 pub fn decide(judged: &Judged<'_>, facts: &Facts) -> Verdict {
-    let channels = candidates(judged.channel, &facts.reached);
+    let channels = candidates(judged.channel, judged.purpose, &facts.reached);
     let lasting = |channel: &Channel| {
         let speaks_against = |check: &Check| !check.passed && !check.rule.passes();
         !checks_of(judged, *channel, facts).iter().any(speaks_against)
@@ -191,22 +192,8 @@ fn reach(purpose: Purpose, channel: Channel, reached: &Reached) -> [Check; 2] {
     ]
 }
 
-/// How many contacts there may be for a purpose within which time; None for any number.
-fn cap_of(purpose: Purpose, settings: &Settings) -> Option<(i32, TimeDelta)> {
-    if purpose.is_commercial() {
-        Some((settings.commercial_count_max, settings.commercial_window()))
-    } else if purpose == Purpose::ServiceQuality {
-        Some((
-            settings.service_quality_count_max,
-            settings.service_quality_window(),
-        ))
-    } else {
-        None
-    }
-}
-
 fn frequency(purpose: Purpose, facts: &Facts) -> Check {
-    let Some((count_max, window)) = cap_of(purpose, &facts.settings) else {
+    let Some((count_max, window)) = facts.settings.cap_of(purpose) else {
         return unbounded(Rule::FrequencyCap);
     };
     let mut check = bounded(
@@ -240,11 +227,11 @@ fn unbounded(rule: Rule) -> Check {
     }
 }
 
-/// A place becomes free when the oldest of as many as there may be leaves the window. Where there may be none, the window
-/// is waited for, and again.
+/// A place becomes free when the first to end of as many as there may be counts no more. Where there may be none, the
+/// window is waited for, and again.
 fn bounded(
     rule: Rule,
-    times: &[DateTime<Utc>],
+    ends: &[DateTime<Utc>],
     count_max: i32,
     window: TimeDelta,
     now: DateTime<Utc>,
@@ -252,14 +239,14 @@ fn bounded(
     let places = usize::try_from(count_max).unwrap_or(0);
     let not_before_time = match places.checked_sub(1) {
         None => Some(now + window),
-        Some(place) => times.get(place).map(|oldest| *oldest + window),
+        Some(place) => ends.get(place).copied(),
     };
     Check {
         rule,
         passed: not_before_time.is_none(),
         not_before_time,
         facts: vec![
-            ("counted", times.len().to_string()),
+            ("counted", ends.len().to_string()),
             ("count_max", count_max.to_string()),
         ],
     }

@@ -74,12 +74,20 @@ impl Reached {
     }
 }
 
-/// The channels to choose from, the best first: what is asked for, or else what the member prefers, or else any.
+/// The channels to choose from, the best first: what is asked for, or else what the member prefers, or else any. What they
+/// need may come by any, if those that they prefer do not reach them.
 #[must_use]
-pub fn candidates(asked: Option<Channel>, reached: &Reached) -> Vec<Channel> {
-    match asked {
-        Some(channel) => vec![channel],
-        None if reached.wanted.is_empty() => Channel::ALL.to_vec(),
-        None => reached.wanted.clone(),
+pub fn candidates(asked: Option<Channel>, purpose: Purpose, reached: &Reached) -> Vec<Channel> {
+    if let Some(channel) = asked {
+        return vec![channel];
+    }
+    let others = Channel::ALL
+        .iter()
+        .filter(|channel| !reached.wanted.contains(channel));
+    let wanted = reached.wanted.iter();
+    if reached.wanted.is_empty() || purpose == Purpose::ServiceMessage {
+        wanted.chain(others).copied().collect()
+    } else {
+        wanted.copied().collect()
     }
 }

@@ -3,6 +3,7 @@
 use chrono::TimeDelta;
 use fealty_types::Version;
 
+use super::names::Purpose;
 use super::quiet::Quiet;
 
 /// The numbers. The defaults are what a member bears who is reminded regularly and not intrusively.
@@ -55,6 +56,18 @@ impl Settings {
     #[must_use]
     pub fn service_quality_window(&self) -> TimeDelta {
         TimeDelta::days(self.service_quality_window_days.into())
+    }
+
+    /// How many contacts there may be for a purpose within which time; None for any number.
+    #[must_use]
+    pub fn cap_of(&self, purpose: Purpose) -> Option<(i32, TimeDelta)> {
+        if purpose.is_commercial() {
+            Some((self.commercial_count_max, self.commercial_window()))
+        } else if purpose == Purpose::ServiceQuality {
+            Some((self.service_quality_count_max, self.service_quality_window()))
+        } else {
+            None
+        }
     }
 
     /// The window of a row of commercial contacts.

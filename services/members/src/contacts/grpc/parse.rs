@@ -67,11 +67,19 @@ pub(super) fn may_contact(
         &message.topic,
         &message.company_code,
     );
+    let replaces = v.check(
+        "replaces_contact_id",
+        fields::optional::<ContactId>(&message.replaces_contact_id),
+    );
     let ad_share = fields::number(message.ad_share_percent, 0..=AD_SHARE_PERCENT_MAX);
     v.check("ad_share_percent", ad_share);
     v.finish_with(|| {
         let attempt = Attempt::of_program(program_id, request_id?, MAY_CONTACT, command_hash);
-        Some((attempt, member_id?, contact?))
+        let contact = Contact {
+            replaces: replaces?,
+            ..contact?
+        };
+        Some((attempt, member_id?, contact))
     })
 }
 
@@ -105,6 +113,7 @@ fn parse_contact(
         purpose: purpose?,
         topic: topic?,
         party: party?,
+        replaces: None,
     })
 }
 
@@ -130,7 +139,8 @@ pub(super) fn set_preferences(
     let command_hash = command_hash(SET_PREFERENCES, &message);
     let preferences = v.message("preferences", message.preferences, |v, preferences| {
         let member_id = v.check("member_id", fields::parse::<MemberId>(&preferences.member_id));
-        let channels = parse_channels(v, &preferences.channels);
+        let count_max = Channel::ALL.len();
+        let channels = each_once(v, "channels", &preferences.channels, count_max, channel);
         let addresses = parse_addresses(v, &preferences.addresses);
         let time_zone = v.check("time_zone", parse_zone(&preferences.time_zone));
         let preferences = Preferences {
@@ -148,24 +158,29 @@ pub(super) fn set_preferences(
     })
 }
 
-fn parse_channels(v: &mut Violations, numbers: &[i32]) -> Option<Vec<Channel>> {
-    if numbers.len() > Channel::ALL.len() {
-        v.add(
-            "channels",
-            format!("must have at most {} values", Channel::ALL.len()),
-        );
+/// Values each of which may be there once.
+pub(crate) fn each_once<T: PartialEq>(
+    v: &mut Violations,
+    field: &str,
+    numbers: &[i32],
+    count_max: usize,
+    parse: impl Fn(i32) -> Result<T, Problem>,
+) -> Option<Vec<T>> {
+    if numbers.len() > count_max {
+        v.add(field, format!("must have at most {count_max} values"));
         return None;
     }
-    let mut channels: Vec<Option<Channel>> = Vec::with_capacity(numbers.len());
+    let mut values: Vec<Option<T>> = Vec::with_capacity(numbers.len());
     for (index, number) in numbers.iter().enumerate() {
-        let field = format!("channels[{index}]");
-        let parsed = v.check(&field, channel(*number));
-        if let Some(first) = parsed.and_then(|_| channels.iter().position(|other| *other == parsed)) {
-            v.add(&field, format!("is the same as channels[{first}]"));
+        let place = format!("{field}[{index}]");
+        let parsed = v.check(&place, parse(*number));
+        let same = |other: &Option<T>| parsed.is_some() && *other == parsed;
+        if let Some(first) = values.iter().position(same) {
+            v.add(&place, format!("is the same as {field}[{first}]"));
         }
-        channels.push(parsed);
+        values.push(parsed);
     }
-    channels.into_iter().collect()
+    values.into_iter().collect()
 }
 
 fn parse_addresses(v: &mut Violations, addresses: &[pb::ContactAddress]) -> Option<Vec<Address>> {

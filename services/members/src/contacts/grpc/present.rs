@@ -11,7 +11,9 @@ use crate::contacts::domain::{Check, Decision, Preferences, Rule, Settings, Topi
 
 pub(super) fn decided(decided: &Decided) -> pb::MayContactResponse {
     let decision = decided.decision;
-    let contact_id = decided.reserve_until.map(|_| decided.decision_id.to_string());
+    // What was allowed before there were reservations is a contact, too.
+    let is_contact = decision.rule == Rule::Allowed;
+    let contact_id = is_contact.then(|| decided.decision_id.to_string());
     pb::MayContactResponse {
         decision: answer_of(&decision).into(),
         rule: rule_number(decision.rule).into(),

@@ -6,20 +6,6 @@ use sqlx::PgConnection;
 
 use crate::contacts::domain::{Quiet, Settings};
 
-/// Lets one change at a time run. Those who read the program go on.
-pub(in crate::contacts) async fn lock_settings_in_tx(
-    tx: &mut PgConnection,
-    program_id: ProgramId,
-) -> Result<(), StorageError> {
-    sqlx::query!(
-        "SELECT program FROM program WHERE program = $1 FOR NO KEY UPDATE",
-        program_id.as_uuid(),
-    )
-    .fetch_one(tx)
-    .await?;
-    Ok(())
-}
-
 /// The numbers as they hold.
 pub(in crate::contacts) async fn find_settings_in_tx(
     tx: &mut PgConnection,
