@@ -6,6 +6,7 @@
 
 pub mod domain;
 pub mod grpc;
+mod sending;
 mod storage;
 
 use std::slice;
@@ -30,7 +31,7 @@ use crate::refusal::{Refusal, Resource, SurveysError};
 use crate::surveys;
 use crate::surveys::domain::Survey;
 use domain::{
-    Channel, Contact, DECISION_LEASE, Invitation, InvitationStatus, Purchase, StoredStatus, Token, TokenHash,
+    Channel, Contact, DECISION_LEASE, Invitation, InvitationStatus, Purchase, StoredStatus, TokenHash,
 };
 use storage::Taken;
 pub(crate) use storage::{ListBefore, ListOf};
@@ -88,6 +89,7 @@ impl Invitations {
             member_id: invite.member_id,
             channel: invite.channel,
             topic: survey.terms.topic,
+            replaces: None,
         };
         let heard = self.members.may_contact(program, &question).await?;
         let contact = heard.of_member(invite.member_id)?;
@@ -152,66 +154,10 @@ impl Invitations {
                 let invitation = planned.decided(contact, now);
                 storage::insert_all_in_tx(&mut *tx, program, slice::from_ref(&invitation)).await?;
                 if let Some(contact_id) = contact.contact_id {
-                    storage::insert_contact_in_tx(&mut *tx, program, invitation_id, contact_id).await?;
+                    storage::keep_contact_in_tx(&mut *tx, program, invitation_id, contact_id).await?;
                 }
                 append_decided_in_tx(tx, program, &invitation, now).await?;
                 Ok(Made::now(invitation))
-            })
-        })
-        .await
-    }
-
-    /// Makes a token for an invitation that is to be sent. The one before it is good for nothing any more.
-    ///
-    /// Members is told first that the contact takes place: from then on it counts, however long the sender needs. Should
-    /// nothing come of the token, the next call makes another, and tells the same again.
-    pub async fn issue_token(
-        &self,
-        program: ProgramId,
-        invitation_id: InvitationId,
-    ) -> Result<(Invitation, Token), SurveysError> {
-        let now = self.clock.now();
-        if let Some(contact_id) = self.find_sendable(program, invitation_id, now).await? {
-            self.members.report_sent(program, contact_id).await?;
-        }
-        let token = Token::generate();
-        let hash = token.hash();
-        let scope = Scope::Program(program);
-        // Not repeatable: a token whose commit nobody has heard of was shown to nobody, and the next call makes another.
-        let options = TransactOptions::default();
-        let issued = transact(&self.service, "issue_invitation_token", scope, options, |tx| {
-            in_tx(async move {
-                let found = storage::lock_in_tx(&mut *tx, program, invitation_id).await?;
-                let invitation =
-                    found.ok_or_else(|| Refusal::not_found(Resource::Invitation, invitation_id))?;
-                require_status(&invitation, &[InvitationStatus::Due, InvitationStatus::Sent], now)?;
-                storage::set_token_in_tx(tx, program, invitation_id, hash).await?;
-                Ok::<_, SurveysError>(Invitation {
-                    stored_status: StoredStatus::Sent,
-                    ..invitation
-                })
-            })
-        })
-        .await?;
-        Ok((issued, token))
-    }
-
-    /// The contact of an invitation that can be sent.
-    async fn find_sendable(
-        &self,
-        program: ProgramId,
-        invitation_id: InvitationId,
-        now: DateTime<Utc>,
-    ) -> Result<Option<ContactId>, SurveysError> {
-        let scope = Scope::Program(program);
-        let options = TransactOptions::read_only();
-        transact(&self.service, "find_invitation_contact", scope, options, |tx| {
-            in_tx(async move {
-                let found = storage::find_in_tx(&mut *tx, program, invitation_id).await?;
-                let invitation =
-                    found.ok_or_else(|| Refusal::not_found(Resource::Invitation, invitation_id))?;
-                require_status(&invitation, &[InvitationStatus::Due, InvitationStatus::Sent], now)?;
-                Ok(storage::find_contact_in_tx(tx, program, invitation_id).await?)
             })
         })
         .await
@@ -296,6 +242,7 @@ impl Invitations {
                 member_id: invitation.member_id,
                 channel: invitation.channel,
                 topic: taken.topic,
+                replaces: None,
             };
             let contact = self.members.may_contact(program, &question).await?.as_contact();
             (invitation.decided(contact, self.clock.now()), contact.contact_id)
@@ -322,9 +269,10 @@ impl Invitations {
         let options = TransactOptions::default().repeatable();
         transact(&self.service, "decide_invitation", scope, options, |tx| {
             in_tx(async move {
-                if storage::write_decision_in_tx(&mut *tx, program, decided, asked_count).await? {
+                let before = (StoredStatus::Planned, asked_count);
+                if storage::write_decision_in_tx(&mut *tx, program, decided, before).await? {
                     if let Some(contact_id) = contact_id {
-                        storage::insert_contact_in_tx(&mut *tx, program, decided.invitation_id, contact_id)
+                        storage::keep_contact_in_tx(&mut *tx, program, decided.invitation_id, contact_id)
                             .await?;
                     }
                     append_decided_in_tx(tx, program, decided, now).await?;

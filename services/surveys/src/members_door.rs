@@ -10,9 +10,10 @@ use fealty_proto::types::v1::ErrorReason;
 use fealty_rpc::fields::{self, TimeRange};
 use fealty_service::config::PeerConfig;
 use fealty_types::{ContactId, InvitationId, MemberId, ProgramId, RequestId};
+use prost_types::Timestamp;
 use sha2::{Digest, Sha256};
 use tonic::Code;
-use uuid::Builder;
+use uuid::{Builder, Uuid};
 
 use crate::invitations::domain::{Channel, Contact, ContactDecision, ContactRule};
 use crate::refusal::{Refusal, Resource, SurveysError};
@@ -48,6 +49,8 @@ pub struct Question {
     pub channel: Channel,
     /// What about.
     pub topic: Topic,
+    /// The contact that was reserved for it before, which ends.
+    pub replaces: Option<ContactId>,
 }
 
 /// What members said.
@@ -67,6 +70,17 @@ impl Question {
             b"invitation/",
             invitation_id.as_uuid().as_bytes(),
             &postponed_count.to_be_bytes(),
+        ])
+    }
+
+    /// The id of the question before an invitation is sent for which a contact was reserved: one for each that is.
+    #[must_use]
+    pub fn id_of_sending(invitation_id: InvitationId, reserved: Option<ContactId>) -> RequestId {
+        let reserved = reserved.map_or(Uuid::nil(), |contact_id| contact_id.as_uuid());
+        derived_id(&[
+            b"sending/",
+            invitation_id.as_uuid().as_bytes(),
+            reserved.as_bytes(),
         ])
     }
 
@@ -113,6 +127,7 @@ impl MembersDoor {
             channel: channel_number(question.channel).into(),
             purpose: pb::ContactPurpose::ServiceQuality.into(),
             topic: question.topic.as_str().to_owned(),
+            replaces_contact_id: question.replaces.map(|id| id.to_string()).unwrap_or_default(),
             ..pb::MayContactRequest::default()
         };
         let members = self.client.for_program(program).within(wait());
@@ -121,7 +136,15 @@ impl MembersDoor {
                 tracing::error!(answer = ?answer.message, "members decided something that this build does not know");
                 SurveysError::MembersAway
             }),
-            Err(error) if error.reason == Some(ErrorReason::ResourceNotFound) => Ok(Heard::NobodyThere),
+            // Members was restored to a time before it.
+            Err(error) if is_missing(&error, "contact") && question.replaces.is_some() => {
+                let anew = Question {
+                    replaces: None,
+                    ..question.clone()
+                };
+                Box::pin(self.may_contact(program, &anew)).await
+            }
+            Err(error) if is_missing(&error, "member") => Ok(Heard::NobodyThere),
             Err(error) => {
                 log(&error, question.id);
                 Err(SurveysError::MembersAway)
@@ -131,8 +154,8 @@ impl MembersDoor {
 }
 
 impl MembersDoor {
-    /// Reports that a contact was sent. Again changes nothing. One that members does not know, or was told the opposite of,
-    /// is nothing that whoever sends can mend.
+    /// Reports that a contact was sent. Again changes nothing. One that members was told the opposite of is nothing that
+    /// whoever sends can mend.
     pub async fn report_sent(&self, program: ProgramId, contact_id: ContactId) -> Result<(), SurveysError> {
         let request = pb::ReportDeliveryRequest {
             contact_id: contact_id.to_string(),
@@ -141,8 +164,8 @@ impl MembersDoor {
         let members = self.client.for_program(program).within(wait());
         match members.report_delivery(request).await {
             Ok(_) => Ok(()),
-            Err(error) if matches!(error.code, Code::NotFound | Code::FailedPrecondition) => {
-                tracing::warn!(%error, %contact_id, "members takes no report of a contact");
+            Err(error) if error.reason == Some(ErrorReason::DeliveryReported) => {
+                tracing::warn!(%error, %contact_id, "members was told before that a contact was not sent");
                 Ok(())
             }
             Err(error) => {
@@ -169,6 +192,7 @@ impl Heard {
                 decision: ContactDecision::No,
                 rule: ContactRule::MemberNotActive,
                 contact_id: None,
+                reserve_until: None,
             },
         }
     }
@@ -186,7 +210,9 @@ fn read(answer: &pb::MayContactResponse) -> Option<Contact> {
     let decision = match answer.decision() {
         pb::ContactDecision::Yes => ContactDecision::Yes,
         pb::ContactDecision::No => ContactDecision::No,
-        pb::ContactDecision::NotBefore => ContactDecision::NotBefore(not_before(answer)?),
+        pb::ContactDecision::NotBefore => {
+            ContactDecision::NotBefore(time_of(answer.not_before_time.as_ref())?)
+        }
         pb::ContactDecision::Unspecified => return None,
     };
     let rule = match answer.rule() {
@@ -210,11 +236,16 @@ fn read(answer: &pb::MayContactResponse) -> Option<Contact> {
         decision,
         rule,
         contact_id,
+        reserve_until: time_of(answer.reserve_until_time.as_ref()),
     })
 }
 
-fn not_before(answer: &pb::MayContactResponse) -> Option<DateTime<Utc>> {
-    fields::timestamp(answer.not_before_time.as_ref(), TimeRange::any()).ok()
+fn is_missing(error: &CallError, resource: &str) -> bool {
+    error.reason == Some(ErrorReason::ResourceNotFound) && error.value("resource") == Some(resource)
+}
+
+fn time_of(time: Option<&Timestamp>) -> Option<DateTime<Utc>> {
+    fields::timestamp(time, TimeRange::any()).ok()
 }
 
 const fn channel_number(channel: Channel) -> pb::ContactChannel {

@@ -102,6 +102,16 @@ pub struct Contact {
     pub rule: ContactRule,
     /// What members reserved for it; for a yes alone.
     pub contact_id: Option<ContactId>,
+    /// Until when it is reserved; None for what was allowed before there were reservations.
+    pub reserve_until: Option<DateTime<Utc>>,
+}
+
+impl Contact {
+    /// Whether what was reserved still is.
+    #[must_use]
+    pub fn is_reserved_at(&self, now: DateTime<Utc>) -> bool {
+        self.contact_id.is_some() && self.reserve_until.is_none_or(|end| now < end)
+    }
 }
 
 impl Invitation {
@@ -186,6 +196,7 @@ impl Invitation {
             ContactDecision::NotBefore(time) => {
                 let life = self.expire_time - self.due_time;
                 let time = time.max(now + POSTPONE_MIN);
+                self.stored_status = StoredStatus::Planned;
                 self.due_time = time;
                 self.expire_time = time + life;
                 self.decide_after = Some(time);

@@ -3,7 +3,7 @@
 mod contacts;
 mod rows;
 
-pub(super) use contacts::{find_contact_in_tx, insert_contact_in_tx};
+pub(super) use contacts::{find_contact_in_tx, keep_contact_in_tx};
 
 use chrono::{DateTime, Utc};
 use fealty_postgres::StorageError;
@@ -13,7 +13,7 @@ use sqlx::PgConnection;
 use tracing::Span;
 use uuid::Uuid;
 
-use super::domain::{ContactRule, Invitation, TokenHash};
+use super::domain::{ContactRule, Invitation, StoredStatus, TokenHash};
 use crate::surveys::domain::Topic;
 use rows::{InvitationRow, TakenRow};
 
@@ -130,18 +130,18 @@ pub(super) async fn take_due_in_tx(
     rows.into_iter().map(Taken::try_from).collect()
 }
 
-/// Writes a decision over a planned invitation that was put off as often as when members was asked. False when another
-/// replica has written one since.
+/// Writes a decision over an invitation that is as far, and was put off as often, as when members was asked. False when
+/// another replica has written one since.
 pub(super) async fn write_decision_in_tx(
     tx: &mut PgConnection,
     program: ProgramId,
     decided: &Invitation,
-    asked_count: i32,
+    (status_before, asked_count): (StoredStatus, i32),
 ) -> Result<bool, StorageError> {
     let written = sqlx::query!(
         "UPDATE invitation SET status = $4, contact_rule = $5, due_time = $6, expire_time = $7, decide_after = $8, \
          postponed_count = $9 \
-         WHERE program = $1 AND invitation_id = $2 AND status = 'PLANNED' AND postponed_count = $3",
+         WHERE program = $1 AND invitation_id = $2 AND status = $10 AND postponed_count = $3",
         program.as_uuid(),
         decided.invitation_id.as_uuid(),
         asked_count,
@@ -151,6 +151,7 @@ pub(super) async fn write_decision_in_tx(
         decided.expire_time,
         decided.decide_after,
         decided.postponed_count,
+        status_before.as_str(),
     )
     .execute(tx)
     .await?;

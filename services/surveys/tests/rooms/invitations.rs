@@ -1,7 +1,6 @@
 //! Invitations by hand, and tokens.
 
 use chrono::TimeDelta;
-use fealty_proto::members::v1::DeliveryOutcome;
 use fealty_proto::members::v1::{ContactChannel, ContactPurpose, ContactRule};
 use fealty_proto::surveys::v1 as pb;
 use fealty_proto::types::v1::ErrorReason;
@@ -206,40 +205,6 @@ async fn while_members_is_away_nothing_is_written_and_the_same_request_goes_on_l
     let invitation = invited.message.invitation.unwrap();
     assert_eq!(invitation.status(), pb::InvitationStatus::Due);
     assert_eq!(world.members.counted(), 1);
-}
-
-#[tokio::test]
-async fn b6_members_is_told_what_is_sent_and_no_token_is_made_without() {
-    let world = World::start().await;
-    let survey = world.open_survey(by_hand(), plain()).await;
-    let request = pb::InviteMemberRequest {
-        request_id: new_id(),
-        survey_id: survey.survey_id.clone(),
-        member_id: new_id(),
-        channel: 0,
-    };
-    let invited = world.shop.client.invite_member(request).await.unwrap();
-    let invitation = invited.message.invitation.unwrap();
-    assert!(world.members.reported().is_empty(), "nothing is sent yet");
-
-    world.members.say(Says::Away);
-    let before = world.contents().await;
-    refused(
-        world.issue(&invitation.invitation_id).await,
-        Code::Unavailable,
-        ErrorReason::DependencyUnavailable,
-    );
-    assert_eq!(world.contents().await, before);
-    world.members.say(Says::Yes);
-    for times in 1..=2 {
-        world.issue(&invitation.invitation_id).await.unwrap();
-        let reported = world.members.reported();
-        assert_eq!(reported.len(), times);
-        for report in reported {
-            assert_eq!(report.outcome(), DeliveryOutcome::Delivered);
-            assert_eq!(world.members.allowed(), [report.contact_id]);
-        }
-    }
 }
 
 #[tokio::test]

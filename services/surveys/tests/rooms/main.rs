@@ -11,5 +11,6 @@ mod ledger;
 mod members;
 mod purchases;
 mod scores;
+mod sending;
 mod surveys;
 mod vault;

@@ -30,6 +30,8 @@ pub enum Says {
     NotBefore(DateTime<Utc>),
     /// There is no such member.
     Nobody,
+    /// They may be contacted, and nothing to whoever reports on it.
+    TakesNoReports,
     /// Nothing: it is down, and asked again for a while.
     Away,
     /// Nothing that anybody would ask again for.
@@ -59,6 +61,7 @@ struct Contacts {
 #[derive(Debug)]
 struct State {
     says: Says,
+    reserves_until: Option<DateTime<Utc>>,
     asked: Vec<Asked>,
     reported: Vec<pb::ReportDeliveryRequest>,
     answered: HashMap<String, (pb::MayContactRequest, pb::MayContactResponse)>,
@@ -71,6 +74,7 @@ impl MembersStandIn {
         let contacts = Contacts {
             state: Arc::new(Mutex::new(State {
                 says: Says::Yes,
+                reserves_until: None,
                 asked: Vec::new(),
                 reported: Vec::new(),
                 answered: HashMap::new(),
@@ -101,6 +105,11 @@ impl MembersStandIn {
     /// What it says from now on to what it was not asked before.
     pub fn say(&self, says: Says) {
         self.contacts.lock().says = says;
+    }
+
+    /// Until when it reserves the contacts that it allows from now on.
+    pub fn reserve_until(&self, time: DateTime<Utc>) {
+        self.contacts.lock().reserves_until = Some(time);
     }
 
     /// Every question, each as often as it was asked.
@@ -170,7 +179,7 @@ impl ContactService for Contacts {
             };
         }
         let (decision, rule, not_before) = match state.says {
-            Says::Yes => (pb::ContactDecision::Yes, pb::ContactRule::Allowed, None),
+            Says::Yes | Says::TakesNoReports => (pb::ContactDecision::Yes, pb::ContactRule::Allowed, None),
             Says::OptedOut => (pb::ContactDecision::No, pb::ContactRule::TopicOptOut, None),
             Says::NotBefore(time) => (
                 pb::ContactDecision::NotBefore,
@@ -186,6 +195,10 @@ impl ContactService for Contacts {
             decision: decision.into(),
             rule: rule.into(),
             not_before_time: not_before,
+            reserve_until_time: contact_id
+                .as_ref()
+                .and_then(|_| state.reserves_until)
+                .map(timestamp),
             contact_id: contact_id.unwrap_or_default(),
             ..pb::MayContactResponse::default()
         };
@@ -200,7 +213,7 @@ impl ContactService for Contacts {
         request: Request<pb::ReportDeliveryRequest>,
     ) -> Result<Response<pb::ReportDeliveryResponse>, Status> {
         let mut state = self.lock();
-        if state.says == Says::Away {
+        if matches!(state.says, Says::Away | Says::TakesNoReports) {
             return Err(Status::unavailable("told to be away"));
         }
         state.reported.push(request.into_inner());

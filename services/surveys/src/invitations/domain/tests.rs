@@ -120,6 +120,7 @@ fn yes_and_no_end_the_planning() {
                 decision,
                 rule,
                 contact_id: None,
+                reserve_until: None,
             },
             at(70),
         );
@@ -139,6 +140,7 @@ fn not_yet_moves_the_whole_invitation_to_later() {
         decision: ContactDecision::NotBefore(time),
         rule: ContactRule::FrequencyCap,
         contact_id: None,
+        reserve_until: None,
     };
     let once = planned().decided(not_before(at(10_000)), at(70));
     assert_eq!(

@@ -4,15 +4,16 @@ use fealty_postgres::StorageError;
 use fealty_types::{ContactId, InvitationId, ProgramId};
 use sqlx::PgConnection;
 
-/// Keeps the contact of an invitation that was just decided.
-pub(in crate::invitations) async fn insert_contact_in_tx(
+/// Keeps the contact of an invitation, in the place of one that it replaces.
+pub(in crate::invitations) async fn keep_contact_in_tx(
     tx: &mut PgConnection,
     program: ProgramId,
     invitation_id: InvitationId,
     contact_id: ContactId,
 ) -> Result<(), StorageError> {
     sqlx::query!(
-        "INSERT INTO invitation_contact (program, invitation_id, contact_id) VALUES ($1, $2, $3)",
+        "INSERT INTO invitation_contact (program, invitation_id, contact_id) VALUES ($1, $2, $3) \
+         ON CONFLICT (program, invitation_id) DO UPDATE SET contact_id = excluded.contact_id",
         program.as_uuid(),
         invitation_id.as_uuid(),
         contact_id.as_uuid(),
