@@ -235,8 +235,15 @@ impl Changes {
             return Ok(None);
         };
         let now = self.means.clock.now();
-        if let ChangeKind::CreateHousehold { household_id } = kind {
-            storage::insert_household_in_tx(&mut *tx, program_id, household_id, now).await?;
+        match kind {
+            ChangeKind::CreateHousehold { household_id } => {
+                storage::insert_household_in_tx(&mut *tx, program_id, household_id, now).await?;
+            }
+            ChangeKind::Merge { into_member_id, .. } => {
+                let both = (asked.member_id(), into_member_id);
+                people::check_takes_wards_in_tx(&mut *tx, &self.means.vault, program_id, both, now).await?;
+            }
+            _ => {}
         }
         let change = Change {
             change_id,

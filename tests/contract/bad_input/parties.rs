@@ -122,9 +122,10 @@ fn many(world: &World) -> Vec<Case> {
             status: 99,
             party_kind: 99,
             tier_code: "Gold!".to_owned(),
+            guardian_member_id: "Vera".to_owned(),
             ..ListMembersRequest::default()
         },
-        invalid(&["status", "party_kind", "tier_code"]),
+        invalid(&["status", "party_kind", "tier_code", "guardian_member_id"]),
     );
     [batches, filters].into_iter().flat_map(Table::done).collect()
 }

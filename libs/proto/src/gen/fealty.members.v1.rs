@@ -686,7 +686,7 @@ pub struct Card {
     /// The batch that it was issued in; empty if it was not.
     #[prost(string, tag = "2")]
     pub card_batch_id: ::prost::alloc::string::String,
-    /// Its number. Empty in lists once somebody has or had it: then it is personal.
+    /// Its number. Empty in lists once somebody has or had it, also where it can be given again: then it is personal.
     #[prost(string, tag = "3")]
     pub card_number: ::prost::alloc::string::String,
     /// What has become of it.
@@ -698,10 +698,10 @@ pub struct Card {
     /// Since when it has its status.
     #[prost(message, optional, tag = "6")]
     pub status_time: ::core::option::Option<::prost_types::Timestamp>,
-    /// Who has it; empty for nobody.
+    /// Who has it; empty for nobody, and until their enrolment is finished. Of a member who was merged: who stays.
     #[prost(string, tag = "7")]
     pub member_id: ::prost::alloc::string::String,
-    /// The member's identifier that it is; empty for nobody's.
+    /// The member's identifier that it is; empty where `member_id` is.
     #[prost(string, tag = "8")]
     pub identifier_id: ::prost::alloc::string::String,
     /// The identifier that replaced it; empty for none.
@@ -769,7 +769,7 @@ pub mod issue_cards_request {
         /// One after the other. Where one of them is taken none is made, and RESOURCE_EXISTS tells its place in the batch.
         #[prost(message, tag = "4")]
         Range(super::CardNumberRange),
-        /// By chance.
+        /// By chance. Numbers that are taken are made anew; where nearly all of them are, COUNT_EXCEEDED says so.
         #[prost(message, tag = "5")]
         Random(super::RandomCardNumbers),
     }
@@ -820,7 +820,7 @@ pub struct ListCardsRequest {
 /// A page of a batch's cards.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ListCardsResponse {
-    /// In the order of their making.
+    /// In an order that stays.
     #[prost(message, repeated, tag = "1")]
     pub cards: ::prost::alloc::vec::Vec<Card>,
     /// Empty on the last page.
@@ -864,7 +864,7 @@ pub struct BlockCardResponse {
 /// Gives a member another card.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ReplaceCardRequest {
-    /// UUID of this attempt.
+    /// UUID of this attempt; the same again gives the card that it made again, as it is now.
     #[prost(string, tag = "1")]
     pub request_id: ::prost::alloc::string::String,
     /// The number of the card that ends.
@@ -1019,7 +1019,8 @@ pub mod card_service_client {
                 );
             self.inner.unary(req, path, codec).await
         }
-        /// The cards of a batch, in the order of their numbers' making: what is printed.
+        /// The cards of a batch: what is printed. Their order stays, and says nothing of their numbers, because those of cards that
+        /// somebody has are personal: sort by `card_number` what is to be printed in order.
         pub async fn list_cards(
             &mut self,
             request: impl tonic::IntoRequest<super::ListCardsRequest>,
@@ -1070,7 +1071,8 @@ pub mod card_service_client {
             self.inner.unary(req, path, codec).await
         }
         /// Ends a card, whether somebody has it or not: LookupMember refuses it from then on, as CARD_BLOCKED. Blocking it again
-        /// changes nothing. A replaced card can be blocked, too.
+        /// changes nothing. A replaced card can be blocked, too. A card of somebody whose enrolment is not finished is ABORTED, as
+        /// CONTENTION.
         pub async fn block_card(
             &mut self,
             request: impl tonic::IntoRequest<super::BlockCardRequest>,
@@ -1097,7 +1099,8 @@ pub mod card_service_client {
         }
         /// Gives the member who has a card another one in its stead. The old one ends; a blocked one stays blocked. Where it was
         /// replaced because it was DAMAGED or UPGRADED, a till that reads the old one still finds the member; else LookupMember
-        /// refuses it, as CARD_REPLACED, and names the identifier that replaces it.
+        /// refuses it, as CARD_REPLACED, and names the identifier that replaces it. The card of a member who was merged is replaced for
+        /// the member who stays.
         pub async fn replace_card(
             &mut self,
             request: impl tonic::IntoRequest<super::ReplaceCardRequest>,
@@ -1153,7 +1156,8 @@ pub mod card_service_server {
             tonic::Response<super::ListCardBatchesResponse>,
             tonic::Status,
         >;
-        /// The cards of a batch, in the order of their numbers' making: what is printed.
+        /// The cards of a batch: what is printed. Their order stays, and says nothing of their numbers, because those of cards that
+        /// somebody has are personal: sort by `card_number` what is to be printed in order.
         async fn list_cards(
             &self,
             request: tonic::Request<super::ListCardsRequest>,
@@ -1167,7 +1171,8 @@ pub mod card_service_server {
             request: tonic::Request<super::GetCardRequest>,
         ) -> std::result::Result<tonic::Response<super::GetCardResponse>, tonic::Status>;
         /// Ends a card, whether somebody has it or not: LookupMember refuses it from then on, as CARD_BLOCKED. Blocking it again
-        /// changes nothing. A replaced card can be blocked, too.
+        /// changes nothing. A replaced card can be blocked, too. A card of somebody whose enrolment is not finished is ABORTED, as
+        /// CONTENTION.
         async fn block_card(
             &self,
             request: tonic::Request<super::BlockCardRequest>,
@@ -1177,7 +1182,8 @@ pub mod card_service_server {
         >;
         /// Gives the member who has a card another one in its stead. The old one ends; a blocked one stays blocked. Where it was
         /// replaced because it was DAMAGED or UPGRADED, a till that reads the old one still finds the member; else LookupMember
-        /// refuses it, as CARD_REPLACED, and names the identifier that replaces it.
+        /// refuses it, as CARD_REPLACED, and names the identifier that replaces it. The card of a member who was merged is replaced for
+        /// the member who stays.
         async fn replace_card(
             &self,
             request: tonic::Request<super::ReplaceCardRequest>,
@@ -5090,8 +5096,9 @@ pub struct Member {
     #[prost(string, tag = "11")]
     pub merged_into_member_id: ::prost::alloc::string::String,
     /// Who answers for a minor: somebody below the program's `majority_age_years`, as far as the year of their birth is known.
-    /// Empty for everybody else, and from the day of majority on by itself. A guardian is an active member who is known to be
-    /// of age.
+    /// Empty for everybody else, and from the day of majority on by itself. A guardian is, when they are named, an active member
+    /// who is known to be of age. Whoever is suspended, excluded or closed later stays the guardian until another is named:
+    /// ListMembers finds their wards by `guardian_member_id`, and GetMember says what the guardian may still do.
     #[prost(string, tag = "12")]
     pub guardian_member_id: ::prost::alloc::string::String,
     /// The guardian who gave the consent at enrolment in a minor's stead; empty where they gave it themselves.
@@ -5262,6 +5269,9 @@ pub struct ListMembersRequest {
     /// Only members of this tier; empty for any.
     #[prost(string, tag = "7")]
     pub tier_code: ::prost::alloc::string::String,
+    /// Only members whom this member answers for, or did until they came of age; empty for any.
+    #[prost(string, tag = "8")]
+    pub guardian_member_id: ::prost::alloc::string::String,
 }
 /// A page of members. It may have fewer than asked for, and still a next one: an answer stays within the 4 MiB that
 /// gRPC clients take.
@@ -5314,7 +5324,8 @@ pub struct DuplicateCandidates {
 /// Gives a member one more identifier.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct AddIdentifierRequest {
-    /// UUID of this attempt; the same again gives the same identifier again.
+    /// UUID of this attempt; the same again gives the same identifier again, and whoever has it now: after a merge the member
+    /// who stays.
     #[prost(string, tag = "1")]
     pub request_id: ::prost::alloc::string::String,
     /// Whom.
@@ -5337,7 +5348,7 @@ pub struct AddIdentifierResponse {
 /// Says that an identifier is the member's.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct MarkIdentifierVerifiedRequest {
-    /// UUID of this attempt.
+    /// UUID of this attempt; the same again gives the same identifier again, and whoever has it now.
     #[prost(string, tag = "1")]
     pub request_id: ::prost::alloc::string::String,
     /// Whose.
@@ -5376,7 +5387,7 @@ pub struct ListIdentifierHistoryRequest {
 /// A page of a member's history of identifiers.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ListIdentifierHistoryResponse {
-    /// Oldest first.
+    /// In the order of what happened.
     #[prost(message, repeated, tag = "1")]
     pub entries: ::prost::alloc::vec::Vec<IdentifierHistoryEntry>,
     /// Empty on the last page.
@@ -5892,7 +5903,7 @@ pub mod member_service_client {
                 );
             self.inner.unary(req, path, codec).await
         }
-        /// Gives a member one more identifier.
+        /// Gives a member one more identifier. A card that has ended is refused as CARD_BLOCKED or CARD_REPLACED.
         pub async fn add_identifier(
             &mut self,
             request: impl tonic::IntoRequest<super::AddIdentifierRequest>,
@@ -5981,6 +5992,9 @@ pub mod member_service_client {
         ///
         /// What the one may not have beside its own (a second external id, a 33rd identifier) stays with the record that ends,
         /// and finds the one that stays all the same. So do the profile and the consent, which nobody is shown as the other's.
+        ///
+        /// Who stays answers for the minors whom the other did: where they could not be named as the guardian, or are one of those
+        /// minors, the merge is refused as GUARDIAN_UNSUITABLE.
         pub async fn merge_members(
             &mut self,
             request: impl tonic::IntoRequest<super::MergeMembersRequest>,
@@ -6174,7 +6188,7 @@ pub mod member_service_server {
             tonic::Response<super::ListDuplicateCandidatesResponse>,
             tonic::Status,
         >;
-        /// Gives a member one more identifier.
+        /// Gives a member one more identifier. A card that has ended is refused as CARD_BLOCKED or CARD_REPLACED.
         async fn add_identifier(
             &self,
             request: tonic::Request<super::AddIdentifierRequest>,
@@ -6206,6 +6220,9 @@ pub mod member_service_server {
         ///
         /// What the one may not have beside its own (a second external id, a 33rd identifier) stays with the record that ends,
         /// and finds the one that stays all the same. So do the profile and the consent, which nobody is shown as the other's.
+        ///
+        /// Who stays answers for the minors whom the other did: where they could not be named as the guardian, or are one of those
+        /// minors, the merge is refused as GUARDIAN_UNSUITABLE.
         async fn merge_members(
             &self,
             request: tonic::Request<super::MergeMembersRequest>,

@@ -169,18 +169,19 @@ pub enum ErrorReason {
     /// FAILED_PRECONDITION. The two cannot be merged: one of them is merged already, or they are the same. Metadata:
     /// member_id.
     MergeRefused = 48,
-    /// FAILED_PRECONDITION. The card was blocked: it finds nobody, and is given to nobody. Metadata: reason, as CardEndReason
-    /// names it without its prefix.
+    /// FAILED_PRECONDITION. The card was blocked: it finds nobody, and is given to nobody. Metadata: kind, the field that has its
+    /// number, and index where it is one of several identifiers; reason, as CardEndReason names it without its prefix, unless
+    /// the card was to be given to somebody: whose it was is not theirs to know.
     CardBlocked = 54,
-    /// FAILED_PRECONDITION. The card was replaced, and whoever has it need not be the member. Metadata: reason,
-    /// replaced_by_identifier_id.
+    /// FAILED_PRECONDITION. The card was replaced, and whoever has it need not be the member. Metadata: kind and index as of
+    /// CARD_BLOCKED; reason and replaced_by_identifier_id, unless the card was to be given to somebody.
     CardReplaced = 55,
-    /// FAILED_PRECONDITION. Nobody has the card, so nobody can get another one in its stead.
+    /// FAILED_PRECONDITION. Nobody has the card, so nobody can get another one in its stead. Metadata: kind.
     CardNotLinked = 56,
     /// FAILED_PRECONDITION. The member would be a minor without a guardian.
     GuardianRequired = 57,
-    /// FAILED_PRECONDITION. Whoever is to be a guardian is not an active member who is known to be of age. Metadata:
-    /// guardian_member_id.
+    /// FAILED_PRECONDITION. Whoever is to be a guardian, by name or because a merge would hand them another's wards, is not an
+    /// active member who is known to be of age, or is one of those wards. Metadata: guardian_member_id.
     GuardianUnsuitable = 58,
     /// FAILED_PRECONDITION. Nobody but who answers for the member now speaks as their guardian. Metadata: member_id,
     /// guardian_member_id.

@@ -26,7 +26,11 @@ impl Making<'_> {
         change: &Change,
     ) -> Result<(), MembersError> {
         let (program_id, now) = (self.program_id, self.now);
-        storage::lock_members_in_tx(&mut *tx, program_id, &change.member_ids()).await?;
+        if let ChangeKind::Merge { into_member_id, .. } = change.kind {
+            storage::lock_merging_in_tx(&mut *tx, program_id, change.member_id, into_member_id).await?;
+        } else {
+            storage::lock_members_in_tx(&mut *tx, program_id, &change.member_ids()).await?;
+        }
         if !storage::end_in_tx(&mut *tx, program_id, change.change_id, now).await? {
             return Ok(());
         }

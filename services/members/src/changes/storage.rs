@@ -15,7 +15,7 @@ use crate::people::domain::MemberStatus;
 
 pub(super) use effects::{
     confirm_household_in_tx, count_seats_in_tx, insert_household_in_tx, join_household_in_tx,
-    leave_household_in_tx, lock_household_in_tx, set_merged_in_tx, set_status_in_tx,
+    leave_household_in_tx, lock_household_in_tx, lock_merging_in_tx, set_merged_in_tx, set_status_in_tx,
 };
 
 /// One attempt to have the ledger do its part.

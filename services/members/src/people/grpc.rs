@@ -137,7 +137,7 @@ impl MemberService for MemberGrpc {
             let filter = (
                 (wanted.from_time, wanted.before_time),
                 (message.status, message.party_kind),
-                message.tier_code,
+                (message.tier_code, message.guardian_member_id),
             );
             let tokens = PageTokens::try_new(LIST, Some(program_id), &filter)?;
             let page = PageRequest::<ListCursor>::try_new(tokens, page_size, &message.page_token)?;

@@ -24,6 +24,8 @@ pub struct Wanted {
     pub party_kind: Option<PartyKind>,
     /// Their tier.
     pub tier_code: Option<TierCode>,
+    /// Who answers for them, or did until they came of age.
+    pub guardian_member_id: Option<MemberId>,
 }
 
 /// Several members, as far as they are there.
@@ -51,6 +53,7 @@ impl People {
             status: wanted.status,
             party_kind: wanted.party_kind,
             tier_code: wanted.tier_code.clone(),
+            guardian_member_id: wanted.guardian_member_id,
         };
         let after = after.map(|(create_time, member_id)| ListAfter {
             create_time,

@@ -1,6 +1,7 @@
 //! Members in the database: rows of ciphertexts.
 
 mod acceptance;
+mod guardians;
 mod history;
 mod identifiers;
 mod listing;
@@ -22,6 +23,7 @@ use super::seal::{SealedGuardian, SealedMember, SealedProfile};
 use row::MemberRow;
 
 pub(crate) use acceptance::accept_policy_in_tx;
+pub(super) use guardians::{is_ending_in_tx, list_ward_ids_in_tx, lock_all_in_tx, share_in_tx};
 pub(super) use history::{Noted, insert_history_in_tx, list_history_in_tx, verify_in_tx};
 pub(super) use identifiers::{
     VALUE_CONSTRAINT, delete_identifier_in_tx, find_bearer_in_tx, find_taken_in_tx, insert_identifiers_in_tx,

@@ -1,17 +1,15 @@
 //! Changes of who a member is, and of who answers for them.
 
 use chrono::{DateTime, Utc};
-use fealty_postgres::{Scope, StorageError, TransactOptions, in_tx, transact};
+use fealty_postgres::{Scope, TransactOptions, in_tx, transact};
 use fealty_types::{MemberId, ProgramId, Version};
 use fealty_vault::Vault;
 use sqlx::PgConnection;
 
-use super::domain::{
-    BirthDate, Candidate, Change, Guardian, Majority, Member, Naming, Profile, ProfileChange, party_problems,
-};
+use super::domain::{BirthDate, Change, Guardian, Member, Naming, Profile, ProfileChange, party_problems};
 use super::duplicates::note_traits_in_tx;
-use super::{People, find_in_tx, lock_in_tx, not_found, seal, storage};
-use crate::programs;
+use super::guardians::{lock_candidate_in_tx, majority_in_tx};
+use super::{People, lock_in_tx, seal, storage};
 use crate::refusal::{MembersError, Refusal, Resource};
 
 /// New values for some of what is known of a member.
@@ -35,6 +33,10 @@ impl People {
         let options = TransactOptions::default();
         transact(&self.service, "update_member", scope, options, |tx| {
             in_tx(async move {
+                if let Change::Set(Some(named)) = update.guardian {
+                    // Both in the order of their ids, before either is locked alone.
+                    storage::lock_all_in_tx(&mut *tx, program_id, &[update.member_id, named]).await?;
+                }
                 let (current, key) = lock_in_tx(&mut *tx, &self.vault, program_id, update.member_id).await?;
                 if update
                     .meant_for
@@ -109,16 +111,10 @@ impl Choice {
         vault: &Vault,
         program_id: ProgramId,
     ) -> Result<Option<Guardian>, MembersError> {
-        let program = programs::storage::find_in_tx(&mut *tx, program_id).await?;
-        let program = program.ok_or_else(|| StorageError::corrupt("member.program", "is no program"))?;
-        let majority = Majority {
-            age_years: program.majority_age_years,
-            time_zone: program.time_zone,
-        };
+        let majority = majority_in_tx(&mut *tx, program_id).await?;
         let candidate = match self.asked {
             Change::Set(Some(named)) if named != self.of => {
-                let found = find_in_tx(tx, vault, program_id, named).await?;
-                Some(Candidate::of(&found.ok_or_else(|| not_found(named))?.0))
+                Some(lock_candidate_in_tx(tx, vault, program_id, named).await?)
             }
             // Nobody answers for themselves.
             _ => None,

@@ -38,13 +38,13 @@ pub fn born(birth_date: Date, guardian_member_id: &str) -> pb::EnrolMemberReques
     }
 }
 
-async fn enrol(shop: &Shop, birth_date: Date, guardian_member_id: &str) -> Result<pb::Member, Status> {
+pub async fn enrol(shop: &Shop, birth_date: Date, guardian_member_id: &str) -> Result<pb::Member, Status> {
     let enrolled = shop.try_enrol(born(birth_date, guardian_member_id)).await?;
     Ok(enrolled.into_inner().member.expect("a member"))
 }
 
 /// A change of the birthday and the guardian.
-fn change(member: &pb::Member, birth_date: Option<Date>, guardian_member_id: &str) -> pb::Member {
+pub fn change(member: &pb::Member, birth_date: Option<Date>, guardian_member_id: &str) -> pb::Member {
     pb::Member {
         member_id: member.member_id.clone(),
         guardian_member_id: guardian_member_id.to_owned(),
@@ -57,12 +57,12 @@ fn change(member: &pb::Member, birth_date: Option<Date>, guardian_member_id: &st
 }
 
 #[track_caller]
-fn assert_no(label: &str, answer: Result<pb::Member, Status>, reason: ErrorReason) {
+pub fn assert_no(label: &str, answer: Result<pb::Member, Status>, reason: ErrorReason) {
     assert_refused(label, answer, Code::FailedPrecondition, reason);
 }
 
 /// The clock's time on the day when somebody becomes so many years old.
-fn birthday(birth_date: Date, years: i32) -> DateTime<Utc> {
+pub fn birthday(birth_date: Date, years: i32) -> DateTime<Utc> {
     let day = NaiveDate::from_ymd_opt(
         birth_date.year + years,
         birth_date.month.cast_unsigned(),
@@ -269,4 +269,21 @@ async fn no_table_tells_when_a_minor_comes_of_age() {
         assert!(!rows.contains(&day), "{table}");
         assert!(!seconds.iter().any(|seconds| rows.contains(seconds)), "{table}");
     }
+}
+
+#[tokio::test]
+async fn a_guardian_whose_time_is_over_does_not_come_back_with_another_birthday() {
+    let (shop, clock) = Shop::open_with_clock().await;
+    let vera = enrol(&shop, ago(&clock, 40, 0), "").await.unwrap();
+    let mila = enrol(&shop, ago(&clock, 17, 360), &vera.member_id).await.unwrap();
+    // While it lasts, it lasts to the day that is right.
+    let younger = change(&mila, Some(ago(&clock, 17, 350)), "");
+    let younger = shop.update(younger, &["profile.birth_date"]).await.unwrap();
+    assert_eq!(younger.guardian_member_id, vera.member_id);
+    clock.advance(TimeDelta::days(30));
+    status::set(&shop, &vera, MemberStatus::Closed).await;
+    assert_eq!(shop.get(&mila.member_id).await.unwrap().guardian_member_id, "");
+    let minor = change(&mila, Some(ago(&clock, 10, 0)), "");
+    let minor = shop.update(minor, &["profile.birth_date"]).await;
+    assert_no("a minor again", minor, ErrorReason::GuardianRequired);
 }

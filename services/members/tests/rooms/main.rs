@@ -38,3 +38,4 @@ mod staff;
 mod status;
 mod tiers;
 mod verified;
+mod wards;

@@ -21,7 +21,7 @@ use crate::{contacts, households, status};
 /// Longer than any change is left to its caller.
 const LONG: TimeDelta = TimeDelta::minutes(1);
 
-fn merging(from: &pb::Member, into: &pb::Member) -> pb::MergeMembersRequest {
+pub fn merging(from: &pb::Member, into: &pb::Member) -> pb::MergeMembersRequest {
     pb::MergeMembersRequest {
         request_id: request_id(),
         from_member_id: from.member_id.clone(),
@@ -29,7 +29,7 @@ fn merging(from: &pb::Member, into: &pb::Member) -> pb::MergeMembersRequest {
     }
 }
 
-async fn try_merge(
+pub async fn try_merge(
     shop: &Shop,
     request: pb::MergeMembersRequest,
 ) -> Result<Response<pb::MergeMembersResponse>, Status> {

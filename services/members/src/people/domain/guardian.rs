@@ -1,6 +1,6 @@
 //! Who is a minor, who answers for them, and until when. Pure.
 
-use chrono::{DateTime, NaiveDate, TimeZone, Utc};
+use chrono::{DateTime, NaiveDate, TimeDelta, TimeZone, Utc};
 use chrono_tz::Tz;
 use fealty_types::MemberId;
 use fealty_vault::Personal;
@@ -13,6 +13,12 @@ pub const MAJORITY_AGE_YEARS: std::ops::RangeInclusive<i32> = 1..=21;
 
 /// The age of majority where a program says nothing: that of most countries.
 pub const MAJORITY_AGE_YEARS_DEFAULT: i32 = 18;
+
+/// By what a clock that is set forward is set: no zone ever changed by less.
+const CLOCK_STEP_MINUTES: i64 = 15;
+
+/// The longest time that a zone ever left out.
+const MINUTES_PER_DAY: i64 = 24 * 60;
 
 /// Somebody who answers for a minor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,16 +81,11 @@ impl Majority {
         // Who was born on 29 February comes of age on 1 March of a year that has no such day.
         let day = birthday.or_else(|| NaiveDate::from_ymd_opt(year, 3, 1))?;
         let midnight = day.and_hms_opt(0, 0, 0)?;
-        // Where the clock is set forward at midnight the day begins an hour later.
-        let begins = self
-            .time_zone
-            .from_local_datetime(&midnight)
-            .earliest()
-            .or_else(|| {
-                self.time_zone
-                    .from_local_datetime(&day.and_hms_opt(1, 0, 0)?)
-                    .earliest()
-            })?;
+        // Where the clock is set forward at midnight the day begins later, and where a whole day is left out, on the next one.
+        let begins = (0..=MINUTES_PER_DAY / CLOCK_STEP_MINUTES).find_map(|steps| {
+            let local = midnight.checked_add_signed(TimeDelta::minutes(steps * CLOCK_STEP_MINUTES))?;
+            self.time_zone.from_local_datetime(&local).earliest()
+        })?;
         Some(begins.with_timezone(&Utc))
     }
 
@@ -103,7 +104,8 @@ impl Majority {
             (None, Change::Set(Some(_))) => Err(Refusal::GuardianNotNeeded { field: asked.field }),
             (None, Change::Keep | Change::Set(None)) => Ok(None),
             (Some(_), Change::Set(None)) => Err(Refusal::GuardianRequired),
-            (Some(until), Change::Keep) => match current {
+            // Who did so until the member came of age does not come back without being judged anew.
+            (Some(until), Change::Keep) => match current.filter(|guardian| now < guardian.until) {
                 Some(guardian) => Ok(Some(Guardian { until, ..guardian })),
                 None => Err(Refusal::GuardianRequired),
             },
@@ -111,12 +113,23 @@ impl Majority {
                 let suitable = asked
                     .candidate
                     .filter(|candidate| self.may_answer(candidate, now));
-                let unsuitable = Refusal::GuardianUnsuitable {
-                    guardian_member_id: member_id,
-                };
-                suitable.ok_or(unsuitable)?;
+                suitable.ok_or(unsuitable(member_id))?;
                 Ok(Some(Guardian { member_id, until }))
             }
+        }
+    }
+
+    /// Refuses to hand the wards of another to whoever could not be named, or is one of them.
+    pub fn check_takes_over(
+        self,
+        candidate: &Candidate,
+        is_ward: bool,
+        now: DateTime<Utc>,
+    ) -> Result<(), Refusal> {
+        if self.may_answer(candidate, now) && !is_ward {
+            Ok(())
+        } else {
+            Err(unsuitable(candidate.member_id))
         }
     }
 
@@ -127,6 +140,10 @@ impl Majority {
             .and_then(|birth_date| self.begins(&birth_date));
         candidate.status == MemberStatus::Active && of_age.is_some_and(|of_age| of_age <= now)
     }
+}
+
+const fn unsuitable(guardian_member_id: MemberId) -> Refusal {
+    Refusal::GuardianUnsuitable { guardian_member_id }
 }
 
 impl Guardian {

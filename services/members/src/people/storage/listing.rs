@@ -23,6 +23,7 @@ pub(in crate::people) struct ListFilter {
     pub status: Option<MemberStatus>,
     pub party_kind: Option<PartyKind>,
     pub tier_code: Option<TierCode>,
+    pub guardian_member_id: Option<MemberId>,
 }
 
 /// The filter with a condition that names the index to go by: a condition on a value that may be missing names none.
@@ -35,6 +36,7 @@ macro_rules! ids_by {
                  AND ($7::text IS NULL OR status = $7)
                  AND ($8::text IS NULL OR party_kind = $8)
                  AND ($9::text IS NULL OR tier_code = $9)
+                 AND ($10::uuid IS NULL OR guardian_member_id = $10)
                  AND "#
                 + $condition
                 + r#"
@@ -48,6 +50,7 @@ macro_rules! ids_by {
             $filter.status.map(MemberStatus::as_str),
             $filter.party_kind.map(PartyKind::as_str),
             $filter.tier_code.as_ref().map(TierCode::as_str),
+            $filter.guardian_member_id.map(|id| id.as_uuid()),
         )
         .fetch_all($tx)
         .await?
@@ -72,7 +75,16 @@ pub(in crate::people) async fn list_ids_in_tx(
         .party_kind
         .is_some_and(|kind| kind != PartyKind::NaturalPerson);
     // By what the fewest have.
-    Ok(if is_rare_status {
+    Ok(if filter.guardian_member_id.is_some() {
+        ids_by!(
+            tx,
+            program_id,
+            filter,
+            after,
+            count_max,
+            "guardian_member_id = $10 AND guardian_member_id IS NOT NULL"
+        )
+    } else if is_rare_status {
         ids_by!(
             tx,
             program_id,

@@ -46,6 +46,21 @@ fn a_day_in_the_programs_zone_makes_somebody_of_age() {
     assert_eq!(begins(born(0, 2, 28)), None);
 }
 
+#[test]
+fn a_birthday_that_the_zone_left_out_begins_with_the_next_day() {
+    let apia = Majority {
+        time_zone: chrono_tz::Pacific::Apia,
+        ..MAJORITY
+    };
+    // The 30th of December 2011 never was there.
+    let begins = apia.begins(&born(1993, 12, 30));
+    assert_eq!(begins, Some(time("2011-12-30T10:00:00Z")));
+    assert_eq!(
+        apia.begins(&born(1993, 12, 29)),
+        Some(time("2011-12-29T10:00:00Z"))
+    );
+}
+
 proptest! {
     #[test]
     fn exactly_minors_have_a_guardian_until_they_come_of_age(

@@ -35,6 +35,10 @@ pub(in crate::people::grpc) fn wanted(
     let status = v.check("status", parse_status(message.status));
     let party_kind = v.check("party_kind", party::parse_named(message.party_kind));
     let tier_code = v.check("tier_code", fields::optional(&message.tier_code));
+    let guardian_member_id = v.check(
+        "guardian_member_id",
+        fields::optional(&message.guardian_member_id),
+    );
     let page_size = v.check("page_size", PageSize::parse(message.page_size));
     v.finish_with(|| {
         let wanted = Wanted {
@@ -43,6 +47,7 @@ pub(in crate::people::grpc) fn wanted(
             status: status?,
             party_kind: party_kind?,
             tier_code: tier_code?,
+            guardian_member_id: guardian_member_id?,
         };
         Some((wanted, page_size?))
     })
