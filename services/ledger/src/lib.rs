@@ -26,6 +26,7 @@
 //! | [`events`] | the record again, as a feed for whoever follows |
 //! | [`balances`] | what owners hold, as fresh as the caller needs it |
 //! | [`budgets`] | how much somebody gives at the most |
+//! | [`spending`] | what members of a household may spend of its account |
 //! | [`rules`] | what purchases earn |
 //! | [`purchases`] | purchases and refunds, and what each rule gave for them |
 //!
@@ -51,6 +52,7 @@ pub mod rules;
 #[cfg(feature = "sabotage")]
 mod sabotage;
 pub mod serve;
+pub mod spending;
 pub mod status;
 pub mod terms;
 pub mod transactions;

@@ -5,6 +5,7 @@
 
 pub mod domain;
 pub mod grpc;
+pub mod limits;
 mod moves;
 mod storage;
 
@@ -15,7 +16,7 @@ use sqlx::{PgConnection, PgPool};
 
 use crate::posting::Posting;
 use crate::refusal::{LedgerError, Refusal, Resource};
-use domain::{Owner, OwnerKind, OwnerStatus};
+use domain::{DissolvePolicy, Owner, OwnerKind, OwnerStatus};
 use moves::What;
 
 /// The use cases of owners.
@@ -127,6 +128,23 @@ impl Owners {
         let made = self
             .move_owner(program, attempt, What::Leave { owner_id })
             .await?;
+        Ok(made.map(|moved| moved.owner))
+    }
+
+    /// Ends a household; what it has goes to whoever used its account, as the policy says.
+    pub async fn dissolve(
+        &self,
+        program: ProgramId,
+        attempt: &Attempt,
+        (household_owner_id, heir_owner_id): (OwnerId, OwnerId),
+        policy: DissolvePolicy,
+    ) -> Result<Made<Owner>, LedgerError> {
+        let what = What::Dissolve {
+            household_owner_id,
+            heir_owner_id,
+            policy,
+        };
+        let made = self.move_owner(program, attempt, what).await?;
         Ok(made.map(|moved| moved.owner))
     }
 

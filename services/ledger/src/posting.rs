@@ -47,6 +47,7 @@ pub mod grpc;
 mod lane;
 mod led;
 mod left_out;
+mod limited;
 mod moves;
 mod post;
 mod remembered;

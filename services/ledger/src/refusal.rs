@@ -13,6 +13,7 @@ use fealty_types::{
 };
 
 use crate::posting::domain::{HoldStatus, TransactionKind};
+use crate::spending::domain::Period;
 
 /// The things of this service, as callers name them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,6 +67,8 @@ pub enum Unsuitable {
     OtherKind,
     /// Something of theirs is set aside.
     HasHolds,
+    /// Does not use the household's account.
+    NotInHousehold,
 }
 
 /// What the business says no to.
@@ -222,6 +225,21 @@ pub enum Refusal {
         sent_count: i64,
         /// Most of one day, if there is a bound.
         day_count_max: Option<i64>,
+    },
+    /// The owner would spend more of another's account than they may.
+    SpendingLimitReached {
+        /// Who.
+        owner_id: OwnerId,
+        /// Counted in.
+        unit_code: UnitCode,
+        /// In which time.
+        period: Period,
+        /// Spent and set aside in it.
+        used: Points,
+        /// Most of it.
+        value_max: Points,
+        /// What was to be spent or set aside.
+        required: Points,
     },
     /// A sum of points does not fit.
     AmountOverflow(UnitCode),

@@ -10,6 +10,9 @@ use fealty_proto::ledger::v1::earning_rule_service_server::{
     EarningRuleServiceServer, SERVICE_NAME as RULES,
 };
 use fealty_proto::ledger::v1::hold_service_server::{HoldServiceServer, SERVICE_NAME as HOLDS};
+use fealty_proto::ledger::v1::household_service_server::{
+    HouseholdServiceServer, SERVICE_NAME as HOUSEHOLDS,
+};
 use fealty_proto::ledger::v1::owner_service_server::{OwnerServiceServer, SERVICE_NAME as OWNERS};
 use fealty_proto::ledger::v1::purchase_service_server::{PurchaseServiceServer, SERVICE_NAME as PURCHASES};
 use fealty_proto::ledger::v1::transaction_service_server::{
@@ -149,6 +152,7 @@ pub fn serve_on(
         BUDGETS,
         EVENTS,
         HOLDS,
+        HOUSEHOLDS,
         OWNERS,
         PURCHASES,
         RULES,
@@ -187,6 +191,7 @@ fn server_of(
         .add_service(limited!(limits, BudgetServiceServer::new(budgets)))
         .add_service(limited!(limits, events))
         .add_service(limited!(limits, HoldServiceServer::new(holds)))
+        .add_service(limited!(limits, HouseholdServiceServer::new(owners.clone())))
         .add_service(limited!(limits, OwnerServiceServer::new(owners)))
         .add_service(limited!(limits, PurchaseServiceServer::new(purchases)))
         .add_service(limited!(limits, EarningRuleServiceServer::new(rules)))

@@ -10,7 +10,7 @@ use fealty_service::status::{CONTENTION_RETRY_AFTER, storage_status};
 use tonic::{Code, Status};
 
 use crate::refusal::{LedgerError, Refusal, Unsuitable};
-use points::{giving_precondition, reversal_precondition, transfer_precondition};
+use points::{giving_precondition, reversal_precondition, spending_precondition, transfer_precondition};
 
 /// When there may be room again: after a dozen commits.
 const FULL_RETRY_AFTER: Duration = Duration::from_millis(200);
@@ -45,6 +45,7 @@ impl From<Refusal> for ApiError {
             | Refusal::TransferToSelf(_)
             | Refusal::TransferValueNotAllowed { .. }
             | Refusal::TransferLimitReached { .. }) => transfer_precondition(transfer),
+            limited @ Refusal::SpendingLimitReached { .. } => spending_precondition(limited),
             held @ (Refusal::HoldNotOpen { .. } | Refusal::CaptureExceedsHold { .. }) => hold_precondition(held),
             given @ (Refusal::NothingPending(_)
             | Refusal::BudgetExhausted { .. }
@@ -153,6 +154,7 @@ const fn unsuitable(why: Unsuitable) -> &'static str {
         Unsuitable::Merged => "The owner {owner_id} is merged into another.",
         Unsuitable::InOtherHousehold => "The owner {owner_id} belongs to another household.",
         Unsuitable::OtherKind => "The owner {owner_id} is of a kind that does not do this.",
+        Unsuitable::NotInHousehold => "The owner {owner_id} does not belong to the household.",
         Unsuitable::HasHolds => {
             "Points of the owner {owner_id} are set aside: capture or release them first."
         }

@@ -10,6 +10,7 @@ mod service {
     mod cache_check;
     mod clocks;
     mod cuts;
+    mod dissolving;
     mod doubles;
     mod events;
     mod expiry;
@@ -44,6 +45,7 @@ mod service {
     mod reversals;
     mod rules;
     mod sharing;
+    mod spending_limits;
     mod steps;
     mod storm;
     mod sums;

@@ -5316,6 +5316,610 @@ pub mod owner_service_server {
         const NAME: &'static str = SERVICE_NAME;
     }
 }
+/// How much of a unit may be spent.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SpendingLimit {
+    /// What is counted.
+    #[prost(string, tag = "1")]
+    pub unit_code: ::prost::alloc::string::String,
+    /// Most of one day, at least 1; unset for no bound.
+    #[prost(int64, optional, tag = "2")]
+    pub day_value_max: ::core::option::Option<i64>,
+    /// Most of one calendar month, at least 1; unset for no bound.
+    #[prost(int64, optional, tag = "3")]
+    pub month_value_max: ::core::option::Option<i64>,
+}
+/// Says how many points an owner may spend.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct SetSpendingLimitsRequest {
+    /// Whom: an owner of the kind MEMBER.
+    #[prost(string, tag = "1")]
+    pub owner_id: ::prost::alloc::string::String,
+    /// One per unit, at most 20; none for no limits. Each has at least one bound.
+    #[prost(message, repeated, tag = "2")]
+    pub limits: ::prost::alloc::vec::Vec<SpendingLimit>,
+    /// The caller's own number of this change, growing: one that is older than what was set last changes nothing. At least 1.
+    #[prost(int64, tag = "3")]
+    pub limits_revision: i64,
+}
+/// The limits as they are now.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct SetSpendingLimitsResponse {
+    /// By unit.
+    #[prost(message, repeated, tag = "1")]
+    pub limits: ::prost::alloc::vec::Vec<SpendingLimit>,
+}
+/// Asks for an owner's limits and what is used of them.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetSpendingRequest {
+    /// Whom.
+    #[prost(string, tag = "1")]
+    pub owner_id: ::prost::alloc::string::String,
+}
+/// How much of one limit is used.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Spending {
+    /// The limit.
+    #[prost(message, optional, tag = "1")]
+    pub limit: ::core::option::Option<SpendingLimit>,
+    /// Spent today; open holds not included.
+    #[prost(int64, tag = "2")]
+    pub day_value: i64,
+    /// Spent this month; open holds not included.
+    #[prost(int64, tag = "3")]
+    pub month_value: i64,
+    /// Set aside by open holds, which counts towards both.
+    #[prost(int64, tag = "4")]
+    pub held_value: i64,
+}
+/// An owner's limits and what is used of them.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct GetSpendingResponse {
+    /// By unit. What is used is zero while the owner uses an account of their own.
+    #[prost(message, repeated, tag = "1")]
+    pub spending: ::prost::alloc::vec::Vec<Spending>,
+}
+/// Ends a household.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DissolveHouseholdRequest {
+    /// UUID of this attempt.
+    #[prost(string, tag = "1")]
+    pub request_id: ::prost::alloc::string::String,
+    /// Which: an owner of the kind HOUSEHOLD.
+    #[prost(string, tag = "2")]
+    pub household_owner_id: ::prost::alloc::string::String,
+    /// Who uses its account, is not closed, and has what nobody else has.
+    #[prost(string, tag = "3")]
+    pub heir_owner_id: ::prost::alloc::string::String,
+    /// What becomes of what it has.
+    #[prost(enumeration = "DissolvePolicy", tag = "4")]
+    pub policy: i32,
+}
+/// The dissolved household.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DissolveHouseholdResponse {
+    /// As stored.
+    #[prost(message, optional, tag = "1")]
+    pub household: ::core::option::Option<Owner>,
+}
+/// What becomes of what a household has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum DissolvePolicy {
+    /// Not valid.
+    Unspecified = 0,
+    /// The heir has all of it.
+    ToHeir = 1,
+    /// Everybody has the same share of what is available of each unit, in whole numbers of its smallest part: of what ends
+    /// soonest first, one owner after the other in the order of their ids. The heir has the rest: what cannot be divided,
+    /// what is pending, and what is owed. Who is closed has no share.
+    EqualShares = 2,
+}
+impl DissolvePolicy {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "DISSOLVE_POLICY_UNSPECIFIED",
+            Self::ToHeir => "DISSOLVE_POLICY_TO_HEIR",
+            Self::EqualShares => "DISSOLVE_POLICY_EQUAL_SHARES",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "DISSOLVE_POLICY_UNSPECIFIED" => Some(Self::Unspecified),
+            "DISSOLVE_POLICY_TO_HEIR" => Some(Self::ToHeir),
+            "DISSOLVE_POLICY_EQUAL_SHARES" => Some(Self::EqualShares),
+            _ => None,
+        }
+    }
+}
+/// Generated client implementations.
+pub mod household_service_client {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    use tonic::codegen::http::Uri;
+    /// What members of a household may spend of its one account, and how it ends. The members service is the caller: it tells
+    /// who may what before it confirms it to anybody. Who joins and leaves is OwnerService's.
+    #[derive(Debug, Clone)]
+    pub struct HouseholdServiceClient<T> {
+        inner: tonic::client::Grpc<T>,
+    }
+    impl<T> HouseholdServiceClient<T>
+    where
+        T: tonic::client::GrpcService<tonic::body::Body>,
+        T::Error: Into<StdError>,
+        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
+        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
+    {
+        pub fn new(inner: T) -> Self {
+            let inner = tonic::client::Grpc::new(inner);
+            Self { inner }
+        }
+        pub fn with_origin(inner: T, origin: Uri) -> Self {
+            let inner = tonic::client::Grpc::with_origin(inner, origin);
+            Self { inner }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> HouseholdServiceClient<InterceptedService<T, F>>
+        where
+            F: tonic::service::Interceptor,
+            T::ResponseBody: Default,
+            T: tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+                Response = http::Response<
+                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
+                >,
+            >,
+            <T as tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
+        {
+            HouseholdServiceClient::new(InterceptedService::new(inner, interceptor))
+        }
+        /// Compress requests with the given encoding.
+        ///
+        /// This requires the server to support it otherwise it might respond with an
+        /// error.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.send_compressed(encoding);
+            self
+        }
+        /// Enable decompressing responses.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.accept_compressed(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_decoding_message_size(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_encoding_message_size(limit);
+            self
+        }
+        /// Says how many points an owner may spend of a household's account, per day and month. It holds for every posting from
+        /// the answer on, as long as the owner uses another's account; of their own they spend as they like.
+        ///
+        /// What counts: points that are spent, transferred, and captured from holds, on the day of the program's time zone on
+        /// which the ledger learns of it; and what is set aside by open holds, on any day, since it may be captured on it. What
+        /// was set aside is captured also where limits were lowered since. What is reversed later counts all the same. A
+        /// household counts from when an owner has the first limit in it.
+        pub async fn set_spending_limits(
+            &mut self,
+            request: impl tonic::IntoRequest<super::SetSpendingLimitsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::SetSpendingLimitsResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/fealty.ledger.v1.HouseholdService/SetSpendingLimits",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new(
+                        "fealty.ledger.v1.HouseholdService",
+                        "SetSpendingLimits",
+                    ),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// The limits of an owner, and how much of them is used now.
+        pub async fn get_spending(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GetSpendingRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetSpendingResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/fealty.ledger.v1.HouseholdService/GetSpending",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("fealty.ledger.v1.HouseholdService", "GetSpending"),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// Ends a household: whoever used its account has one of their own again, what it has goes to them as the policy says,
+        /// and it is closed, all in one commit. A household that is dissolved stays so. Refused with OWNER_UNSUITABLE while a
+        /// hold is open.
+        pub async fn dissolve_household(
+            &mut self,
+            request: impl tonic::IntoRequest<super::DissolveHouseholdRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::DissolveHouseholdResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/fealty.ledger.v1.HouseholdService/DissolveHousehold",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new(
+                        "fealty.ledger.v1.HouseholdService",
+                        "DissolveHousehold",
+                    ),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+    }
+}
+/// Generated server implementations.
+pub mod household_service_server {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    /// Generated trait containing gRPC methods that should be implemented for use with HouseholdServiceServer.
+    #[async_trait]
+    pub trait HouseholdService: std::marker::Send + std::marker::Sync + 'static {
+        /// Says how many points an owner may spend of a household's account, per day and month. It holds for every posting from
+        /// the answer on, as long as the owner uses another's account; of their own they spend as they like.
+        ///
+        /// What counts: points that are spent, transferred, and captured from holds, on the day of the program's time zone on
+        /// which the ledger learns of it; and what is set aside by open holds, on any day, since it may be captured on it. What
+        /// was set aside is captured also where limits were lowered since. What is reversed later counts all the same. A
+        /// household counts from when an owner has the first limit in it.
+        async fn set_spending_limits(
+            &self,
+            request: tonic::Request<super::SetSpendingLimitsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::SetSpendingLimitsResponse>,
+            tonic::Status,
+        >;
+        /// The limits of an owner, and how much of them is used now.
+        async fn get_spending(
+            &self,
+            request: tonic::Request<super::GetSpendingRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetSpendingResponse>,
+            tonic::Status,
+        >;
+        /// Ends a household: whoever used its account has one of their own again, what it has goes to them as the policy says,
+        /// and it is closed, all in one commit. A household that is dissolved stays so. Refused with OWNER_UNSUITABLE while a
+        /// hold is open.
+        async fn dissolve_household(
+            &self,
+            request: tonic::Request<super::DissolveHouseholdRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::DissolveHouseholdResponse>,
+            tonic::Status,
+        >;
+    }
+    /// What members of a household may spend of its one account, and how it ends. The members service is the caller: it tells
+    /// who may what before it confirms it to anybody. Who joins and leaves is OwnerService's.
+    #[derive(Debug)]
+    pub struct HouseholdServiceServer<T> {
+        inner: Arc<T>,
+        accept_compression_encodings: EnabledCompressionEncodings,
+        send_compression_encodings: EnabledCompressionEncodings,
+        max_decoding_message_size: Option<usize>,
+        max_encoding_message_size: Option<usize>,
+    }
+    impl<T> HouseholdServiceServer<T> {
+        pub fn new(inner: T) -> Self {
+            Self::from_arc(Arc::new(inner))
+        }
+        pub fn from_arc(inner: Arc<T>) -> Self {
+            Self {
+                inner,
+                accept_compression_encodings: Default::default(),
+                send_compression_encodings: Default::default(),
+                max_decoding_message_size: None,
+                max_encoding_message_size: None,
+            }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> InterceptedService<Self, F>
+        where
+            F: tonic::service::Interceptor,
+        {
+            InterceptedService::new(Self::new(inner), interceptor)
+        }
+        /// Enable decompressing requests with the given encoding.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.accept_compression_encodings.enable(encoding);
+            self
+        }
+        /// Compress responses with the given encoding, if the client supports it.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.send_compression_encodings.enable(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.max_decoding_message_size = Some(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.max_encoding_message_size = Some(limit);
+            self
+        }
+    }
+    impl<T, B> tonic::codegen::Service<http::Request<B>> for HouseholdServiceServer<T>
+    where
+        T: HouseholdService,
+        B: Body + std::marker::Send + 'static,
+        B::Error: Into<StdError> + std::marker::Send + 'static,
+    {
+        type Response = http::Response<tonic::body::Body>;
+        type Error = std::convert::Infallible;
+        type Future = BoxFuture<Self::Response, Self::Error>;
+        fn poll_ready(
+            &mut self,
+            _cx: &mut Context<'_>,
+        ) -> Poll<std::result::Result<(), Self::Error>> {
+            Poll::Ready(Ok(()))
+        }
+        fn call(&mut self, req: http::Request<B>) -> Self::Future {
+            match req.uri().path() {
+                "/fealty.ledger.v1.HouseholdService/SetSpendingLimits" => {
+                    #[allow(non_camel_case_types)]
+                    struct SetSpendingLimitsSvc<T: HouseholdService>(pub Arc<T>);
+                    impl<
+                        T: HouseholdService,
+                    > tonic::server::UnaryService<super::SetSpendingLimitsRequest>
+                    for SetSpendingLimitsSvc<T> {
+                        type Response = super::SetSpendingLimitsResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::SetSpendingLimitsRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as HouseholdService>::set_spending_limits(
+                                        &inner,
+                                        request,
+                                    )
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = SetSpendingLimitsSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/fealty.ledger.v1.HouseholdService/GetSpending" => {
+                    #[allow(non_camel_case_types)]
+                    struct GetSpendingSvc<T: HouseholdService>(pub Arc<T>);
+                    impl<
+                        T: HouseholdService,
+                    > tonic::server::UnaryService<super::GetSpendingRequest>
+                    for GetSpendingSvc<T> {
+                        type Response = super::GetSpendingResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::GetSpendingRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as HouseholdService>::get_spending(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GetSpendingSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/fealty.ledger.v1.HouseholdService/DissolveHousehold" => {
+                    #[allow(non_camel_case_types)]
+                    struct DissolveHouseholdSvc<T: HouseholdService>(pub Arc<T>);
+                    impl<
+                        T: HouseholdService,
+                    > tonic::server::UnaryService<super::DissolveHouseholdRequest>
+                    for DissolveHouseholdSvc<T> {
+                        type Response = super::DissolveHouseholdResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::DissolveHouseholdRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as HouseholdService>::dissolve_household(&inner, request)
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = DissolveHouseholdSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                _ => {
+                    Box::pin(async move {
+                        let mut response = http::Response::new(
+                            tonic::body::Body::default(),
+                        );
+                        let headers = response.headers_mut();
+                        headers
+                            .insert(
+                                tonic::Status::GRPC_STATUS,
+                                (tonic::Code::Unimplemented as i32).into(),
+                            );
+                        headers
+                            .insert(
+                                http::header::CONTENT_TYPE,
+                                tonic::metadata::GRPC_CONTENT_TYPE,
+                            );
+                        Ok(response)
+                    })
+                }
+            }
+        }
+    }
+    impl<T> Clone for HouseholdServiceServer<T> {
+        fn clone(&self) -> Self {
+            let inner = self.inner.clone();
+            Self {
+                inner,
+                accept_compression_encodings: self.accept_compression_encodings,
+                send_compression_encodings: self.send_compression_encodings,
+                max_decoding_message_size: self.max_decoding_message_size,
+                max_encoding_message_size: self.max_encoding_message_size,
+            }
+        }
+    }
+    /// Generated gRPC service name
+    pub const SERVICE_NAME: &str = "fealty.ledger.v1.HouseholdService";
+    impl<T> tonic::server::NamedService for HouseholdServiceServer<T> {
+        const NAME: &'static str = SERVICE_NAME;
+    }
+}
 /// A recorded purchase.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Purchase {

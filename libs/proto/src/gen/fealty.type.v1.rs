@@ -215,6 +215,18 @@ pub enum ErrorReason {
     /// FAILED_PRECONDITION. The invitation has passed its end, was suppressed, or is not due yet. Metadata: invitation_id,
     /// status.
     InvitationNotOpen = 102,
+    /// FAILED_PRECONDITION. Whoever asks may not do this in the household, or it would be left without an adult. Metadata:
+    /// household_id, member_id, role (empty for who does not belong to it).
+    HouseholdRoleInsufficient = 114,
+    /// FAILED_PRECONDITION. The invitation to a household was answered or withdrawn, or has passed its end. Metadata:
+    /// invitation_id, status.
+    HouseholdInvitationNotOpen = 115,
+    /// FAILED_PRECONDITION. The owner would spend more of a household's points than they may in that time. Metadata: owner_id,
+    /// unit_code, period ("day" or "month"), used (spent and set aside in it), value_max, required.
+    SpendingLimitReached = 116,
+    /// FAILED_PRECONDITION. The referral does not count, as the program has it. Metadata: referrer_member_id, checks (what
+    /// spoke against it, as ReferralCheck names them without their prefix, separated by commas).
+    ReferralRefused = 117,
 }
 impl ErrorReason {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -295,6 +307,12 @@ impl ErrorReason {
             Self::SurveyNotOpen => "ERROR_REASON_SURVEY_NOT_OPEN",
             Self::AlreadyAnswered => "ERROR_REASON_ALREADY_ANSWERED",
             Self::InvitationNotOpen => "ERROR_REASON_INVITATION_NOT_OPEN",
+            Self::HouseholdRoleInsufficient => "ERROR_REASON_HOUSEHOLD_ROLE_INSUFFICIENT",
+            Self::HouseholdInvitationNotOpen => {
+                "ERROR_REASON_HOUSEHOLD_INVITATION_NOT_OPEN"
+            }
+            Self::SpendingLimitReached => "ERROR_REASON_SPENDING_LIMIT_REACHED",
+            Self::ReferralRefused => "ERROR_REASON_REFERRAL_REFUSED",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -376,6 +394,14 @@ impl ErrorReason {
             "ERROR_REASON_SURVEY_NOT_OPEN" => Some(Self::SurveyNotOpen),
             "ERROR_REASON_ALREADY_ANSWERED" => Some(Self::AlreadyAnswered),
             "ERROR_REASON_INVITATION_NOT_OPEN" => Some(Self::InvitationNotOpen),
+            "ERROR_REASON_HOUSEHOLD_ROLE_INSUFFICIENT" => {
+                Some(Self::HouseholdRoleInsufficient)
+            }
+            "ERROR_REASON_HOUSEHOLD_INVITATION_NOT_OPEN" => {
+                Some(Self::HouseholdInvitationNotOpen)
+            }
+            "ERROR_REASON_SPENDING_LIMIT_REACHED" => Some(Self::SpendingLimitReached),
+            "ERROR_REASON_REFERRAL_REFUSED" => Some(Self::ReferralRefused),
             _ => None,
         }
     }

@@ -1,5 +1,6 @@
 //! What an owner is. Pure.
 
+mod dissolving;
 mod joining;
 mod redirecting;
 
@@ -9,6 +10,7 @@ use std::str::FromStr;
 use chrono::{DateTime, Utc};
 use fealty_types::{OwnerId, Version};
 
+pub use dissolving::{Dissolution, DissolvePolicy, dissolve};
 pub use joining::{Step, join, leave, merge, merged, place_to_take};
 pub use redirecting::{Redirection, redirect, redirect_merged};
 

@@ -1,5 +1,7 @@
 //! `OwnerService`: parse, call, present.
 
+mod households;
+
 use fealty_postgres::requests::Request as Claimed;
 use fealty_proto::ledger::v1 as pb;
 use fealty_proto::ledger::v1::owner_service_server::OwnerService;

@@ -7,7 +7,7 @@ use fealty_postgres::{Scope, StorageError, TransactError, TransactOptions, in_tx
 use fealty_types::{OwnerId, ProgramId};
 use sqlx::PgConnection;
 
-use super::domain::{self, Owner, Redirection, Step};
+use super::domain::{self, DissolvePolicy, Owner, Redirection, Step};
 use super::{Attempt, Owners, storage};
 use crate::balances::domain::OwnerBalance;
 use crate::balances::{Known, Redirect};
@@ -40,6 +40,12 @@ pub(super) enum What {
         from_owner_id: OwnerId,
         into_owner_id: OwnerId,
     },
+    /// The household is over.
+    Dissolve {
+        household_owner_id: OwnerId,
+        heir_owner_id: OwnerId,
+        policy: DissolvePolicy,
+    },
 }
 
 impl What {
@@ -48,6 +54,9 @@ impl What {
         match self {
             Self::Join { owner_id, .. } | Self::Leave { owner_id } => owner_id,
             Self::Merge { from_owner_id, .. } => from_owner_id,
+            Self::Dissolve {
+                household_owner_id, ..
+            } => household_owner_id,
         }
     }
 
@@ -59,6 +68,9 @@ impl What {
                 from_owner_id,
                 into_owner_id,
             } => vec![from_owner_id, into_owner_id],
+            Self::Dissolve {
+                household_owner_id, ..
+            } => vec![household_owner_id],
         }
     }
 
@@ -70,6 +82,7 @@ impl What {
             } => Some(household_owner_id),
             Self::Leave { .. } => None,
             Self::Merge { into_owner_id, .. } => Some(into_owner_id),
+            Self::Dissolve { heir_owner_id, .. } => Some(heir_owner_id),
         }
     }
 
@@ -85,6 +98,9 @@ impl What {
                 from_owner_id,
                 into_owner_id,
             } => format!("{from_owner_id} is merged into {into_owner_id}"),
+            Self::Dissolve {
+                household_owner_id, ..
+            } => format!("the household {household_owner_id} is dissolved"),
         }
     }
 }
@@ -196,6 +212,7 @@ impl Owners {
         require_room_in_tx(&mut *tx, program, &plan).await?;
         let order = Move {
             points: plan.points,
+            sharing: plan.sharing.clone(),
             redirected: plan.redirections.iter().map(|it| it.owner_id).collect(),
             actor: attempt.actor.clone(),
             reason: what.reason(),
@@ -242,6 +259,8 @@ struct Parties {
 struct Plan {
     /// Whose account is emptied into which.
     points: Option<(OwnerId, OwnerId)>,
+    /// Who has an equal share of them first, beside who takes the rest.
+    sharing: Vec<OwnerId>,
     /// Who uses another account from now on; whose move it is first.
     redirections: Vec<Redirection>,
 }
@@ -306,6 +325,11 @@ impl Parties {
                 let redirections = domain::redirect_merged(owner, into, &others);
                 (step, into.account_owner_id(), redirections)
             }
+            What::Dissolve {
+                heir_owner_id,
+                policy,
+                ..
+            } => return self.plan_dissolution(owner, self.get(heir_owner_id)?, policy),
         };
         if step == Step::Nothing {
             return Ok(None);
@@ -314,6 +338,7 @@ impl Parties {
         let has_own = owner.account_owner_id.is_none() && account != owner.owner_id;
         Ok(Some(Plan {
             points: has_own.then_some((owner.owner_id, account)),
+            sharing: Vec::new(),
             redirections,
         }))
     }
@@ -330,8 +355,24 @@ impl Parties {
         redirections.extend(domain::redirect_merged(from, &at_home, &others));
         Ok(Plan {
             points: Some((into.owner_id, household.owner_id)),
+            sharing: Vec::new(),
             redirections,
         })
+    }
+
+    fn plan_dissolution(
+        &self,
+        household: &Owner,
+        heir: &Owner,
+        policy: DissolvePolicy,
+    ) -> Result<Option<Plan>, Refusal> {
+        let others: Vec<Owner> = self.owners.values().copied().collect();
+        let dissolution = domain::dissolve(household, heir, policy, &others)?;
+        Ok(dissolution.map(|it| Plan {
+            points: Some((household.owner_id, heir.owner_id)),
+            sharing: it.sharing,
+            redirections: it.redirections,
+        }))
     }
 
     /// The owners as they are once the plan is carried out.

@@ -18,6 +18,7 @@ use super::storage::{Earlier, EarlierRequest, NewTransaction, Outcome, OwnerChan
 use crate::balances::domain::OwnerBalance;
 use crate::budgets::Funds;
 use crate::refusal::Refusal;
+use crate::spending::domain::{Spender, Spending};
 use sides::Sides;
 
 /// What was read under the owners' locks.
@@ -32,6 +33,8 @@ pub(super) struct Ground<R: Room> {
     pub(super) earlier: Earlier,
     /// The budgets that pay, or get something back.
     pub(super) funds: Funds,
+    /// What was spent of the accounts by whoever has limits.
+    pub(super) spending: Spending,
     /// What the room read.
     pub(super) room: R::Loaded,
     /// How a refusal is stored and sent.
@@ -54,6 +57,8 @@ pub(super) struct Decided<R: Room> {
     pub(super) states: HashMap<OwnerId, OwnerState>,
     /// The budgets as they are then.
     pub(super) funds: Funds,
+    /// What was spent, as it is then.
+    pub(super) spending: Spending,
 }
 
 /// Decides the calls of a batch in their order. What one does, the next ones see: also its request id and its receipt.
@@ -73,6 +78,7 @@ struct Batch<R: Room> {
     now: DateTime<Utc>,
     earlier: Earlier,
     funds: Funds,
+    spending: Spending,
     room: R::Loaded,
     encode_refusal: fn(&Refusal) -> Vec<u8>,
     books: Books,
@@ -85,6 +91,7 @@ impl<R: Room> Batch<R> {
             now: ground.now,
             earlier: ground.earlier,
             funds: ground.funds,
+            spending: ground.spending,
             room: ground.room,
             encode_refusal: ground.encode_refusal,
             books: Books::open(ground.program, ground.owners),
@@ -177,6 +184,11 @@ impl<R: Room> Batch<R> {
             draft,
         } = R::plan(&self.room, &call.work, moment)?;
         let state = self.owner(account);
+        let spender = self.spender(call, account);
+        let counted = match &command {
+            Some(command) => self.spending.plan(spender, state, command, moment.record_time)?,
+            None => None,
+        };
         let mut posted = Posted {
             transaction: Transaction {
                 purchase_id,
@@ -209,6 +221,9 @@ impl<R: Room> Batch<R> {
             self.books.opened(opened);
             self.books.apply(&mut posted.transaction, decision);
             outcome = Outcome::Posted;
+        }
+        if let Some(counted) = counted {
+            self.spending.count(counted);
         }
         let row = R::settle(&mut self.room, &call.work, draft, &posted);
         let message = R::present(&call.work, &posted, &row);
@@ -277,6 +292,7 @@ impl<R: Room> Batch<R> {
             balances,
             states,
             funds: self.funds,
+            spending: self.spending,
         }
     }
 }

@@ -17,10 +17,11 @@ use super::remembered::RememberedOwners;
 use super::room::Room;
 use super::rooms::{AllRooms, Loaded, Work};
 use super::storage::{Earlier, Locked, Patience};
-use super::{grpc, left_out, storage};
+use super::{grpc, left_out, limited, storage};
 use crate::balances::domain::OwnerBalance;
 use crate::budgets::{self, Funds};
 use crate::refusal::Refusal;
+use crate::spending;
 
 /// The nets: a row of another replica got there first, between this one's look and its write.
 const NETS: [&str; 4] = [
@@ -284,12 +285,15 @@ impl Committer {
             !read.busy.is_empty() && code().is_some_and(|code| read.busy.contains(code))
         };
         let is_paid = left_out::decided(idle.iter().copied(), is_busy, &locked.owners);
+        let accounts = limited::accounts(&idle, &locked.owners);
+        let spending = spending::load_in_tx(&mut *tx, program, &accounts).await?;
         let ground = Ground {
             program,
             now: self.time.now(Some(read.now)),
             owners: locked.owners,
             earlier: read.earlier,
             funds: read.funds,
+            spending,
             room: read.room,
             encode_refusal: grpc::encode_refusal,
         };
@@ -298,6 +302,7 @@ impl Committer {
             storage::write_in_tx(tx, program, &decided.owners, &decided.transactions).await?;
         }
         budgets::write_used_in_tx(&mut *tx, program, &decided.funds).await?;
+        spending::write_in_tx(&mut *tx, program, &decided.spending).await?;
         if !decided.rows.is_empty() {
             AllRooms::write_in_tx(tx, program, decided.rows).await?;
         }

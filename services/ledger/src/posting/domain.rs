@@ -58,7 +58,7 @@ pub use record::{Counterpart, Transaction};
 pub use reversing::{EndedLots, GiveBack, Part, Portion, Reversal, Reversing, portions};
 pub use standing::{Barred, Standing, barred};
 pub use state::OwnerState;
-pub use transferring::transfer;
+pub use transferring::{move_parts, transfer};
 
 use std::collections::BTreeMap;
 

@@ -9,7 +9,7 @@ use sqlx::PgConnection;
 use tracing::Span;
 
 use super::books::Books;
-use super::domain::{self, Decision, OwnerState, Transaction};
+use super::domain::{self, Decision, OwnerState, Spent, Transaction};
 use super::post::Posting;
 use super::storage;
 use crate::refusal::{LedgerError, Refusal, Unsuitable};
@@ -19,6 +19,8 @@ use crate::refusal::{LedgerError, Refusal, Unsuitable};
 pub(crate) struct Move {
     /// Whose account is emptied into which.
     pub(crate) points: Option<(OwnerId, OwnerId)>,
+    /// Who has an equal share of what is available first, beside who takes the rest.
+    pub(crate) sharing: Vec<OwnerId>,
     /// Who uses another account from now on: each gets a version that says so.
     pub(crate) redirected: Vec<OwnerId>,
     /// Who wants it.
@@ -76,23 +78,53 @@ fn write_into(
     if let Some((from, into)) = what.points {
         books.sweep(from, at);
         books.sweep(into, at);
+        for owner_id in &what.sharing {
+            books.sweep(*owner_id, at);
+        }
         let ended = books.closed_lots(into);
         closed.extend(ended.map(|lot| (lot.lot_id, lot.value_credited)));
-        let (giver, taker) = (expect(books, from), expect(books, into));
-        if giver.has_open_holds() {
+        if expect(books, from).has_open_holds() {
             return Err(Refusal::OwnerUnsuitable {
                 owner_id: from,
                 why: Unsuitable::HasHolds,
             });
         }
+        share(books, what, (from, at))?;
+        let (giver, taker) = (expect(books, from), expect(books, into));
         let moved = domain::move_all(giver, taker, &closed, at, &mut || LotId::generate_at(at))?;
         record(books, what, (from, at), moved.from);
         record(books, what, (into, at), moved.into);
     }
+    // Whose last transaction says it already.
     let with_points = |owner_id: &OwnerId| what.points.is_some_and(|(from, _)| from == *owner_id);
     for owner_id in what.redirected.iter().filter(|owner_id| !with_points(owner_id)) {
         let decision = domain::move_nothing(expect(books, *owner_id));
         record(books, what, (*owner_id, at), decision);
+    }
+    Ok(())
+}
+
+/// Gives everybody who has a share the same of what is available of each unit; what cannot be divided stays.
+fn share(books: &mut Books, what: &Move, (from, at): (OwnerId, DateTime<Utc>)) -> Result<(), Refusal> {
+    let count = i64::try_from(what.sharing.len())
+        .unwrap_or(i64::MAX)
+        .saturating_add(1);
+    let accounts = expect(books, from).accounts.iter();
+    let parts: Vec<Spent> = accounts
+        .map(|(unit_code, account)| Spent {
+            unit_code: unit_code.clone(),
+            value: Points::new(account.available.get() / count),
+        })
+        .filter(|part| part.value.is_positive())
+        .collect();
+    if parts.is_empty() {
+        return Ok(());
+    }
+    for into in &what.sharing {
+        let (giver, taker) = (expect(books, from), expect(books, *into));
+        let moved = domain::move_parts(giver, taker, &parts, at, &mut || LotId::generate_at(at))?;
+        record(books, what, (from, at), moved.from);
+        record(books, what, (*into, at), moved.into);
     }
     Ok(())
 }

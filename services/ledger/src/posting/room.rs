@@ -167,7 +167,8 @@ pub const fn is_remembered(refusal: &Refusal) -> bool {
         | Refusal::TransferNotAllowed(_)
         | Refusal::TransferToSelf(_)
         | Refusal::TransferValueNotAllowed { .. }
-        | Refusal::TransferLimitReached { .. } => true,
+        | Refusal::TransferLimitReached { .. }
+        | Refusal::SpendingLimitReached { .. } => true,
         Refusal::NotFound { .. }
         | Refusal::Exists { .. }
         | Refusal::EtagMismatch { .. }

@@ -84,6 +84,31 @@ pub(super) fn transfer_precondition(refusal: Refusal) -> ApiError {
     }
 }
 
+/// What a member of a household may not spend.
+pub(super) fn spending_precondition(refusal: Refusal) -> ApiError {
+    match refusal {
+        Refusal::SpendingLimitReached {
+            owner_id,
+            unit_code,
+            period,
+            used,
+            value_max,
+            required,
+        } => ApiError::refused(
+            ErrorReason::SpendingLimitReached,
+            "The owner {owner_id} has used {used} of {unit_code} in this {period}, and {required} more would be above the \
+             limit of {value_max}.",
+        )
+        .with("owner_id", owner_id)
+        .with("unit_code", unit_code)
+        .with("period", period)
+        .with("used", used)
+        .with("value_max", value_max)
+        .with("required", required),
+        other => ApiError::internal_message(&format!("{other:?} is not about a spending limit")),
+    }
+}
+
 /// What cannot be taken back.
 pub(super) fn reversal_precondition(refusal: Refusal) -> ApiError {
     match refusal {

@@ -55,6 +55,13 @@ async fn every_table_that_carries_a_program_is_fenced_and_shows_a_stranger_nothi
     };
     ledger.holds().hold_points(ledger.call(hold)).await.unwrap();
     sqlx::query(
+        "INSERT INTO spending (program, account_owner_id, owner_id, unit_code, day, day_value, month_value) \
+         SELECT program, owner_id, owner_id, 'points', '2026-11-23', 1, 1 FROM owner LIMIT 1",
+    )
+    .execute(&database.jobs)
+    .await
+    .unwrap();
+    sqlx::query(
         "INSERT INTO reversal (program, transaction_id, value_before, value, reversal_id) \
          SELECT program, transaction_id, 0, 1, transaction_id FROM transaction LIMIT 1",
     )

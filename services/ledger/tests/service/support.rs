@@ -14,6 +14,7 @@ use fealty_proto::ledger::v1::balance_service_client::BalanceServiceClient;
 use fealty_proto::ledger::v1::budget_service_client::BudgetServiceClient;
 use fealty_proto::ledger::v1::earning_rule_service_client::EarningRuleServiceClient;
 use fealty_proto::ledger::v1::hold_service_client::HoldServiceClient;
+use fealty_proto::ledger::v1::household_service_client::HouseholdServiceClient;
 use fealty_proto::ledger::v1::owner_service_client::OwnerServiceClient;
 use fealty_proto::ledger::v1::purchase_service_client::PurchaseServiceClient;
 use fealty_proto::ledger::v1::transaction_service_client::TransactionServiceClient;
@@ -274,6 +275,10 @@ impl Ledger {
 
     pub fn rules(&self) -> EarningRuleServiceClient<Channel> {
         EarningRuleServiceClient::new(self.channel.clone())
+    }
+
+    pub fn households(&self) -> HouseholdServiceClient<Channel> {
+        HouseholdServiceClient::new(self.channel.clone())
     }
 
     pub fn units(&self) -> UnitServiceClient<Channel> {

@@ -72,14 +72,14 @@ pub fn merged(owner: &Owner) -> Refusal {
     unsuitable(owner, Unsuitable::Merged)
 }
 
-fn unsuitable(owner: &Owner, why: Unsuitable) -> Refusal {
+pub(super) fn unsuitable(owner: &Owner, why: Unsuitable) -> Refusal {
     Refusal::OwnerUnsuitable {
         owner_id: owner.owner_id,
         why,
     }
 }
 
-fn require_kind(owner: &Owner, kind: OwnerKind) -> Result<(), Refusal> {
+pub(super) fn require_kind(owner: &Owner, kind: OwnerKind) -> Result<(), Refusal> {
     if owner.kind == kind {
         Ok(())
     } else {
@@ -87,7 +87,7 @@ fn require_kind(owner: &Owner, kind: OwnerKind) -> Result<(), Refusal> {
     }
 }
 
-fn require_not_merged(owner: &Owner) -> Result<(), Refusal> {
+pub(super) fn require_not_merged(owner: &Owner) -> Result<(), Refusal> {
     if owner.status == OwnerStatus::Merged {
         Err(unsuitable(owner, Unsuitable::Merged))
     } else {
@@ -95,7 +95,7 @@ fn require_not_merged(owner: &Owner) -> Result<(), Refusal> {
     }
 }
 
-fn require_not_closed(owner: &Owner) -> Result<(), Refusal> {
+pub(super) fn require_not_closed(owner: &Owner) -> Result<(), Refusal> {
     if owner.status == OwnerStatus::Closed {
         Err(Refusal::OwnerClosed(owner.owner_id))
     } else {

@@ -18,7 +18,7 @@ pub struct Redirection {
 }
 
 impl Redirection {
-    fn of(owner: &Owner, account_owner_id: OwnerId) -> Self {
+    pub(super) fn of(owner: &Owner, account_owner_id: OwnerId) -> Self {
         Self {
             owner_id: owner.owner_id,
             account_owner_id: Some(account_owner_id).filter(|account| *account != owner.owner_id),

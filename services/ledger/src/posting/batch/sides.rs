@@ -3,7 +3,7 @@
 use chrono::DateTime;
 use fealty_types::OwnerId;
 
-use super::{Batch, Call, Refusal, Room, TransactionKind};
+use super::{Batch, Call, Refusal, Room, Spender, TransactionKind};
 use crate::refusal::Resource;
 
 /// Whose accounts a call is about, as they are led under the locks.
@@ -52,6 +52,23 @@ impl<R: Room> Batch<R> {
             Ok(Some(holder))
         } else {
             Err(Refusal::HeldElsewhere(holder))
+        }
+    }
+
+    /// Who spends: who was named, or whom what they go on with named.
+    pub(super) fn spender(&self, call: &Call<R::Work>, account: OwnerId) -> Spender<'_> {
+        let named = call.on_behalf_of.unwrap_or(call.owner_id);
+        let owner = self.books.find(named);
+        let meant = owner.and_then(|owner| owner.standing.merged_into_owner_id);
+        let owner_id = meant.unwrap_or(named);
+        Spender {
+            account_owner_id: account,
+            named_owner_id: named,
+            owner_id,
+            limits: self
+                .books
+                .find(owner_id)
+                .and_then(|owner| owner.limits.as_deref()),
         }
     }
 

@@ -2,11 +2,13 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use fealty_types::{HoldId, Points, UnitCode, Version};
 
 use super::{Account, ChainHash, EntryAccount, Hold, Standing, sweep};
+use crate::spending::domain::SpendingLimits;
 
 /// An owner's accounts, of one version.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,6 +21,8 @@ pub struct OwnerState {
     pub chain_head: Option<ChainHash>,
     /// What the owner may do, and whose account they use.
     pub standing: Standing,
+    /// What the owner may spend of another's account; `None` for as much as there is.
+    pub limits: Option<Arc<SpendingLimits>>,
     /// One per unit that the owner ever held.
     pub accounts: BTreeMap<UnitCode, Account>,
 }
@@ -32,6 +36,7 @@ impl OwnerState {
             last_time: time,
             chain_head: None,
             standing: Standing::NEW,
+            limits: None,
             accounts: BTreeMap::new(),
         }
     }
@@ -77,7 +82,7 @@ impl OwnerState {
     }
 
     /// An open hold, or one whose end was not written down yet.
-    pub(super) fn hold(&self, hold_id: HoldId) -> Option<&Hold> {
+    pub(crate) fn hold(&self, hold_id: HoldId) -> Option<&Hold> {
         self.holds().find(|hold| hold.hold_id == hold_id)
     }
 

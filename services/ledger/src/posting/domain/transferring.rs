@@ -7,7 +7,8 @@ use chrono::{DateTime, Utc};
 use fealty_types::Points;
 
 use super::{
-    Command, Decision, Draft, EntryAccount, Lot, Moved, NewLotId, OwnerState, Received, Spent, decide,
+    Command, Decision, Draft, EntryAccount, Lot, Moved, NewLotId, OwnerState, Received, Spent,
+    TransactionKind, UnitCode, decide,
 };
 use crate::refusal::Refusal;
 
@@ -26,17 +27,46 @@ pub fn transfer(
     let from = decide(from, &Command::Send(spent.clone()), &[], at, &mut *new_lot_id)?;
     let received = Received {
         unit_code: spent.unit_code.clone(),
-        lots: from.sent(),
+        lots: from.sent(&spent.unit_code),
     };
     let into = decide(into, &Command::Receive(received), &[], at, new_lot_id)?;
     Ok(Moved { from, into })
 }
 
+/// Moves parts of what an owner has available to another who has a share of it: as with a transfer, those that end
+/// soonest, with their ends and their age, and nobody's activity.
+pub fn move_parts(
+    from: &OwnerState,
+    into: &OwnerState,
+    parts: &[Spent],
+    at: DateTime<Utc>,
+    new_lot_id: NewLotId<'_>,
+) -> Result<Moved, Refusal> {
+    let (mut source, mut target) = (from.clone(), into.clone());
+    let (mut outgoing, mut incoming) = (Draft::default(), Draft::default());
+    for part in parts {
+        outgoing.send(&mut source, part)?;
+    }
+    let from = outgoing.finish(TransactionKind::Move, source);
+    for part in parts {
+        let received = Received {
+            unit_code: part.unit_code.clone(),
+            lots: from.sent(&part.unit_code),
+        };
+        incoming.receive(&mut target, &received, at, &mut *new_lot_id)?;
+    }
+    Ok(Moved {
+        from,
+        into: incoming.finish(TransactionKind::Move, target),
+    })
+}
+
 impl Decision {
-    /// What left which lots, in that order.
-    fn sent(&self) -> Vec<Lot> {
+    /// What of a unit left which lots, in that order.
+    fn sent(&self, unit_code: &UnitCode) -> Vec<Lot> {
         let movements = self.change.lot_movements.iter();
         movements
+            .filter(|movement| movement.unit_code == *unit_code)
             .map(|movement| {
                 let mut lots = self.lots.iter().map(|(_, lot)| lot);
                 let lot = lots.find(|lot| lot.lot_id == movement.lot_id);

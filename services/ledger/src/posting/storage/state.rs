@@ -1,17 +1,20 @@
 //! Reads what owners have.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use fealty_postgres::StorageError;
 use fealty_types::{BudgetCode, LotId, OwnerId, Points, ProgramId, TransactionId, UnitCode, Version};
 use sqlx::PgConnection;
+use sqlx::types::Json;
 use uuid::Uuid;
 
 use super::holds;
 use super::lot_row::LotRow;
 use crate::owners::domain::OwnerStatus;
 use crate::posting::domain::{Account, ChainHash, OwnerState, Standing};
+use crate::spending::LimitRow;
 
 /// Postgres's clock, as the statement that read something began.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,7 +37,8 @@ pub(crate) async fn find_states_in_tx(
         OwnerRow,
         r#"SELECT statement_timestamp() AS "now!", owner_id AS "owner_id: OwnerId", version AS "version: Version",
                   last_time, chain_head, status, account_owner_id AS "account_owner_id: OwnerId",
-                  merged_into_owner_id AS "merged_into_owner_id: OwnerId"
+                  merged_into_owner_id AS "merged_into_owner_id: OwnerId",
+                  spending_limits AS "spending_limits: Json<Vec<LimitRow>>"
            FROM owner WHERE program = $1 AND owner_id = ANY($2)"#,
         program.as_uuid(),
         &owner_ids,
@@ -60,7 +64,8 @@ macro_rules! lock_owners {
             OwnerRow,
             r#"SELECT now() AS "now!", owner_id AS "owner_id: OwnerId", version AS "version: Version",
                       last_time, chain_head, status, account_owner_id AS "account_owner_id: OwnerId",
-                      merged_into_owner_id AS "merged_into_owner_id: OwnerId"
+                      merged_into_owner_id AS "merged_into_owner_id: OwnerId",
+                      spending_limits AS "spending_limits: Json<Vec<LimitRow>>"
                FROM owner WHERE program = $1 AND owner_id = ANY($2) ORDER BY owner_id "#
                 + $lock,
             $program.as_uuid(),
@@ -226,12 +231,17 @@ struct OwnerRow {
     status: String,
     account_owner_id: Option<OwnerId>,
     merged_into_owner_id: Option<OwnerId>,
+    spending_limits: Option<Json<Vec<LimitRow>>>,
 }
 
 impl OwnerRow {
     /// The owner without accounts.
     fn owner(self) -> Result<OwnerState, StorageError> {
         let status = self.status.parse::<OwnerStatus>();
+        let limits = self
+            .spending_limits
+            .map(|Json(rows)| LimitRow::limits(rows))
+            .transpose()?;
         let chain_head = self.chain_head.map(ChainHash::try_from).transpose();
         Ok(OwnerState {
             version: self.version,
@@ -241,6 +251,7 @@ impl OwnerRow {
                 account_owner_id: self.account_owner_id,
                 merged_into_owner_id: self.merged_into_owner_id,
             },
+            limits: limits.map(Arc::new),
             ..OwnerState::opened_at(self.last_time)
         })
     }

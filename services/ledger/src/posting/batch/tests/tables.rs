@@ -10,6 +10,7 @@ use super::calls::{owner_id, program, slides, start};
 use crate::budgets::Funds;
 use crate::posting::batch::*;
 use crate::posting::domain::{Account, ChainHash, Command, Hold, HoldStatus, Link, Lot, TransactionKind};
+use crate::spending::domain::Spending;
 
 /// A room whose works are commands.
 struct Plain;
@@ -79,6 +80,7 @@ impl Tables {
                 .map(|owner_id| (*owner_id, self.state(*owner_id)))
                 .collect(),
             funds: Funds::default(),
+            spending: Spending::default(),
             earlier: self.earlier(),
             room: (),
             encode_refusal: told,
