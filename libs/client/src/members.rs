@@ -1,4 +1,4 @@
-//! Calls the members service: programs, keys, staff, policies, members, households, consents, contacts.
+//! Calls the members service: programs, keys, staff, policies, members, households, consents, contacts, tiers.
 
 use std::time::Duration;
 
@@ -6,39 +6,45 @@ use fealty_proto::access::v1::{ListAccessChangesRequest, ListAccessChangesRespon
 use fealty_proto::members::v1::{
     AcceptPolicyRequest, AcceptPolicyResponse, AddHouseholdMemberRequest, AddHouseholdMemberResponse,
     AddIdentifierRequest, AddIdentifierResponse, BatchGetMembersRequest, BatchGetMembersResponse,
-    BlockCardRequest, BlockCardResponse, CreateApiKeyRequest, CreateApiKeyResponse, CreateCompanyRequest,
-    CreateCompanyResponse, CreateHouseholdRequest, CreateHouseholdResponse, CreateProgramRequest,
-    CreateProgramResponse, CreateStaffMemberRequest, CreateStaffMemberResponse, EnrolMemberRequest,
-    EnrolMemberResponse, ExplainContactRequest, ExplainContactResponse, GetCardRequest, GetCardResponse,
+    BlockCardRequest, BlockCardResponse, CheckEntitlementRequest, CheckEntitlementResponse,
+    CreateApiKeyRequest, CreateApiKeyResponse, CreateCompanyRequest, CreateCompanyResponse,
+    CreateHouseholdRequest, CreateHouseholdResponse, CreateProgramRequest, CreateProgramResponse,
+    CreateStaffMemberRequest, CreateStaffMemberResponse, EnrolMemberRequest, EnrolMemberResponse,
+    EvaluateLadderRequest, ExplainContactRequest, ExplainContactResponse, GetCardRequest, GetCardResponse,
     GetConsentsRequest, GetConsentsResponse, GetContactPreferencesRequest, GetContactPreferencesResponse,
     GetContactSettingsRequest, GetContactSettingsResponse, GetHouseholdRequest, GetHouseholdResponse,
-    GetMemberRequest, GetMemberResponse, GetPolicyRequest, GetPolicyResponse, GetProgramRequest,
-    GetProgramResponse, GetStaffMemberRequest, GetStaffMemberResponse, GrantConsentRequest,
-    GrantConsentResponse, IssueCardsRequest, IssueCardsResponse, ListApiKeysRequest, ListApiKeysResponse,
-    ListCardBatchesRequest, ListCardBatchesResponse, ListCardsRequest, ListCardsResponse,
-    ListCompaniesRequest, ListCompaniesResponse, ListConsentHistoryRequest, ListConsentHistoryResponse,
-    ListDuplicateCandidatesRequest, ListDuplicateCandidatesResponse, ListIdentifierHistoryRequest,
-    ListIdentifierHistoryResponse, ListMembersRequest, ListMembersResponse, ListPoliciesRequest,
-    ListPoliciesResponse, ListProgramsRequest, ListProgramsResponse, ListStaffMembersRequest,
-    ListStaffMembersResponse, ListTopicOptOutsRequest, ListTopicOptOutsResponse, LookupMemberRequest,
-    LookupMemberResponse, MarkIdentifierVerifiedRequest, MarkIdentifierVerifiedResponse, MayContactRequest,
-    MayContactResponse, MergeMembersRequest, MergeMembersResponse, OptOutTopicRequest, OptOutTopicResponse,
-    PublishPolicyRequest, PublishPolicyResponse, RemoveHouseholdMemberRequest, RemoveHouseholdMemberResponse,
-    RemoveIdentifierRequest, RemoveIdentifierResponse, ReplaceCardRequest, ReplaceCardResponse,
-    ReportDeliveryRequest, ReportDeliveryResponse, RevokeApiKeyRequest, RevokeApiKeyResponse,
-    SetContactPreferencesRequest, SetContactPreferencesResponse, SetMemberStatusRequest,
-    SetMemberStatusResponse, SetMemberTierRequest, SetMemberTierResponse, UpdateContactSettingsRequest,
-    UpdateContactSettingsResponse, UpdateMemberRequest, UpdateMemberResponse, UpdateProgramRequest,
-    UpdateProgramResponse, UpdateStaffMemberRequest, UpdateStaffMemberResponse, WithdrawConsentRequest,
-    WithdrawConsentResponse,
+    GetLadderRequest, GetLadderResponse, GetMemberRequest, GetMemberResponse, GetMemberTiersRequest,
+    GetMemberTiersResponse, GetPolicyRequest, GetPolicyResponse, GetProgramRequest, GetProgramResponse,
+    GetStaffMemberRequest, GetStaffMemberResponse, GrantConsentRequest, GrantConsentResponse,
+    GrantTierRequest, GrantTierResponse, IssueCardsRequest, IssueCardsResponse, ListApiKeysRequest,
+    ListApiKeysResponse, ListCardBatchesRequest, ListCardBatchesResponse, ListCardsRequest,
+    ListCardsResponse, ListCompaniesRequest, ListCompaniesResponse, ListConsentHistoryRequest,
+    ListConsentHistoryResponse, ListDuplicateCandidatesRequest, ListDuplicateCandidatesResponse,
+    ListIdentifierHistoryRequest, ListIdentifierHistoryResponse, ListLaddersRequest, ListLaddersResponse,
+    ListMembersRequest, ListMembersResponse, ListPoliciesRequest, ListPoliciesResponse, ListProgramsRequest,
+    ListProgramsResponse, ListStaffMembersRequest, ListStaffMembersResponse, ListTierChangesRequest,
+    ListTierChangesResponse, ListTierGrantsRequest, ListTierGrantsResponse, ListTopicOptOutsRequest,
+    ListTopicOptOutsResponse, LookupMemberRequest, LookupMemberResponse, MarkIdentifierVerifiedRequest,
+    MarkIdentifierVerifiedResponse, MayContactRequest, MayContactResponse, MergeMembersRequest,
+    MergeMembersResponse, OptOutTopicRequest, OptOutTopicResponse, PublishLadderRequest,
+    PublishLadderResponse, PublishPolicyRequest, PublishPolicyResponse, RemoveHouseholdMemberRequest,
+    RemoveHouseholdMemberResponse, RemoveIdentifierRequest, RemoveIdentifierResponse, ReplaceCardRequest,
+    ReplaceCardResponse, ReportDeliveryRequest, ReportDeliveryResponse, RetireLadderRequest,
+    RetireLadderResponse, RevokeApiKeyRequest, RevokeApiKeyResponse, RevokeTierGrantRequest,
+    RevokeTierGrantResponse, SetContactPreferencesRequest, SetContactPreferencesResponse,
+    SetMemberStatusRequest, SetMemberStatusResponse, SetMemberTierRequest, SetMemberTierResponse,
+    UpdateContactSettingsRequest, UpdateContactSettingsResponse, UpdateMemberRequest, UpdateMemberResponse,
+    UpdateProgramRequest, UpdateProgramResponse, UpdateStaffMemberRequest, UpdateStaffMemberResponse,
+    WithdrawConsentRequest, WithdrawConsentResponse,
 };
 use fealty_types::ProgramId;
 
 use crate::caller::Caller;
+use crate::evaluation::LadderEvaluation;
 use crate::method::{Shows, methods};
 use crate::{Answer, CallError, ClientConfig, ConnectError};
 
-/// Calls the members service: programs, keys, staff, policies, members, households, consents, contacts. Cheap to clone; clones share connections, retry budget and the versions seen.
+/// Calls the members service: programs, keys, staff, policies, members, households, consents, contacts, tiers. Cheap to clone; clones share connections, retry budget and the versions seen.
 #[derive(Debug, Clone)]
 pub struct MembersClient {
     caller: Caller,
@@ -66,6 +72,12 @@ impl MembersClient {
         Self {
             caller: self.caller.within(deadline),
         }
+    }
+
+    /// Tries a ladder on all members. Nothing is asked for before the first [`LadderEvaluation::next`].
+    #[must_use]
+    pub fn evaluate_ladder(&self, request: EvaluateLadderRequest) -> LadderEvaluation {
+        LadderEvaluation::new(self.caller.clone(), request)
     }
 
     methods! {
@@ -111,6 +123,26 @@ impl MembersClient {
         opt_out_topic("/fealty.members.v1.ContactService/OptOutTopic"): read OptOutTopicRequest => OptOutTopicResponse;
         /// The topics that a member has opted out of.
         list_topic_opt_outs("/fealty.members.v1.ContactService/ListTopicOptOuts"): read ListTopicOptOutsRequest => ListTopicOptOutsResponse;
+        /// Publishes a ladder, or the next version of one, which is in force from this answer on.
+        publish_ladder("/fealty.members.v1.TierService/PublishLadder"): write PublishLadderRequest => PublishLadderResponse;
+        /// A version of a ladder.
+        get_ladder("/fealty.members.v1.TierService/GetLadder"): read GetLadderRequest => GetLadderResponse;
+        /// The newest version of each ladder, by their codes.
+        list_ladders("/fealty.members.v1.TierService/ListLadders"): read ListLaddersRequest => ListLaddersResponse;
+        /// Ends a ladder for good. Doing it again changes nothing.
+        retire_ladder("/fealty.members.v1.TierService/RetireLadder"): write RetireLadderRequest => RetireLadderResponse;
+        /// Where a member stands on each ladder, and how far it is to the next tier.
+        get_member_tiers("/fealty.members.v1.TierService/GetMemberTiers"): read GetMemberTiersRequest => GetMemberTiersResponse;
+        /// Whether a member has a benefit now, and by which tiers.
+        check_entitlement("/fealty.members.v1.TierService/CheckEntitlement"): read CheckEntitlementRequest => CheckEntitlementResponse;
+        /// How a member came into their tiers and out of them, newest first.
+        list_tier_changes("/fealty.members.v1.TierService/ListTierChanges"): read ListTierChangesRequest => ListTierChangesResponse;
+        /// Grants a member a tier, whatever their balance is.
+        grant_tier("/fealty.members.v1.TierService/GrantTier"): write GrantTierRequest => GrantTierResponse;
+        /// Ends a grant now. Doing it again changes nothing.
+        revoke_tier_grant("/fealty.members.v1.TierService/RevokeTierGrant"): write RevokeTierGrantRequest => RevokeTierGrantResponse;
+        /// The grants of a member, newest first.
+        list_tier_grants("/fealty.members.v1.TierService/ListTierGrants"): read ListTierGrantsRequest => ListTierGrantsResponse;
         /// Enrols a person who has accepted the policy in force. Once this answers, the ledger knows them too: points can be
         /// posted at once.
         enrol_member("/fealty.members.v1.MemberService/EnrolMember"): write EnrolMemberRequest => EnrolMemberResponse;
@@ -206,6 +238,16 @@ impl Shows for GetContactSettingsResponse {}
 impl Shows for UpdateContactSettingsResponse {}
 impl Shows for OptOutTopicResponse {}
 impl Shows for ListTopicOptOutsResponse {}
+impl Shows for PublishLadderResponse {}
+impl Shows for GetLadderResponse {}
+impl Shows for ListLaddersResponse {}
+impl Shows for RetireLadderResponse {}
+impl Shows for GetMemberTiersResponse {}
+impl Shows for CheckEntitlementResponse {}
+impl Shows for ListTierChangesResponse {}
+impl Shows for GrantTierResponse {}
+impl Shows for RevokeTierGrantResponse {}
+impl Shows for ListTierGrantsResponse {}
 impl Shows for EnrolMemberResponse {}
 impl Shows for GetMemberResponse {}
 impl Shows for BatchGetMembersResponse {}

@@ -135,6 +135,11 @@ macro_rules! typed_id {
 }
 
 typed_id! {
+    /// Names a tier that was granted to a member.
+    TierGrantId
+}
+
+typed_id! {
     /// Names a loyalty card.
     CardId
 }

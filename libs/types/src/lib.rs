@@ -23,7 +23,7 @@ pub use currency::{CurrencyCode, CurrencyCodeError};
 pub use ids::{
     AnswerId, ApiKeyId, CardBatchId, CardId, ContactId, EventId, HoldId, HouseholdId, IdError, IdentifierId,
     InvitationId, LotId, MemberId, OwnerId, PolicyId, ProgramId, PurchaseId, RedemptionId, RequestId,
-    RewardId, RuleId, StaffId, SurveyId, TransactionId, VoucherId, uuid_v7,
+    RewardId, RuleId, StaffId, SurveyId, TierGrantId, TransactionId, VoucherId, uuid_v7,
 };
 pub use money::{Money, MoneyError};
 pub use points::Points;

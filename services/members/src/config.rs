@@ -32,8 +32,8 @@ pub struct MembersConfig {
     pub jobs_pool: PoolConfig,
     /// Limits and deadlines of calls.
     pub server: ServerConfig,
-    /// The ledger that owners are opened in. The key has `SCOPE_OWNERS_WRITE`; nobody can be enrolled before one has been
-    /// planted.
+    /// The ledger that owners are opened in, and whose postings count towards tiers. The key has `SCOPE_OWNERS_WRITE` and
+    /// `SCOPE_EVENTS_READ`; nobody can be enrolled before one has been planted.
     pub ledger: PeerConfig<{ ports::LEDGER }>,
     /// What personal data is encrypted under.
     pub vault: VaultConfig,

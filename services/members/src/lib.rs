@@ -25,6 +25,7 @@
 //! | [`changes`] | what the ledger has to know of first: status, merge, household |
 //! | [`households`] | members who share one account |
 //! | [`consents`] | what members allow, to whom and since when, with proof |
+//! | [`ladders`] | tiers and clubs, and where members stand on them |
 //! | [`contacts`] | whether a member may be contacted, and how often they were |
 //! | [`access`] | the feed of all three for the other services, and this service's own look-ups |
 //! | [`operator`] | the door for people who operate the suite, who need no key |
@@ -43,6 +44,7 @@ pub mod contacts;
 pub mod display_name;
 pub mod households;
 pub mod jobs;
+pub mod ladders;
 pub mod ledger;
 pub mod means;
 pub mod operator;

@@ -39,6 +39,7 @@ pub use tiers::NewTier;
 pub use updating::Update;
 pub use verifying::Verified;
 
+use crate::ladders::tiers_in_tx;
 use crate::refusal::{MembersError, Refusal, Resource};
 use domain::{IdentifierValue, Member, MemberStatus};
 
@@ -69,8 +70,10 @@ impl People {
         let options = TransactOptions::read_only();
         transact(&self.service, "get_member", scope, options, |tx| {
             in_tx(async move {
-                let found = find_in_tx(tx, &self.vault, program_id, member_id).await?;
-                Ok(found.ok_or_else(|| not_found(member_id))?.0)
+                let found = find_in_tx(&mut *tx, &self.vault, program_id, member_id).await?;
+                let (mut member, _) = found.ok_or_else(|| not_found(member_id))?;
+                self.add_tiers_in_tx(tx, program_id, [&mut member]).await?;
+                Ok(member)
             })
         })
         .await
@@ -94,15 +97,33 @@ impl People {
                 if let Some(card) = bearer.card {
                     card.check_finds()?;
                 }
-                let found = find_in_tx(tx, &self.vault, program_id, bearer.member_id).await?;
+                let found = find_in_tx(&mut *tx, &self.vault, program_id, bearer.member_id).await?;
                 let nobody = || Refusal::NobodyBears {
                     kind: value.kind().field(),
                     card_status: None,
                 };
-                Ok((found.ok_or_else(nobody)?.0, bearer.identifier_id))
+                let (mut member, _) = found.ok_or_else(nobody)?;
+                self.add_tiers_in_tx(tx, program_id, [&mut member]).await?;
+                Ok((member, bearer.identifier_id))
             })
         })
         .await
+    }
+
+    /// Adds the tiers that members have now.
+    async fn add_tiers_in_tx<'a>(
+        &self,
+        tx: &mut PgConnection,
+        program_id: ProgramId,
+        members: impl IntoIterator<Item = &'a mut Member>,
+    ) -> Result<(), StorageError> {
+        let members: Vec<&mut Member> = members.into_iter().collect();
+        let ids: Vec<MemberId> = members.iter().map(|member| member.member_id).collect();
+        let mut tiers = tiers_in_tx(tx, program_id, &ids, self.clock.now()).await?;
+        for member in members {
+            member.standing.tiers = tiers.remove(&member.member_id).unwrap_or_default();
+        }
+        Ok(())
     }
 }
 

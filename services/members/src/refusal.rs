@@ -12,6 +12,7 @@ use fealty_types::{ContactId, HouseholdId, IdentifierId, MemberId, PolicyId, Req
 
 use crate::cards::domain::CardState;
 use crate::contacts::domain::Outcome;
+use crate::ladders::LadderRefusal;
 use crate::people::domain::{MemberStatus, PartyProblem};
 use crate::policies::domain::PolicyVersion;
 
@@ -42,6 +43,12 @@ pub enum Resource {
     Contact,
     /// The numbers by which a program contacts its members.
     ContactSettings,
+    /// Tiers that members climb.
+    Ladder,
+    /// Something that members of a tier have.
+    Benefit,
+    /// A tier that was given by hand.
+    TierGrant,
 }
 
 impl Resource {
@@ -61,6 +68,9 @@ impl Resource {
             Self::Company => "company",
             Self::Contact => "contact",
             Self::ContactSettings => "contact_settings",
+            Self::Ladder => "ladder",
+            Self::Benefit => "benefit",
+            Self::TierGrant => "tier_grant",
         }
     }
 }
@@ -211,6 +221,8 @@ pub enum Refusal {
         /// Which of them stands in the way.
         member_id: MemberId,
     },
+    /// What ladders say no to.
+    Ladder(LadderRefusal),
     /// Others kept taking and leaving the same thing meanwhile.
     Contended,
 }

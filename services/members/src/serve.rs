@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use fealty_client::EventsClient;
 use fealty_proto::access::v1::access_feed_service_server::{
     AccessFeedServiceServer, SERVICE_NAME as ACCESS_FEED,
 };
@@ -17,6 +18,7 @@ use fealty_proto::members::v1::member_service_server::{MemberServiceServer, SERV
 use fealty_proto::members::v1::policy_service_server::{PolicyServiceServer, SERVICE_NAME as POLICIES};
 use fealty_proto::members::v1::program_service_server::{ProgramServiceServer, SERVICE_NAME as PROGRAMS};
 use fealty_proto::members::v1::staff_service_server::{SERVICE_NAME as STAFF, StaffServiceServer};
+use fealty_proto::members::v1::tier_service_server::{SERVICE_NAME as TIERS, TierServiceServer};
 use fealty_rpc::access::{Authenticator, Nudge};
 use fealty_rpc::limited;
 use fealty_rpc::server::{Server, ServerBuilder, ServerError};
@@ -43,6 +45,8 @@ use crate::contacts::grpc::ContactGrpc;
 use crate::households::Households;
 use crate::households::grpc::HouseholdGrpc;
 use crate::jobs;
+use crate::ladders::grpc::TierGrpc;
+use crate::ladders::{Keeping, Ladders};
 use crate::ledger::LedgerDoor;
 use crate::means::Means;
 use crate::people::grpc::MemberGrpc;
@@ -63,6 +67,8 @@ struct Rooms {
     ground: Ground,
     means: Means,
     feed: EventFeed<EventTable>,
+    /// The ledger's events; None while there is no key to the ledger.
+    ledger_events: Option<EventsClient>,
 }
 
 impl Rooms {
@@ -72,6 +78,21 @@ impl Rooms {
 
     fn changes(&self) -> Changes {
         Changes::new(self.means.clone())
+    }
+
+    fn ladders(&self) -> Ladders {
+        let means = &self.means;
+        Ladders::new(
+            means.service.clone(),
+            means.vault.clone(),
+            means.clock.clone(),
+            means.waker.clone(),
+        )
+    }
+
+    fn keeping(&self) -> Keeping {
+        let means = &self.means;
+        Keeping::new(means.jobs.clone(), means.clock.clone(), means.waker.clone())
     }
 }
 
@@ -103,7 +124,14 @@ pub fn serve_on(
         clock: ground.clock.clone(),
         waker: waker.clone(),
     };
+    let ledger_events = config
+        .ledger
+        .has_key()
+        .then(|| EventsClient::try_new(&config.ledger.client()))
+        .transpose()
+        .map_err(ServeError::settings("ledger"))?;
     let rooms = Rooms {
+        ledger_events,
         feed: EventFeed::new(EventTable, &ground, waker),
         ground,
         means,
@@ -120,6 +148,7 @@ pub fn serve_on(
         POLICIES,
         PROGRAMS,
         STAFF,
+        TIERS,
     ]);
     let server = server_of(config, &rooms, &health, tasks)?;
     let serving = rooms.ground.serve(listeners, server, health, tasks)?;
@@ -200,6 +229,10 @@ fn server_of(
             limits,
             HouseholdServiceServer::new(HouseholdGrpc::new(households))
         ))
+        .add_service(limited!(
+            limits,
+            TierServiceServer::new(TierGrpc::new(rooms.ladders()))
+        ))
         .add_service(limited!(limits, EventServiceServer::new(events)))
         .add_health(health.grpc_service())
         .build()
@@ -213,12 +246,15 @@ fn spawn_jobs(rooms: &Rooms, tasks: &Tasks) {
         rooms.feed.clone(),
     );
     let (enrolments, changes) = (rooms.enrolments(), rooms.changes());
+    let (keeping, ledger_events) = (rooms.keeping(), rooms.ledger_events.clone());
     rooms.ground.spawn_jobs(tasks, async move {
         ground
             .open_when(&MIGRATOR, async || check_vault(&ground, &vault).await)
             .await?;
         tokio::join!(
-            keep_forgetting_requests(ground),
+            keep_forgetting_requests(ground.clone()),
+            Box::pin(jobs::keep_counting(ground, ledger_events)),
+            jobs::keep_tiers(keeping),
             jobs::keep_finishing_enrolments(enrolments),
             jobs::keep_finishing_changes(changes),
             feed.keep_tailing(),

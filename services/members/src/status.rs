@@ -78,6 +78,7 @@ impl From<Refusal> for ApiError {
             Refusal::DeliveryReported { contact_id, outcome } => delivery_reported(contact_id, outcome),
             Refusal::CompaniesFull { count_max } => companies_full(count_max),
             Refusal::MergeRefused { member_id } => merge_refused(member_id),
+            Refusal::Ladder(refusal) => refusal.into(),
             Refusal::Contended => Self::contention(CONTENTION_RETRY_AFTER),
         }
     }

@@ -73,8 +73,8 @@ pub enum Refusal {
     NotEligible {
         /// Which reward.
         reward_id: RewardId,
-        /// The member's tier; empty for none.
-        tier_code: String,
+        /// The member's tiers.
+        tier_codes: Vec<String>,
     },
     /// The member has redeemed it as often as one may.
     LimitReached {

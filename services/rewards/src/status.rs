@@ -28,9 +28,12 @@ impl From<Refusal> for ApiError {
             Refusal::MemberNotActive { member_id, status } => Self::refused(reason, "The member {member_id} is {status}.")
                 .with("member_id", member_id)
                 .with("status", status),
-            Refusal::NotEligible { reward_id, tier_code } => {
+            Refusal::NotEligible {
+                reward_id,
+                tier_codes,
+            } => {
                 about_reward(reason, reward_id, "The reward {reward_id} is for members of other tiers.")
-                    .with("tier_code", tier_code)
+                    .with("tier_code", tier_codes.join(","))
             }
             Refusal::LimitReached { reward_id, count_max } => about_reward(
                 reason,

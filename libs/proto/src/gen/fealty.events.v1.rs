@@ -140,12 +140,21 @@ pub struct MemberStatusChanged {
     #[prost(string, tag = "1")]
     pub status: ::prost::alloc::string::String,
 }
-/// A member's tier changed.
+/// A member's tier changed: of one ladder, or the one that is set by hand.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct MemberTierChanged {
     /// The new one; empty for none.
     #[prost(string, tag = "1")]
     pub tier_code: ::prost::alloc::string::String,
+    /// On which ladder; empty for the tier that is set by hand.
+    #[prost(string, tag = "2")]
+    pub ladder_code: ::prost::alloc::string::String,
+    /// The one before; empty for none.
+    #[prost(string, tag = "3")]
+    pub previous_tier_code: ::prost::alloc::string::String,
+    /// Why, as TierChangeCause names it without its prefix: "QUALIFIED". Empty for the tier that is set by hand.
+    #[prost(string, tag = "4")]
+    pub cause: ::prost::alloc::string::String,
 }
 /// A member allowed something, or withdrew it: whoever holds messages that are not sent yet asks again.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]

@@ -5059,6 +5059,1698 @@ pub mod household_service_server {
         const NAME: &'static str = SERVICE_NAME;
     }
 }
+/// A version of a ladder.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Ladder {
+    /// Names the ladder: 1 to 40 small letters, digits, '-' and '_', beginning with a letter. A program has at most 20 ladders.
+    #[prost(string, tag = "1")]
+    pub ladder_code: ::prost::alloc::string::String,
+    /// 1, 2, 3 ... Set by the service; a ladder has at most 100.
+    #[prost(int64, tag = "2")]
+    pub version: i64,
+    /// What people call it, 1 to 200 characters.
+    #[prost(string, tag = "3")]
+    pub display_name: ::prost::alloc::string::String,
+    /// What counts; unset for a closed club, whose tiers are granted alone.
+    #[prost(message, optional, tag = "4")]
+    pub qualification: ::core::option::Option<Qualification>,
+    /// From the lowest to the highest, 1 to 10. No code twice, and none that a tier of another ladder of the program has.
+    #[prost(message, repeated, tag = "5")]
+    pub tiers: ::prost::alloc::vec::Vec<Tier>,
+    /// Set by the service.
+    #[prost(message, optional, tag = "6")]
+    pub create_time: ::core::option::Option<::prost_types::Timestamp>,
+    /// When it was retired; unset for one that is not. Set by the service.
+    #[prost(message, optional, tag = "7")]
+    pub retire_time: ::core::option::Option<::prost_types::Timestamp>,
+}
+/// What counts for the tiers of a ladder, and when it counts no more.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Qualification {
+    /// How long a tier is kept whose threshold the balance does not reach any more, in days, 0 to 1096. At most one of both
+    /// is set.
+    #[prost(int32, tag = "9")]
+    pub grace_days: i32,
+    /// The same in months, 0 to 36. With 12 on a calendar year, a tier holds until the end of the year after.
+    #[prost(int32, tag = "10")]
+    pub grace_months: i32,
+    /// Where a member comes to when the grace is over.
+    #[prost(enumeration = "TierLanding", tag = "11")]
+    pub landing: i32,
+    /// What is counted, in whole steps.
+    #[prost(oneof = "qualification::Measure", tags = "1, 2, 3, 4")]
+    pub measure: ::core::option::Option<qualification::Measure>,
+    /// Which days count.
+    #[prost(oneof = "qualification::Period", tags = "5, 6, 7, 8")]
+    pub period: ::core::option::Option<qualification::Period>,
+}
+/// Nested message and enum types in `Qualification`.
+pub mod qualification {
+    /// What is counted, in whole steps.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    pub enum Measure {
+        /// Code of a ledger's unit: what is earned in it, in its smallest step, when it becomes available. What is spent,
+        /// transferred, corrected or expires changes nothing.
+        #[prost(string, tag = "1")]
+        EarnedUnitCode(::prost::alloc::string::String),
+        /// Code of a currency: the money of purchases in it, in its minor unit, less refunds.
+        #[prost(string, tag = "2")]
+        SpendCurrencyCode(::prost::alloc::string::String),
+        /// Must be true. The number of purchases, less those that were refunded as a whole.
+        #[prost(bool, tag = "3")]
+        PurchaseCount(bool),
+        /// Must be true. The number of days with a purchase that counts.
+        #[prost(bool, tag = "4")]
+        VisitCount(bool),
+    }
+    /// Which days count.
+    #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Oneof)]
+    pub enum Period {
+        /// Must be true. From 1 January on.
+        #[prost(bool, tag = "5")]
+        CalendarYear(bool),
+        /// The last so many days with today among them, 1 to 1096.
+        #[prost(int32, tag = "6")]
+        RollingDays(i32),
+        /// The last so many months, 1 to 36: a day counts until the same day so many months later, or the last of that month.
+        #[prost(int32, tag = "7")]
+        RollingMonths(i32),
+        /// Must be true. All since the member joined.
+        #[prost(bool, tag = "8")]
+        SinceJoining(bool),
+    }
+}
+/// A step of a ladder.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Tier {
+    /// Names the tier in the program: 1 to 40 small letters, digits, '-' and '_', beginning with a letter.
+    #[prost(string, tag = "1")]
+    pub tier_code: ::prost::alloc::string::String,
+    /// What people call it, 1 to 200 characters.
+    #[prost(string, tag = "2")]
+    pub display_name: ::prost::alloc::string::String,
+    /// How much has to be counted, 1 to 10^15; more than for the tier below. 0 where the ladder has no qualification.
+    #[prost(int64, tag = "3")]
+    pub threshold: i64,
+    /// What its members have, at most 30. A higher tier names again what it has of the lower one's.
+    #[prost(message, repeated, tag = "4")]
+    pub benefits: ::prost::alloc::vec::Vec<Benefit>,
+}
+/// Something that members of a tier have: a personal manager, priority service, special prices, limited editions.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Benefit {
+    /// Names it in the program: 1 to 40 small letters, digits, '-' and '_', beginning with a letter. Several tiers may have it.
+    #[prost(string, tag = "1")]
+    pub benefit_code: ::prost::alloc::string::String,
+    /// What it is, in words, 1 to 500 characters.
+    #[prost(string, tag = "2")]
+    pub description: ::prost::alloc::string::String,
+}
+/// Publishes a version of a ladder.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct PublishLadderRequest {
+    /// UUID of this attempt.
+    #[prost(string, tag = "1")]
+    pub request_id: ::prost::alloc::string::String,
+    /// What is to be; `version` and the times are not read.
+    #[prost(message, optional, tag = "2")]
+    pub ladder: ::core::option::Option<Ladder>,
+    /// The newest version that the caller knows, 0 for none: another one has been published meanwhile where it is another.
+    #[prost(int64, tag = "3")]
+    pub known_version: i64,
+}
+/// The version in force.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct PublishLadderResponse {
+    /// As stored.
+    #[prost(message, optional, tag = "1")]
+    pub ladder: ::core::option::Option<Ladder>,
+}
+/// Asks for a ladder.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetLadderRequest {
+    /// Which.
+    #[prost(string, tag = "1")]
+    pub ladder_code: ::prost::alloc::string::String,
+    /// Which version of it; 0 for the newest.
+    #[prost(int64, tag = "2")]
+    pub version: i64,
+}
+/// A ladder.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct GetLadderResponse {
+    /// As stored.
+    #[prost(message, optional, tag = "1")]
+    pub ladder: ::core::option::Option<Ladder>,
+}
+/// Asks for a page of ladders.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListLaddersRequest {
+    /// 1 to 1000; 0 asks for 50.
+    #[prost(int32, tag = "1")]
+    pub page_size: i32,
+    /// `next_page_token` of the page before.
+    #[prost(string, tag = "2")]
+    pub page_token: ::prost::alloc::string::String,
+}
+/// A page of ladders.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListLaddersResponse {
+    /// By their codes.
+    #[prost(message, repeated, tag = "1")]
+    pub ladders: ::prost::alloc::vec::Vec<Ladder>,
+    /// Empty on the last page.
+    #[prost(string, tag = "2")]
+    pub next_page_token: ::prost::alloc::string::String,
+}
+/// Ends a ladder.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RetireLadderRequest {
+    /// UUID of this attempt.
+    #[prost(string, tag = "1")]
+    pub request_id: ::prost::alloc::string::String,
+    /// Which.
+    #[prost(string, tag = "2")]
+    pub ladder_code: ::prost::alloc::string::String,
+}
+/// The retired ladder.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct RetireLadderResponse {
+    /// As stored.
+    #[prost(message, optional, tag = "1")]
+    pub ladder: ::core::option::Option<Ladder>,
+}
+/// Asks where a member stands.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetMemberTiersRequest {
+    /// Who.
+    #[prost(string, tag = "1")]
+    pub member_id: ::prost::alloc::string::String,
+}
+/// Where a member stands.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct GetMemberTiersResponse {
+    /// One for each ladder that is not retired, by their codes. Empty for whoever is excluded, closed or merged.
+    #[prost(message, repeated, tag = "1")]
+    pub standings: ::prost::alloc::vec::Vec<TierStanding>,
+}
+/// Where a member stands on a ladder.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct TierStanding {
+    /// Which ladder.
+    #[prost(string, tag = "1")]
+    pub ladder_code: ::prost::alloc::string::String,
+    /// The version that was in force.
+    #[prost(int64, tag = "2")]
+    pub ladder_version: i64,
+    /// Their tier: the higher of what they earned and what is granted; empty for none.
+    #[prost(string, tag = "3")]
+    pub tier_code: ::prost::alloc::string::String,
+    /// The tier that they earned; empty for none.
+    #[prost(string, tag = "4")]
+    pub earned_tier_code: ::prost::alloc::string::String,
+    /// What counts for them today.
+    #[prost(int64, tag = "5")]
+    pub balance: i64,
+    /// The lowest tier that `balance` is not enough for; empty when it is enough for the highest, and on closed ladders.
+    #[prost(string, tag = "6")]
+    pub next_tier_code: ::prost::alloc::string::String,
+    /// What that one needs.
+    #[prost(int64, tag = "7")]
+    pub next_threshold: i64,
+    /// `next_threshold` less `balance`; 0 where there is no next tier.
+    #[prost(int64, tag = "8")]
+    pub remaining: i64,
+    /// From when on some of `balance` counts no more, if it stays as it is: the end of the year, or the next end of a day of a
+    /// rolling period. Unset where that never comes.
+    #[prost(message, optional, tag = "9")]
+    pub balance_until_time: ::core::option::Option<::prost_types::Timestamp>,
+    /// Until when the earned tier is kept though the balance is too low for it; unset where it is not.
+    #[prost(message, optional, tag = "10")]
+    pub grace_until_time: ::core::option::Option<::prost_types::Timestamp>,
+    /// The next instant at which time alone changes the tier or ends a grant; unset where none comes.
+    #[prost(message, optional, tag = "11")]
+    pub next_change_time: ::core::option::Option<::prost_types::Timestamp>,
+}
+/// Asks whether a member has a benefit.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CheckEntitlementRequest {
+    /// Who.
+    #[prost(string, tag = "1")]
+    pub member_id: ::prost::alloc::string::String,
+    /// Which.
+    #[prost(string, tag = "2")]
+    pub benefit_code: ::prost::alloc::string::String,
+}
+/// Whether they have it.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct CheckEntitlementResponse {
+    /// Whether they have it now. A suspended member has none.
+    #[prost(bool, tag = "1")]
+    pub entitled: bool,
+    /// The tiers that give it to them, by their ladders' codes.
+    #[prost(message, repeated, tag = "2")]
+    pub tiers: ::prost::alloc::vec::Vec<TierRef>,
+    /// Until when this answer holds, unless something happens: the next instant at which time alone may change it. Unset where
+    /// none comes.
+    #[prost(message, optional, tag = "3")]
+    pub valid_until_time: ::core::option::Option<::prost_types::Timestamp>,
+}
+/// A tier of a ladder.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct TierRef {
+    /// Which ladder.
+    #[prost(string, tag = "1")]
+    pub ladder_code: ::prost::alloc::string::String,
+    /// Which of its tiers.
+    #[prost(string, tag = "2")]
+    pub tier_code: ::prost::alloc::string::String,
+}
+/// A change of a member's tier.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct TierChange {
+    /// On which ladder.
+    #[prost(string, tag = "1")]
+    pub ladder_code: ::prost::alloc::string::String,
+    /// The version that was in force.
+    #[prost(int64, tag = "2")]
+    pub ladder_version: i64,
+    /// The tier before; empty for none.
+    #[prost(string, tag = "3")]
+    pub from_tier_code: ::prost::alloc::string::String,
+    /// The tier after; empty for none.
+    #[prost(string, tag = "4")]
+    pub to_tier_code: ::prost::alloc::string::String,
+    /// Why.
+    #[prost(enumeration = "TierChangeCause", tag = "5")]
+    pub cause: i32,
+    /// Since when it holds.
+    #[prost(message, optional, tag = "6")]
+    pub change_time: ::core::option::Option<::prost_types::Timestamp>,
+    /// When it was recorded: later where time alone changed it.
+    #[prost(message, optional, tag = "7")]
+    pub record_time: ::core::option::Option<::prost_types::Timestamp>,
+}
+/// Asks for a page of changes.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListTierChangesRequest {
+    /// Whose.
+    #[prost(string, tag = "1")]
+    pub member_id: ::prost::alloc::string::String,
+    /// 1 to 1000; 0 asks for 50.
+    #[prost(int32, tag = "2")]
+    pub page_size: i32,
+    /// `next_page_token` of the page before.
+    #[prost(string, tag = "3")]
+    pub page_token: ::prost::alloc::string::String,
+}
+/// A page of changes.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListTierChangesResponse {
+    /// Newest first.
+    #[prost(message, repeated, tag = "1")]
+    pub changes: ::prost::alloc::vec::Vec<TierChange>,
+    /// Empty on the last page.
+    #[prost(string, tag = "2")]
+    pub next_page_token: ::prost::alloc::string::String,
+}
+/// A tier that was granted.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct TierGrant {
+    /// UUID, given by the service.
+    #[prost(string, tag = "1")]
+    pub tier_grant_id: ::prost::alloc::string::String,
+    /// To whom.
+    #[prost(string, tag = "2")]
+    pub member_id: ::prost::alloc::string::String,
+    /// Which ladder.
+    #[prost(string, tag = "3")]
+    pub ladder_code: ::prost::alloc::string::String,
+    /// Which of its tiers.
+    #[prost(string, tag = "4")]
+    pub tier_code: ::prost::alloc::string::String,
+    /// When it ends by itself; unset for never.
+    #[prost(message, optional, tag = "5")]
+    pub end_time: ::core::option::Option<::prost_types::Timestamp>,
+    /// Who granted it: a staff member or a key.
+    #[prost(string, tag = "6")]
+    pub actor: ::prost::alloc::string::String,
+    /// Why.
+    #[prost(string, tag = "7")]
+    pub reason: ::prost::alloc::string::String,
+    /// Set by the service.
+    #[prost(message, optional, tag = "8")]
+    pub create_time: ::core::option::Option<::prost_types::Timestamp>,
+    /// When it was revoked; unset for one that was not.
+    #[prost(message, optional, tag = "9")]
+    pub revoke_time: ::core::option::Option<::prost_types::Timestamp>,
+    /// Who revoked it; empty for one that was not.
+    #[prost(string, tag = "10")]
+    pub revoke_actor: ::prost::alloc::string::String,
+}
+/// Grants a tier.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GrantTierRequest {
+    /// UUID of this attempt.
+    #[prost(string, tag = "1")]
+    pub request_id: ::prost::alloc::string::String,
+    /// To whom: a member who is active or suspended. A member has at most 20 grants that have not ended.
+    #[prost(string, tag = "2")]
+    pub member_id: ::prost::alloc::string::String,
+    /// Which ladder.
+    #[prost(string, tag = "3")]
+    pub ladder_code: ::prost::alloc::string::String,
+    /// Which of its tiers.
+    #[prost(string, tag = "4")]
+    pub tier_code: ::prost::alloc::string::String,
+    /// When it ends by itself, in the future; unset for never.
+    #[prost(message, optional, tag = "5")]
+    pub end_time: ::core::option::Option<::prost_types::Timestamp>,
+    /// Why, 1 to 500 characters.
+    #[prost(string, tag = "6")]
+    pub reason: ::prost::alloc::string::String,
+}
+/// The grant.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GrantTierResponse {
+    /// As stored.
+    #[prost(message, optional, tag = "1")]
+    pub tier_grant: ::core::option::Option<TierGrant>,
+}
+/// Ends a grant.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RevokeTierGrantRequest {
+    /// UUID of this attempt.
+    #[prost(string, tag = "1")]
+    pub request_id: ::prost::alloc::string::String,
+    /// Which.
+    #[prost(string, tag = "2")]
+    pub tier_grant_id: ::prost::alloc::string::String,
+}
+/// The ended grant.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RevokeTierGrantResponse {
+    /// As stored.
+    #[prost(message, optional, tag = "1")]
+    pub tier_grant: ::core::option::Option<TierGrant>,
+}
+/// Asks for a page of grants.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListTierGrantsRequest {
+    /// Whose.
+    #[prost(string, tag = "1")]
+    pub member_id: ::prost::alloc::string::String,
+    /// 1 to 1000; 0 asks for 50.
+    #[prost(int32, tag = "2")]
+    pub page_size: i32,
+    /// `next_page_token` of the page before.
+    #[prost(string, tag = "3")]
+    pub page_token: ::prost::alloc::string::String,
+}
+/// A page of grants.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListTierGrantsResponse {
+    /// Newest first.
+    #[prost(message, repeated, tag = "1")]
+    pub tier_grants: ::prost::alloc::vec::Vec<TierGrant>,
+    /// Empty on the last page.
+    #[prost(string, tag = "2")]
+    pub next_page_token: ::prost::alloc::string::String,
+}
+/// Asks what a ladder would be like.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct EvaluateLadderRequest {
+    /// What it would be; `version` and the times are not read. Where the program has a ladder of this code, members are
+    /// compared with what they have of it now, else with nothing.
+    #[prost(message, optional, tag = "1")]
+    pub ladder: ::core::option::Option<Ladder>,
+    /// How many ids of members are told for each kind of change, 0 to 100.
+    #[prost(int32, tag = "2")]
+    pub sample_count: i32,
+}
+/// What has been counted so far.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct EvaluateLadderResponse {
+    /// Members who were looked at.
+    #[prost(int64, tag = "1")]
+    pub member_count: i64,
+    /// Of those, who would have a higher tier.
+    #[prost(int64, tag = "2")]
+    pub rising_count: i64,
+    /// Who would have a lower tier, or none.
+    #[prost(int64, tag = "3")]
+    pub falling_count: i64,
+    /// Who would stay.
+    #[prost(int64, tag = "4")]
+    pub staying_count: i64,
+    /// One for no tier, and one for each tier of the ladder that was asked about, from the lowest on.
+    #[prost(message, repeated, tag = "5")]
+    pub tiers: ::prost::alloc::vec::Vec<TierCount>,
+    /// The first of those who would rise.
+    #[prost(string, repeated, tag = "6")]
+    pub rising_member_ids: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// The first of those who would fall.
+    #[prost(string, repeated, tag = "7")]
+    pub falling_member_ids: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// Whether everybody was looked at. A stream that ends without this is not the whole.
+    #[prost(bool, tag = "8")]
+    pub done: bool,
+}
+/// How many members would have a tier.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct TierCount {
+    /// Which; empty for none.
+    #[prost(string, tag = "1")]
+    pub tier_code: ::prost::alloc::string::String,
+    /// How many would have it.
+    #[prost(int64, tag = "2")]
+    pub member_count: i64,
+    /// How many of them rise into it.
+    #[prost(int64, tag = "3")]
+    pub rising_count: i64,
+    /// How many of them fall into it.
+    #[prost(int64, tag = "4")]
+    pub falling_count: i64,
+}
+/// Where a member comes to when the grace is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum TierLanding {
+    /// Not valid.
+    Unspecified = 0,
+    /// One tier lower, with a grace of its own there. Needs a grace.
+    OneStep = 1,
+    /// The tier that the balance is enough for, or none.
+    ByBalance = 2,
+}
+impl TierLanding {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "TIER_LANDING_UNSPECIFIED",
+            Self::OneStep => "TIER_LANDING_ONE_STEP",
+            Self::ByBalance => "TIER_LANDING_BY_BALANCE",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "TIER_LANDING_UNSPECIFIED" => Some(Self::Unspecified),
+            "TIER_LANDING_ONE_STEP" => Some(Self::OneStep),
+            "TIER_LANDING_BY_BALANCE" => Some(Self::ByBalance),
+            _ => None,
+        }
+    }
+}
+/// Why a member's tier changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum TierChangeCause {
+    /// Not valid.
+    Unspecified = 0,
+    /// Their balance reached it.
+    Qualified = 1,
+    /// Their balance had been too low for the ladder's grace.
+    GraceEnded = 2,
+    /// What had earned it was refunded or reversed.
+    TakenBack = 3,
+    /// It was granted.
+    Granted = 4,
+    /// A grant came to its end.
+    GrantEnded = 5,
+    /// A grant was revoked.
+    GrantRevoked = 6,
+    /// The ladder was published anew, or retired.
+    LadderChanged = 7,
+    /// The member's status changed.
+    StatusChanged = 8,
+    /// They were merged with another record.
+    Merged = 9,
+}
+impl TierChangeCause {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "TIER_CHANGE_CAUSE_UNSPECIFIED",
+            Self::Qualified => "TIER_CHANGE_CAUSE_QUALIFIED",
+            Self::GraceEnded => "TIER_CHANGE_CAUSE_GRACE_ENDED",
+            Self::TakenBack => "TIER_CHANGE_CAUSE_TAKEN_BACK",
+            Self::Granted => "TIER_CHANGE_CAUSE_GRANTED",
+            Self::GrantEnded => "TIER_CHANGE_CAUSE_GRANT_ENDED",
+            Self::GrantRevoked => "TIER_CHANGE_CAUSE_GRANT_REVOKED",
+            Self::LadderChanged => "TIER_CHANGE_CAUSE_LADDER_CHANGED",
+            Self::StatusChanged => "TIER_CHANGE_CAUSE_STATUS_CHANGED",
+            Self::Merged => "TIER_CHANGE_CAUSE_MERGED",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "TIER_CHANGE_CAUSE_UNSPECIFIED" => Some(Self::Unspecified),
+            "TIER_CHANGE_CAUSE_QUALIFIED" => Some(Self::Qualified),
+            "TIER_CHANGE_CAUSE_GRACE_ENDED" => Some(Self::GraceEnded),
+            "TIER_CHANGE_CAUSE_TAKEN_BACK" => Some(Self::TakenBack),
+            "TIER_CHANGE_CAUSE_GRANTED" => Some(Self::Granted),
+            "TIER_CHANGE_CAUSE_GRANT_ENDED" => Some(Self::GrantEnded),
+            "TIER_CHANGE_CAUSE_GRANT_REVOKED" => Some(Self::GrantRevoked),
+            "TIER_CHANGE_CAUSE_LADDER_CHANGED" => Some(Self::LadderChanged),
+            "TIER_CHANGE_CAUSE_STATUS_CHANGED" => Some(Self::StatusChanged),
+            "TIER_CHANGE_CAUSE_MERGED" => Some(Self::Merged),
+            _ => None,
+        }
+    }
+}
+/// Generated client implementations.
+pub mod tier_service_client {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    use tonic::codegen::http::Uri;
+    /// Tiers and clubs. A ladder has tiers that members climb by what they earn, spend or how often they buy; a club is a ladder
+    /// of one tier, open to whoever reaches its threshold, or closed, to whom it is granted alone. A program has several ladders
+    /// side by side; a member has at most one tier of each.
+    ///
+    /// What counts is kept by days of the program's time zone. A member goes up at once, and down when the balance of the period
+    /// has been too low for the ladder's grace. What is taken back by a refund or a reversal is as if it had never been: it is
+    /// taken from the day on which it was earned, without grace. Every answer tells what holds at its instant.
+    ///
+    /// Each member of a household counts what they bought themselves. Who took over the record of another counts what both did.
+    /// A suspended member climbs and falls as everybody else; whoever is excluded, closed or merged has no tier, and who is let
+    /// in again has the one that they would have had.
+    #[derive(Debug, Clone)]
+    pub struct TierServiceClient<T> {
+        inner: tonic::client::Grpc<T>,
+    }
+    impl<T> TierServiceClient<T>
+    where
+        T: tonic::client::GrpcService<tonic::body::Body>,
+        T::Error: Into<StdError>,
+        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
+        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
+    {
+        pub fn new(inner: T) -> Self {
+            let inner = tonic::client::Grpc::new(inner);
+            Self { inner }
+        }
+        pub fn with_origin(inner: T, origin: Uri) -> Self {
+            let inner = tonic::client::Grpc::with_origin(inner, origin);
+            Self { inner }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> TierServiceClient<InterceptedService<T, F>>
+        where
+            F: tonic::service::Interceptor,
+            T::ResponseBody: Default,
+            T: tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+                Response = http::Response<
+                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
+                >,
+            >,
+            <T as tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
+        {
+            TierServiceClient::new(InterceptedService::new(inner, interceptor))
+        }
+        /// Compress requests with the given encoding.
+        ///
+        /// This requires the server to support it otherwise it might respond with an
+        /// error.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.send_compressed(encoding);
+            self
+        }
+        /// Enable decompressing responses.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.accept_compressed(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_decoding_message_size(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_encoding_message_size(limit);
+            self
+        }
+        /// Publishes a ladder, or the next version of one, which is in force from this answer on. Whoever has a tier keeps it; where
+        /// their balance is too low for it now, the grace begins. Whoever has a tier that the version has no more is in the
+        /// highest of those that stood below it and are left.
+        pub async fn publish_ladder(
+            &mut self,
+            request: impl tonic::IntoRequest<super::PublishLadderRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::PublishLadderResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/fealty.members.v1.TierService/PublishLadder",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("fealty.members.v1.TierService", "PublishLadder"),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// A version of a ladder.
+        pub async fn get_ladder(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GetLadderRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetLadderResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/fealty.members.v1.TierService/GetLadder",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("fealty.members.v1.TierService", "GetLadder"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// The newest version of each ladder, retired ones among them, by their codes.
+        pub async fn list_ladders(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListLaddersRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListLaddersResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/fealty.members.v1.TierService/ListLadders",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("fealty.members.v1.TierService", "ListLadders"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Ends a ladder for good: nobody has a tier of it from this answer on. Doing it again changes nothing.
+        pub async fn retire_ladder(
+            &mut self,
+            request: impl tonic::IntoRequest<super::RetireLadderRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::RetireLadderResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/fealty.members.v1.TierService/RetireLadder",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("fealty.members.v1.TierService", "RetireLadder"),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// Where a member stands on each ladder, and how far it is to the next tier.
+        pub async fn get_member_tiers(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GetMemberTiersRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetMemberTiersResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/fealty.members.v1.TierService/GetMemberTiers",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("fealty.members.v1.TierService", "GetMemberTiers"),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// Whether a member has a benefit now, and by which tiers.
+        pub async fn check_entitlement(
+            &mut self,
+            request: impl tonic::IntoRequest<super::CheckEntitlementRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::CheckEntitlementResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/fealty.members.v1.TierService/CheckEntitlement",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("fealty.members.v1.TierService", "CheckEntitlement"),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// How a member came into their tiers and out of them, newest first. A change that is due by time is in it within seconds
+        /// after it holds.
+        pub async fn list_tier_changes(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListTierChangesRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListTierChangesResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/fealty.members.v1.TierService/ListTierChanges",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("fealty.members.v1.TierService", "ListTierChanges"),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// Grants a member a tier, whatever their balance is. It holds beside what they earn: the higher of both is theirs.
+        pub async fn grant_tier(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GrantTierRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GrantTierResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/fealty.members.v1.TierService/GrantTier",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("fealty.members.v1.TierService", "GrantTier"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Ends a grant now. Doing it again changes nothing.
+        pub async fn revoke_tier_grant(
+            &mut self,
+            request: impl tonic::IntoRequest<super::RevokeTierGrantRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::RevokeTierGrantResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/fealty.members.v1.TierService/RevokeTierGrant",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("fealty.members.v1.TierService", "RevokeTierGrant"),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// The grants of a member, ended ones among them, newest first.
+        pub async fn list_tier_grants(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListTierGrantsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListTierGrantsResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/fealty.members.v1.TierService/ListTierGrants",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("fealty.members.v1.TierService", "ListTierGrants"),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// What a ladder would be like, over all members, and changes nothing. A member counts as rising, falling or staying by
+        /// the tier that their balance and grants give them under it, as if every grace were over, beside the one that they have
+        /// now. Answers after each thousand members or so with what has been counted so far; the last answer says that it is done.
+        pub async fn evaluate_ladder(
+            &mut self,
+            request: impl tonic::IntoRequest<super::EvaluateLadderRequest>,
+        ) -> std::result::Result<
+            tonic::Response<tonic::codec::Streaming<super::EvaluateLadderResponse>>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/fealty.members.v1.TierService/EvaluateLadder",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("fealty.members.v1.TierService", "EvaluateLadder"),
+                );
+            self.inner.server_streaming(req, path, codec).await
+        }
+    }
+}
+/// Generated server implementations.
+pub mod tier_service_server {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    /// Generated trait containing gRPC methods that should be implemented for use with TierServiceServer.
+    #[async_trait]
+    pub trait TierService: std::marker::Send + std::marker::Sync + 'static {
+        /// Publishes a ladder, or the next version of one, which is in force from this answer on. Whoever has a tier keeps it; where
+        /// their balance is too low for it now, the grace begins. Whoever has a tier that the version has no more is in the
+        /// highest of those that stood below it and are left.
+        async fn publish_ladder(
+            &self,
+            request: tonic::Request<super::PublishLadderRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::PublishLadderResponse>,
+            tonic::Status,
+        >;
+        /// A version of a ladder.
+        async fn get_ladder(
+            &self,
+            request: tonic::Request<super::GetLadderRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetLadderResponse>,
+            tonic::Status,
+        >;
+        /// The newest version of each ladder, retired ones among them, by their codes.
+        async fn list_ladders(
+            &self,
+            request: tonic::Request<super::ListLaddersRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListLaddersResponse>,
+            tonic::Status,
+        >;
+        /// Ends a ladder for good: nobody has a tier of it from this answer on. Doing it again changes nothing.
+        async fn retire_ladder(
+            &self,
+            request: tonic::Request<super::RetireLadderRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::RetireLadderResponse>,
+            tonic::Status,
+        >;
+        /// Where a member stands on each ladder, and how far it is to the next tier.
+        async fn get_member_tiers(
+            &self,
+            request: tonic::Request<super::GetMemberTiersRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetMemberTiersResponse>,
+            tonic::Status,
+        >;
+        /// Whether a member has a benefit now, and by which tiers.
+        async fn check_entitlement(
+            &self,
+            request: tonic::Request<super::CheckEntitlementRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::CheckEntitlementResponse>,
+            tonic::Status,
+        >;
+        /// How a member came into their tiers and out of them, newest first. A change that is due by time is in it within seconds
+        /// after it holds.
+        async fn list_tier_changes(
+            &self,
+            request: tonic::Request<super::ListTierChangesRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListTierChangesResponse>,
+            tonic::Status,
+        >;
+        /// Grants a member a tier, whatever their balance is. It holds beside what they earn: the higher of both is theirs.
+        async fn grant_tier(
+            &self,
+            request: tonic::Request<super::GrantTierRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GrantTierResponse>,
+            tonic::Status,
+        >;
+        /// Ends a grant now. Doing it again changes nothing.
+        async fn revoke_tier_grant(
+            &self,
+            request: tonic::Request<super::RevokeTierGrantRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::RevokeTierGrantResponse>,
+            tonic::Status,
+        >;
+        /// The grants of a member, ended ones among them, newest first.
+        async fn list_tier_grants(
+            &self,
+            request: tonic::Request<super::ListTierGrantsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListTierGrantsResponse>,
+            tonic::Status,
+        >;
+        /// Server streaming response type for the EvaluateLadder method.
+        type EvaluateLadderStream: tonic::codegen::tokio_stream::Stream<
+                Item = std::result::Result<super::EvaluateLadderResponse, tonic::Status>,
+            >
+            + std::marker::Send
+            + 'static;
+        /// What a ladder would be like, over all members, and changes nothing. A member counts as rising, falling or staying by
+        /// the tier that their balance and grants give them under it, as if every grace were over, beside the one that they have
+        /// now. Answers after each thousand members or so with what has been counted so far; the last answer says that it is done.
+        async fn evaluate_ladder(
+            &self,
+            request: tonic::Request<super::EvaluateLadderRequest>,
+        ) -> std::result::Result<
+            tonic::Response<Self::EvaluateLadderStream>,
+            tonic::Status,
+        >;
+    }
+    /// Tiers and clubs. A ladder has tiers that members climb by what they earn, spend or how often they buy; a club is a ladder
+    /// of one tier, open to whoever reaches its threshold, or closed, to whom it is granted alone. A program has several ladders
+    /// side by side; a member has at most one tier of each.
+    ///
+    /// What counts is kept by days of the program's time zone. A member goes up at once, and down when the balance of the period
+    /// has been too low for the ladder's grace. What is taken back by a refund or a reversal is as if it had never been: it is
+    /// taken from the day on which it was earned, without grace. Every answer tells what holds at its instant.
+    ///
+    /// Each member of a household counts what they bought themselves. Who took over the record of another counts what both did.
+    /// A suspended member climbs and falls as everybody else; whoever is excluded, closed or merged has no tier, and who is let
+    /// in again has the one that they would have had.
+    #[derive(Debug)]
+    pub struct TierServiceServer<T> {
+        inner: Arc<T>,
+        accept_compression_encodings: EnabledCompressionEncodings,
+        send_compression_encodings: EnabledCompressionEncodings,
+        max_decoding_message_size: Option<usize>,
+        max_encoding_message_size: Option<usize>,
+    }
+    impl<T> TierServiceServer<T> {
+        pub fn new(inner: T) -> Self {
+            Self::from_arc(Arc::new(inner))
+        }
+        pub fn from_arc(inner: Arc<T>) -> Self {
+            Self {
+                inner,
+                accept_compression_encodings: Default::default(),
+                send_compression_encodings: Default::default(),
+                max_decoding_message_size: None,
+                max_encoding_message_size: None,
+            }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> InterceptedService<Self, F>
+        where
+            F: tonic::service::Interceptor,
+        {
+            InterceptedService::new(Self::new(inner), interceptor)
+        }
+        /// Enable decompressing requests with the given encoding.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.accept_compression_encodings.enable(encoding);
+            self
+        }
+        /// Compress responses with the given encoding, if the client supports it.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.send_compression_encodings.enable(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.max_decoding_message_size = Some(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.max_encoding_message_size = Some(limit);
+            self
+        }
+    }
+    impl<T, B> tonic::codegen::Service<http::Request<B>> for TierServiceServer<T>
+    where
+        T: TierService,
+        B: Body + std::marker::Send + 'static,
+        B::Error: Into<StdError> + std::marker::Send + 'static,
+    {
+        type Response = http::Response<tonic::body::Body>;
+        type Error = std::convert::Infallible;
+        type Future = BoxFuture<Self::Response, Self::Error>;
+        fn poll_ready(
+            &mut self,
+            _cx: &mut Context<'_>,
+        ) -> Poll<std::result::Result<(), Self::Error>> {
+            Poll::Ready(Ok(()))
+        }
+        fn call(&mut self, req: http::Request<B>) -> Self::Future {
+            match req.uri().path() {
+                "/fealty.members.v1.TierService/PublishLadder" => {
+                    #[allow(non_camel_case_types)]
+                    struct PublishLadderSvc<T: TierService>(pub Arc<T>);
+                    impl<
+                        T: TierService,
+                    > tonic::server::UnaryService<super::PublishLadderRequest>
+                    for PublishLadderSvc<T> {
+                        type Response = super::PublishLadderResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::PublishLadderRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as TierService>::publish_ladder(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = PublishLadderSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/fealty.members.v1.TierService/GetLadder" => {
+                    #[allow(non_camel_case_types)]
+                    struct GetLadderSvc<T: TierService>(pub Arc<T>);
+                    impl<
+                        T: TierService,
+                    > tonic::server::UnaryService<super::GetLadderRequest>
+                    for GetLadderSvc<T> {
+                        type Response = super::GetLadderResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::GetLadderRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as TierService>::get_ladder(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GetLadderSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/fealty.members.v1.TierService/ListLadders" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListLaddersSvc<T: TierService>(pub Arc<T>);
+                    impl<
+                        T: TierService,
+                    > tonic::server::UnaryService<super::ListLaddersRequest>
+                    for ListLaddersSvc<T> {
+                        type Response = super::ListLaddersResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListLaddersRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as TierService>::list_ladders(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListLaddersSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/fealty.members.v1.TierService/RetireLadder" => {
+                    #[allow(non_camel_case_types)]
+                    struct RetireLadderSvc<T: TierService>(pub Arc<T>);
+                    impl<
+                        T: TierService,
+                    > tonic::server::UnaryService<super::RetireLadderRequest>
+                    for RetireLadderSvc<T> {
+                        type Response = super::RetireLadderResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::RetireLadderRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as TierService>::retire_ladder(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = RetireLadderSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/fealty.members.v1.TierService/GetMemberTiers" => {
+                    #[allow(non_camel_case_types)]
+                    struct GetMemberTiersSvc<T: TierService>(pub Arc<T>);
+                    impl<
+                        T: TierService,
+                    > tonic::server::UnaryService<super::GetMemberTiersRequest>
+                    for GetMemberTiersSvc<T> {
+                        type Response = super::GetMemberTiersResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::GetMemberTiersRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as TierService>::get_member_tiers(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GetMemberTiersSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/fealty.members.v1.TierService/CheckEntitlement" => {
+                    #[allow(non_camel_case_types)]
+                    struct CheckEntitlementSvc<T: TierService>(pub Arc<T>);
+                    impl<
+                        T: TierService,
+                    > tonic::server::UnaryService<super::CheckEntitlementRequest>
+                    for CheckEntitlementSvc<T> {
+                        type Response = super::CheckEntitlementResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::CheckEntitlementRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as TierService>::check_entitlement(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = CheckEntitlementSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/fealty.members.v1.TierService/ListTierChanges" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListTierChangesSvc<T: TierService>(pub Arc<T>);
+                    impl<
+                        T: TierService,
+                    > tonic::server::UnaryService<super::ListTierChangesRequest>
+                    for ListTierChangesSvc<T> {
+                        type Response = super::ListTierChangesResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListTierChangesRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as TierService>::list_tier_changes(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListTierChangesSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/fealty.members.v1.TierService/GrantTier" => {
+                    #[allow(non_camel_case_types)]
+                    struct GrantTierSvc<T: TierService>(pub Arc<T>);
+                    impl<
+                        T: TierService,
+                    > tonic::server::UnaryService<super::GrantTierRequest>
+                    for GrantTierSvc<T> {
+                        type Response = super::GrantTierResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::GrantTierRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as TierService>::grant_tier(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GrantTierSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/fealty.members.v1.TierService/RevokeTierGrant" => {
+                    #[allow(non_camel_case_types)]
+                    struct RevokeTierGrantSvc<T: TierService>(pub Arc<T>);
+                    impl<
+                        T: TierService,
+                    > tonic::server::UnaryService<super::RevokeTierGrantRequest>
+                    for RevokeTierGrantSvc<T> {
+                        type Response = super::RevokeTierGrantResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::RevokeTierGrantRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as TierService>::revoke_tier_grant(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = RevokeTierGrantSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/fealty.members.v1.TierService/ListTierGrants" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListTierGrantsSvc<T: TierService>(pub Arc<T>);
+                    impl<
+                        T: TierService,
+                    > tonic::server::UnaryService<super::ListTierGrantsRequest>
+                    for ListTierGrantsSvc<T> {
+                        type Response = super::ListTierGrantsResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListTierGrantsRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as TierService>::list_tier_grants(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListTierGrantsSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/fealty.members.v1.TierService/EvaluateLadder" => {
+                    #[allow(non_camel_case_types)]
+                    struct EvaluateLadderSvc<T: TierService>(pub Arc<T>);
+                    impl<
+                        T: TierService,
+                    > tonic::server::ServerStreamingService<super::EvaluateLadderRequest>
+                    for EvaluateLadderSvc<T> {
+                        type Response = super::EvaluateLadderResponse;
+                        type ResponseStream = T::EvaluateLadderStream;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::ResponseStream>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::EvaluateLadderRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as TierService>::evaluate_ladder(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = EvaluateLadderSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.server_streaming(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                _ => {
+                    Box::pin(async move {
+                        let mut response = http::Response::new(
+                            tonic::body::Body::default(),
+                        );
+                        let headers = response.headers_mut();
+                        headers
+                            .insert(
+                                tonic::Status::GRPC_STATUS,
+                                (tonic::Code::Unimplemented as i32).into(),
+                            );
+                        headers
+                            .insert(
+                                http::header::CONTENT_TYPE,
+                                tonic::metadata::GRPC_CONTENT_TYPE,
+                            );
+                        Ok(response)
+                    })
+                }
+            }
+        }
+    }
+    impl<T> Clone for TierServiceServer<T> {
+        fn clone(&self) -> Self {
+            let inner = self.inner.clone();
+            Self {
+                inner,
+                accept_compression_encodings: self.accept_compression_encodings,
+                send_compression_encodings: self.send_compression_encodings,
+                max_decoding_message_size: self.max_decoding_message_size,
+                max_encoding_message_size: self.max_encoding_message_size,
+            }
+        }
+    }
+    /// Generated gRPC service name
+    pub const SERVICE_NAME: &str = "fealty.members.v1.TierService";
+    impl<T> tonic::server::NamedService for TierServiceServer<T> {
+        const NAME: &'static str = SERVICE_NAME;
+    }
+}
 /// A person in a program.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Member {
@@ -5086,7 +6778,7 @@ pub struct Member {
     /// What they may do. Set with SetMemberStatus.
     #[prost(enumeration = "MemberStatus", tag = "8")]
     pub status: i32,
-    /// Code of their tier; empty for none. Set with SetMemberTier.
+    /// Code of the tier that was set by hand with SetMemberTier, beside every ladder; empty for none.
     #[prost(string, tag = "9")]
     pub tier_code: ::prost::alloc::string::String,
     /// Their household; empty for none.
@@ -5104,6 +6796,10 @@ pub struct Member {
     /// The guardian who gave the consent at enrolment in a minor's stead; empty where they gave it themselves.
     #[prost(string, tag = "13")]
     pub policy_accepted_by_member_id: ::prost::alloc::string::String,
+    /// Their tiers of the program's ladders now, by the ladders' codes. Told by GetMember, BatchGetMembers and LookupMember;
+    /// empty in other answers.
+    #[prost(message, repeated, tag = "20")]
+    pub tiers: ::prost::alloc::vec::Vec<TierRef>,
 }
 /// What a program knows of a member. Every field is optional, but for what the kind of party needs; all but the kind are
 /// personal data and stored encrypted, under a key of the member's own.
@@ -5266,7 +6962,7 @@ pub struct ListMembersRequest {
     /// Only members of this kind; UNSPECIFIED for any.
     #[prost(enumeration = "PartyKind", tag = "6")]
     pub party_kind: i32,
-    /// Only members of this tier; empty for any.
+    /// Only members whose `tier_code` is this one; empty for any.
     #[prost(string, tag = "7")]
     pub tier_code: ::prost::alloc::string::String,
     /// Only members whom this member answers for, or did until they came of age; empty for any.
@@ -5958,7 +7654,8 @@ pub mod member_service_client {
                 );
             self.inner.unary(req, path, codec).await
         }
-        /// Puts a member into a tier, or out of all of them.
+        /// Sets a member's tier by hand, or that they have none, for programs that do without ladders: TierService has those, and
+        /// their grants. Changes nothing on a ladder.
         pub async fn set_member_tier(
             &mut self,
             request: impl tonic::IntoRequest<super::SetMemberTierRequest>,
@@ -6205,7 +7902,8 @@ pub mod member_service_server {
             tonic::Response<super::SetMemberStatusResponse>,
             tonic::Status,
         >;
-        /// Puts a member into a tier, or out of all of them.
+        /// Sets a member's tier by hand, or that they have none, for programs that do without ladders: TierService has those, and
+        /// their grants. Changes nothing on a ladder.
         async fn set_member_tier(
             &self,
             request: tonic::Request<super::SetMemberTierRequest>,

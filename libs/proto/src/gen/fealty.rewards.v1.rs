@@ -1329,7 +1329,8 @@ pub struct Reward {
     /// Offered until then; unset for ever.
     #[prost(message, optional, tag = "7")]
     pub end_time: ::core::option::Option<::prost_types::Timestamp>,
-    /// Codes of the tiers that it is for, at most 20; empty for everybody.
+    /// Codes of the tiers and clubs that it is for, at most 20; empty for everybody. It is for whoever has one of them, of
+    /// whatever ladder.
     #[prost(string, repeated, tag = "8")]
     pub tier_codes: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
     /// How often one member can redeem it; 0 for any number.

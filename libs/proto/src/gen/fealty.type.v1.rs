@@ -193,7 +193,8 @@ pub enum ErrorReason {
     RewardUnavailable = 80,
     /// FAILED_PRECONDITION. Nothing is left in stock, or no code. Metadata: reward_id.
     OutOfStock = 81,
-    /// FAILED_PRECONDITION. The reward is for members of other tiers. Metadata: reward_id, tier_code.
+    /// FAILED_PRECONDITION. The reward is for members of other tiers. Metadata: reward_id, tier_code: the member's, with
+    /// commas between them.
     NotEligible = 82,
     /// FAILED_PRECONDITION. The member has redeemed it as often as one may. Metadata: reward_id, count_max.
     RedemptionLimitReached = 83,
@@ -227,6 +228,14 @@ pub enum ErrorReason {
     /// FAILED_PRECONDITION. The referral does not count, as the program has it. Metadata: referrer_member_id, checks (what
     /// spoke against it, as ReferralCheck names them without their prefix, separated by commas).
     ReferralRefused = 117,
+    /// ABORTED. Another version of the ladder was published meanwhile. Metadata: ladder_code, version.
+    LadderVersionOutdated = 118,
+    /// FAILED_PRECONDITION. The ladder is retired. Metadata: ladder_code.
+    LadderRetired = 119,
+    /// FAILED_PRECONDITION. The ladder in force has no such tier. Metadata: ladder_code, tier_code.
+    TierUnknown = 120,
+    /// ALREADY_EXISTS. A tier of another ladder has that code. Metadata: ladder_code, tier_code.
+    TierCodeTaken = 121,
 }
 impl ErrorReason {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -313,6 +322,10 @@ impl ErrorReason {
             }
             Self::SpendingLimitReached => "ERROR_REASON_SPENDING_LIMIT_REACHED",
             Self::ReferralRefused => "ERROR_REASON_REFERRAL_REFUSED",
+            Self::LadderVersionOutdated => "ERROR_REASON_LADDER_VERSION_OUTDATED",
+            Self::LadderRetired => "ERROR_REASON_LADDER_RETIRED",
+            Self::TierUnknown => "ERROR_REASON_TIER_UNKNOWN",
+            Self::TierCodeTaken => "ERROR_REASON_TIER_CODE_TAKEN",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -402,6 +415,10 @@ impl ErrorReason {
             }
             "ERROR_REASON_SPENDING_LIMIT_REACHED" => Some(Self::SpendingLimitReached),
             "ERROR_REASON_REFERRAL_REFUSED" => Some(Self::ReferralRefused),
+            "ERROR_REASON_LADDER_VERSION_OUTDATED" => Some(Self::LadderVersionOutdated),
+            "ERROR_REASON_LADDER_RETIRED" => Some(Self::LadderRetired),
+            "ERROR_REASON_TIER_UNKNOWN" => Some(Self::TierUnknown),
+            "ERROR_REASON_TIER_CODE_TAKEN" => Some(Self::TierCodeTaken),
             _ => None,
         }
     }

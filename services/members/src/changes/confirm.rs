@@ -1,6 +1,7 @@
 //! Makes a change that the ledger knows of, with its events, in one transaction.
 
 use chrono::{DateTime, Utc};
+use fealty_postgres::StorageError;
 use fealty_postgres::events::{NewEvent, append_in_tx};
 use fealty_types::{HouseholdId, MemberId, ProgramId};
 use fealty_vault::Vault;
@@ -8,8 +9,9 @@ use sqlx::PgConnection;
 
 use super::domain::{Change, ChangeKind};
 use super::{events, storage};
-use crate::people;
+use crate::ladders::domain::Trigger;
 use crate::refusal::MembersError;
+use crate::{ladders, people};
 
 /// Where and when a change is made.
 pub(super) struct Making<'a> {
@@ -47,8 +49,10 @@ impl Making<'_> {
     ) -> Result<Vec<NewEvent>, MembersError> {
         match kind {
             ChangeKind::Status { status, .. } => {
-                storage::set_status_in_tx(tx, self.program_id, member_id, status, self.now).await?;
-                Ok(vec![events::status_changed(member_id, status, self.now)])
+                storage::set_status_in_tx(&mut *tx, self.program_id, member_id, status, self.now).await?;
+                let mut happened = vec![events::status_changed(member_id, status, self.now)];
+                happened.extend(self.settle_in_tx(tx, member_id, Trigger::Status).await?);
+                Ok(happened)
             }
             ChangeKind::Merge {
                 into_member_id,
@@ -108,8 +112,21 @@ impl Making<'_> {
             happened.extend(self.leave_in_tx(&mut *tx, from_member_id, household_id).await?);
             happened.extend(self.join_in_tx(&mut *tx, into_member_id, household_id).await?);
         }
-        storage::set_merged_in_tx(tx, program_id, from_member_id, into_member_id, self.now).await?;
+        storage::set_merged_in_tx(&mut *tx, program_id, from_member_id, into_member_id, self.now).await?;
         happened.push(events::merged(from_member_id, into_member_id, self.now));
+        for member_id in [from_member_id, into_member_id] {
+            happened.extend(self.settle_in_tx(&mut *tx, member_id, Trigger::Merge).await?);
+        }
         Ok(happened)
+    }
+
+    /// Judges the member's tiers anew.
+    async fn settle_in_tx(
+        &self,
+        tx: &mut PgConnection,
+        member_id: MemberId,
+        trigger: Trigger,
+    ) -> Result<Vec<NewEvent>, StorageError> {
+        ladders::settle_in_tx(tx, self.program_id, member_id, trigger, self.now).await
     }
 }

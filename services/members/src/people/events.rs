@@ -15,11 +15,16 @@ pub(super) fn enrolled(member_id: MemberId, now: DateTime<Utc>) -> NewEvent {
     new_event(member_id.as_uuid(), payload, now, now)
 }
 
-/// The tier that the member is in now.
-pub(super) fn tier_changed(member: &Member) -> NewEvent {
-    let tier_code = member.standing.tier_code.as_ref();
+/// The tier that was set by hand, and the one before.
+pub(super) fn tier_changed(before: &Member, member: &Member) -> NewEvent {
+    let code = |member: &Member| {
+        let code = member.standing.tier_code.as_ref();
+        code.map(ToString::to_string).unwrap_or_default()
+    };
     let payload = Payload::MemberTierChanged(MemberTierChanged {
-        tier_code: tier_code.map(ToString::to_string).unwrap_or_default(),
+        tier_code: code(member),
+        previous_tier_code: code(before),
+        ..MemberTierChanged::default()
     });
     let now = member.update_time;
     new_event(member.member_id.as_uuid(), payload, now, now)

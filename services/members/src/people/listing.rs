@@ -9,6 +9,7 @@ use fealty_types::{MemberId, ProgramId};
 use super::domain::{Member, MemberStatus, PartyKind, TierCode};
 use super::storage::{self, ListAfter, ListFilter};
 use super::{People, seal};
+use crate::ladders::tiers_in_tx;
 use crate::refusal::MembersError;
 
 /// Which members a list has. What is None is not asked for.
@@ -81,15 +82,19 @@ impl People {
     ) -> Result<Found, MembersError> {
         let scope = Scope::Program(program_id);
         let options = TransactOptions::read_only();
-        let sealed = transact(&self.service, "batch_get_members", scope, options, |tx| {
-            in_tx(
-                async move { Ok::<_, MembersError>(storage::load_in_tx(tx, program_id, member_ids).await?) },
-            )
+        let now = self.clock.now();
+        let (sealed, mut tiers) = transact(&self.service, "batch_get_members", scope, options, |tx| {
+            in_tx(async move {
+                let sealed = storage::load_in_tx(&mut *tx, program_id, member_ids).await?;
+                let tiers = tiers_in_tx(tx, program_id, member_ids, now).await?;
+                Ok::<_, MembersError>((sealed, tiers))
+            })
         })
         .await?;
         let mut by_id = HashMap::with_capacity(sealed.len());
         for sealed in sealed.into_iter().filter(|sealed| sealed.ledger_confirmed) {
-            let (member, _) = seal::open(&self.vault, program_id, sealed)?;
+            let (mut member, _) = seal::open(&self.vault, program_id, sealed)?;
+            member.standing.tiers = tiers.remove(&member.member_id).unwrap_or_default();
             by_id.insert(member.member_id, member);
         }
         let is_missing = |member_id: &&MemberId| !by_id.contains_key(member_id);

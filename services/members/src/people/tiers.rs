@@ -46,7 +46,7 @@ impl People {
                 let Some(changed) = current.in_tier(new.tier_code.as_ref(), now) else {
                     return Ok(Made::now(current));
                 };
-                write_in_tx(tx, program_id, &changed, &key, new).await?;
+                write_in_tx(tx, program_id, (&current, &changed), &key, new).await?;
                 Ok::<_, MembersError>(Made::now(changed))
             })
         })
@@ -60,7 +60,7 @@ impl People {
 async fn write_in_tx(
     tx: &mut PgConnection,
     program_id: ProgramId,
-    changed: &Member,
+    (current, changed): (&Member, &Member),
     key: &DataKey,
     new: &NewTier,
 ) -> Result<(), MembersError> {
@@ -75,5 +75,5 @@ async fn write_in_tx(
         reason: reason.as_deref(),
     };
     storage::update_tier_in_tx(&mut *tx, program_id, changed, change).await?;
-    Ok(append_in_tx(tx, program_id, &[events::tier_changed(changed)]).await?)
+    Ok(append_in_tx(tx, program_id, &[events::tier_changed(current, changed)]).await?)
 }

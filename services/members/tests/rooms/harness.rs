@@ -22,6 +22,7 @@ use fealty_proto::members::v1::member_service_client::MemberServiceClient;
 use fealty_proto::members::v1::policy_service_client::PolicyServiceClient;
 use fealty_proto::members::v1::program_service_client::ProgramServiceClient;
 use fealty_proto::members::v1::staff_service_client::StaffServiceClient;
+use fealty_proto::members::v1::tier_service_client::TierServiceClient;
 use fealty_proto::r#type::v1::ErrorReason;
 use fealty_rpc::access::PROGRAM_HEADER;
 use fealty_rpc::errors::reason_of;
@@ -225,6 +226,10 @@ impl World {
 
     pub fn households(&self, auth: &Auth) -> HouseholdServiceClient<Authed> {
         HouseholdServiceClient::with_interceptor(self.channel(), auth.clone())
+    }
+
+    pub fn tiers(&self, auth: &Auth) -> TierServiceClient<Authed> {
+        TierServiceClient::with_interceptor(self.channel(), auth.clone())
     }
 
     pub fn events(&self, auth: &Auth) -> EventServiceClient<Authed> {

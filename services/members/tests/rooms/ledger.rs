@@ -5,6 +5,7 @@ use std::future::pending;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use fealty_proto::events::v1::event_service_server::EventServiceServer;
 use fealty_proto::ledger::v1 as pb;
 use fealty_proto::ledger::v1::owner_service_server::{OwnerService, OwnerServiceServer};
 use fealty_proto::r#type::v1::ErrorReason;
@@ -17,6 +18,8 @@ use tonic::metadata::MetadataMap;
 use tonic::transport::Server;
 use tonic::transport::server::TcpIncoming;
 use tonic::{Code, Request, Response, Status};
+
+use crate::postings::Postings;
 
 /// The key with which members calls the ledger.
 pub const LEDGER_KEY: &str = "fealty_key_of_members";
@@ -70,6 +73,8 @@ pub struct Held {
 pub struct LedgerStandIn {
     address: SocketAddr,
     owners: Owners,
+    /// What it tells of its transactions.
+    pub postings: Postings,
     process: Process,
 }
 
@@ -152,10 +157,13 @@ impl LedgerStandIn {
         };
         let process = Process::new(&DrainConfig::default());
         let service = OwnerServiceServer::new(owners.clone());
+        let postings = Postings::default();
+        let events = EventServiceServer::new(postings.clone());
         let ending = process.tasks().soft_shutdown();
         process.tasks().spawn("ledger stand-in", async move {
             let serving = Server::builder()
                 .add_service(service)
+                .add_service(events)
                 .serve_with_incoming(TcpIncoming::from(listener));
             tokio::select! {
                 () = ending.cancelled() => {}
@@ -165,6 +173,7 @@ impl LedgerStandIn {
         Self {
             address,
             owners,
+            postings,
             process,
         }
     }

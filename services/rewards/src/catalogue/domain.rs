@@ -140,8 +140,8 @@ pub struct Candidate {
     pub member_id: MemberId,
     /// What they are if they are not active.
     pub inactive: Option<&'static str>,
-    /// Their tier; empty for none.
-    pub tier_code: String,
+    /// Their tiers, of each ladder one at the most.
+    pub tier_codes: Vec<String>,
 }
 
 impl<T> Change<T> {
@@ -218,10 +218,10 @@ impl Reward {
                 status,
             });
         }
-        if !self.terms.are_for_tier(&candidate.tier_code) {
+        if !self.terms.are_for_tiers(&candidate.tier_codes) {
             return Err(Refusal::NotEligible {
                 reward_id: self.reward_id,
-                tier_code: candidate.tier_code.clone(),
+                tier_codes: candidate.tier_codes.clone(),
             });
         }
         if self.counts_stock() && self.stock_left == 0 {
@@ -278,8 +278,9 @@ impl Terms {
             && self.end_time.is_none_or(|end_time| now < end_time)
     }
 
-    fn are_for_tier(&self, tier_code: &str) -> bool {
-        self.tier_codes.is_empty() || self.tier_codes.iter().any(|one| one.as_str() == tier_code)
+    fn are_for_tiers(&self, held: &[String]) -> bool {
+        let has = |one: &TierCode| held.iter().any(|code| code == one.as_str());
+        self.tier_codes.is_empty() || self.tier_codes.iter().any(has)
     }
 }
 

@@ -76,7 +76,14 @@ impl MembersDoor {
         Ok(Candidate {
             member_id,
             inactive,
-            tier_code: member.tier_code,
+            tier_codes: tiers_of(member),
         })
     }
+}
+
+/// The tier that was set by hand, and those of the program's ladders.
+fn tiers_of(member: Member) -> Vec<String> {
+    let by_hand = Some(member.tier_code).filter(|code| !code.is_empty());
+    let climbed = member.tiers.into_iter().map(|tier| tier.tier_code);
+    by_hand.into_iter().chain(climbed).collect()
 }

@@ -162,6 +162,27 @@ async fn who_has_too_few_points_keeps_them_and_is_told_how_many() {
     world.redeem(&member_id, &reward.reward_id).await.unwrap();
 }
 
+/// B8: a reward of a club is for its members, and refused to others.
+#[tokio::test]
+async fn b8_a_reward_of_a_club_is_refused_to_whoever_is_not_in_it() {
+    let world = World::start().await;
+    let reward = pb::Reward {
+        tier_codes: vec!["regulars".to_owned()],
+        ..endless_coffee()
+    };
+    let reward = world.create(reward, 0).await;
+    let (ana, vera) = (world.member(PRICE), world.member(PRICE));
+    world.members.enrol(&ana, "");
+    world.members.enrol(&vera, "silver");
+    world.members.climb(&ana, "status", "gold");
+    world.members.climb(&ana, "club", "regulars");
+    world.members.climb(&vera, "status", "gold");
+    let refused = world.redeem(&vera, &reward.reward_id).await;
+    let refused = assert_precondition("no club", refused, ErrorReason::NotEligible);
+    assert_eq!(refused.value("tier_code"), Some("silver,gold"));
+    world.redeem(&ana, &reward.reward_id).await.unwrap();
+}
+
 #[tokio::test]
 async fn a_reward_is_for_active_members_of_its_tiers_within_its_dates() {
     let world = World::start().await;

@@ -47,7 +47,10 @@ pub(super) async fn plant(members_jobs_url: &str, kept: &mut Kept) -> anyhow::Re
 /// What a service may ask of the others: what its own work needs, and nothing else.
 fn service_key(service: ServiceName) -> (&'static str, Vec<Scope>) {
     match service {
-        ServiceName::Members => ("members calls the ledger", vec![Scope::OwnersWrite]),
+        ServiceName::Members => (
+            "members calls and follows the ledger",
+            vec![Scope::OwnersWrite, Scope::EventsRead],
+        ),
         ServiceName::Ledger => ("the ledger follows members", vec![Scope::AccessFeed]),
         ServiceName::Rewards => (
             "rewards asks members and the ledger",

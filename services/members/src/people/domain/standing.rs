@@ -5,6 +5,8 @@ use std::str::FromStr;
 
 use fealty_types::{HouseholdId, MemberId};
 
+use crate::ladders::HeldTier;
+
 /// Longest code of a tier, in characters.
 const TIER_CODE_LENGTH_MAX: usize = 40;
 
@@ -59,7 +61,7 @@ impl MemberStatus {
 }
 
 /// The code of a tier.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct TierCode(String);
 
 /// The text is no code of a tier.
@@ -106,6 +108,8 @@ pub struct Standing {
     pub household_id: Option<HouseholdId>,
     /// Who they were merged into.
     pub merged_into_member_id: Option<MemberId>,
+    /// Their tiers of the program's ladders, where that was asked for.
+    pub tiers: Vec<HeldTier>,
 }
 
 impl Standing {
@@ -117,6 +121,7 @@ impl Standing {
             tier_code: None,
             household_id: None,
             merged_into_member_id: None,
+            tiers: Vec::new(),
         }
     }
 }

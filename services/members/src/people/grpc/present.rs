@@ -9,6 +9,7 @@ use fealty_rpc::present::timestamp;
 use fealty_vault::{LookupHash, Personal};
 
 use crate::cards::grpc::{present_reason, present_status};
+use crate::ladders::grpc::tier_ref;
 use crate::people::domain::{
     Acceptance, BirthDate, Duplicates, HistoryEntry, Identifier, IdentifierKind, LanguageTag, Member,
     MemberStatus, PartyKind, Profile, RegistrationNumber, Trait,
@@ -30,6 +31,7 @@ pub(super) fn member(member: &Member, now: DateTime<Utc>) -> pb::Member {
         merged_into_member_id: text_of(standing.merged_into_member_id.as_ref()),
         guardian_member_id: text_of(member.guardian_at(now).as_ref()),
         policy_accepted_by_member_id: text_of(member.accepted_by.as_ref()),
+        tiers: standing.tiers.iter().map(tier_ref).collect(),
     }
 }
 

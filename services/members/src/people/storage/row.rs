@@ -81,6 +81,7 @@ impl TryFrom<MemberRow> for SealedMember {
                 tier_code: row.tier_code.map(|code| parse_tier_code(&code)).transpose()?,
                 household_id: row.household_id,
                 merged_into_member_id: row.merged_into_member_id,
+                tiers: Vec::new(),
             },
             revision: Version::try_new(row.revision)
                 .map_err(|error| StorageError::corrupt("member.revision", error))?,

@@ -35,7 +35,7 @@ fn candidate(tier_code: &str) -> Candidate {
     Candidate {
         member_id: MemberId::generate_at(DateTime::UNIX_EPOCH),
         inactive: None,
-        tier_code: tier_code.to_owned(),
+        tier_codes: vec!["regulars".to_owned(), tier_code.to_owned()],
     }
 }
 

@@ -47,6 +47,16 @@ impl MembersStandIn {
         }
     }
 
+    /// Puts somebody into a tier of a ladder.
+    pub fn climb(&self, member_id: &str, ladder_code: &str, tier_code: &str) {
+        let mut people = lock(&self.people.0);
+        let member = people.members.get_mut(member_id).expect("a member");
+        member.tiers.push(pb::TierRef {
+            ladder_code: ladder_code.to_owned(),
+            tier_code: tier_code.to_owned(),
+        });
+    }
+
     /// Somebody who is active, with that tier.
     pub fn enrol(&self, member_id: &str, tier_code: &str) {
         let member = pb::Member {
