@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use fealty_proto::access::v1::{ExportPersonalDataRequest, ExportPersonalDataResponse};
 use fealty_proto::ledger::v1::points_outcome::Outcome as PointsOutcome;
 use fealty_proto::ledger::v1::{
     ActivatePointsRequest, ActivatePointsResponse, BatchPostPointsRequest, BatchPostPointsResponse,
@@ -114,6 +115,8 @@ impl LedgerClient {
     }
 
     methods! {
+        /// Everything that the ledger keeps about a member, in pages.
+        export_personal_data("/fealty.access.v1.PersonalDataService/ExportPersonalData"): read ExportPersonalDataRequest => ExportPersonalDataResponse;
         /// An owner's lots that have points left and have not ended: the soonest to end first, those without end last.
         list_lots("/fealty.ledger.v1.BalanceService/ListLots"): read ListLotsRequest => ListLotsResponse;
         /// Sets a budget up.

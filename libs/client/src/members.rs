@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use fealty_proto::access::v1::{ListAccessChangesRequest, ListAccessChangesResponse};
+use fealty_proto::access::v1::{ListAccessChangesRequest, ListAccessChangesResponse, ExportPersonalDataRequest, ExportPersonalDataResponse, ListPersonalReadsRequest, ListPersonalReadsResponse};
 use fealty_proto::members::v1::{
+    EraseMemberRequest, EraseMemberResponse, GetErasureRequest, GetErasureResponse, ListErasuresRequest, ListErasuresResponse, ConfirmErasureRequest, ConfirmErasureResponse, EndContractRequest, EndContractResponse, GetRetentionRequest, GetRetentionResponse, ListPurgeableMembersRequest, ListPurgeableMembersResponse, PlaceLegalHoldRequest, PlaceLegalHoldResponse, LiftLegalHoldRequest, LiftLegalHoldResponse, RecordDisclosureRequest, RecordDisclosureResponse, ListDisclosuresRequest, ListDisclosuresResponse,
     AcceptPolicyRequest, AcceptPolicyResponse, AddHouseholdMemberRequest, AddHouseholdMemberResponse,
     AddIdentifierRequest, AddIdentifierResponse, BatchGetMembersRequest, BatchGetMembersResponse,
     BlockCardRequest, BlockCardResponse, CheckEntitlementRequest, CheckEntitlementResponse,
@@ -81,6 +82,32 @@ impl MembersClient {
     }
 
     methods! {
+        /// Everything that members keeps about a member, opened, in pages.
+        export_personal_data("/fealty.access.v1.PersonalDataService/ExportPersonalData"): read ExportPersonalDataRequest => ExportPersonalDataResponse;
+        /// Reads of the program's personal data in members, newest first.
+        list_personal_reads("/fealty.access.v1.ReadAuditService/ListPersonalReads"): read ListPersonalReadsRequest => ListPersonalReadsResponse;
+        /// Erases a person in all services.
+        erase_member("/fealty.members.v1.ErasureService/EraseMember"): write EraseMemberRequest => EraseMemberResponse;
+        /// One erasure, with its receipt once there is one.
+        get_erasure("/fealty.members.v1.ErasureService/GetErasure"): read GetErasureRequest => GetErasureResponse;
+        /// The program's erasures, oldest first.
+        list_erasures("/fealty.members.v1.ErasureService/ListErasures"): read ListErasuresRequest => ListErasuresResponse;
+        /// Says that a service has erased its part.
+        confirm_erasure("/fealty.members.v1.ErasureService/ConfirmErasure"): read ConfirmErasureRequest => ConfirmErasureResponse;
+        /// Says when the contract with a member ended.
+        end_contract("/fealty.members.v1.RetentionService/EndContract"): write EndContractRequest => EndContractResponse;
+        /// From when on a member's data may be erased, and what stands against it.
+        get_retention("/fealty.members.v1.RetentionService/GetRetention"): read GetRetentionRequest => GetRetentionResponse;
+        /// Members whose data may be erased because its time has ended.
+        list_purgeable_members("/fealty.members.v1.RetentionService/ListPurgeableMembers"): read ListPurgeableMembersRequest => ListPurgeableMembersResponse;
+        /// Holds a person's data.
+        place_legal_hold("/fealty.members.v1.RetentionService/PlaceLegalHold"): write PlaceLegalHoldRequest => PlaceLegalHoldResponse;
+        /// Lifts a hold.
+        lift_legal_hold("/fealty.members.v1.RetentionService/LiftLegalHold"): read LiftLegalHoldRequest => LiftLegalHoldResponse;
+        /// Records a disclosure.
+        record_disclosure("/fealty.members.v1.DisclosureService/RecordDisclosure"): write RecordDisclosureRequest => RecordDisclosureResponse;
+        /// What was disclosed about a member, newest first.
+        list_disclosures("/fealty.members.v1.DisclosureService/ListDisclosures"): read ListDisclosuresRequest => ListDisclosuresResponse;
         /// The changes of access records after a position, oldest first: what the other services follow.
         list_access_changes("/fealty.access.v1.AccessFeedService/ListAccessChanges"): read ListAccessChangesRequest => ListAccessChangesResponse;
         /// Creates a key of the caller's program. Its text is in this answer and nowhere else, ever: a retry with the same
@@ -283,3 +310,16 @@ impl Shows for CreateStaffMemberResponse {}
 impl Shows for GetStaffMemberResponse {}
 impl Shows for UpdateStaffMemberResponse {}
 impl Shows for ListStaffMembersResponse {}
+impl Shows for ExportPersonalDataResponse {}
+impl Shows for ListPersonalReadsResponse {}
+impl Shows for EraseMemberResponse {}
+impl Shows for GetErasureResponse {}
+impl Shows for ListErasuresResponse {}
+impl Shows for ConfirmErasureResponse {}
+impl Shows for EndContractResponse {}
+impl Shows for GetRetentionResponse {}
+impl Shows for ListPurgeableMembersResponse {}
+impl Shows for PlaceLegalHoldResponse {}
+impl Shows for LiftLegalHoldResponse {}
+impl Shows for RecordDisclosureResponse {}
+impl Shows for ListDisclosuresResponse {}

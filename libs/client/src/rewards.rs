@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use fealty_proto::access::v1::{ExportPersonalDataRequest, ExportPersonalDataResponse};
 use fealty_proto::rewards::v1::{
     AddCodesRequest, AddCodesResponse, AdjustStockRequest, AdjustStockResponse, CreateRewardRequest,
     CreateRewardResponse, GetRedemptionRequest, GetRedemptionResponse, GetRewardRequest, GetRewardResponse,
@@ -48,6 +49,8 @@ impl RewardsClient {
     }
 
     methods! {
+        /// Everything that rewards keeps about a member, in pages.
+        export_personal_data("/fealty.access.v1.PersonalDataService/ExportPersonalData"): read ExportPersonalDataRequest => ExportPersonalDataResponse;
         /// Adds a reward.
         create_reward("/fealty.rewards.v1.RewardService/CreateReward"): write CreateRewardRequest => CreateRewardResponse;
         /// One reward.

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use fealty_proto::access::v1::{ExportPersonalDataRequest, ExportPersonalDataResponse, ListPersonalReadsRequest, ListPersonalReadsResponse};
 use fealty_proto::surveys::v1::{
     CloseSurveyRequest, CloseSurveyResponse, CreateSurveyRequest, CreateSurveyResponse, GetAnswerRequest,
     GetAnswerResponse, GetInvitationRequest, GetInvitationResponse, GetQuestionnaireRequest,
@@ -50,6 +51,10 @@ impl SurveysClient {
     }
 
     methods! {
+        /// Everything that surveys keeps about a member, in pages.
+        export_personal_data("/fealty.access.v1.PersonalDataService/ExportPersonalData"): read ExportPersonalDataRequest => ExportPersonalDataResponse;
+        /// Reads of the program's personal data in surveys, newest first.
+        list_personal_reads("/fealty.access.v1.ReadAuditService/ListPersonalReads"): read ListPersonalReadsRequest => ListPersonalReadsResponse;
         /// What the invitation of a token asks.
         get_questionnaire("/fealty.surveys.v1.AnswerService/GetQuestionnaire"): read GetQuestionnaireRequest => GetQuestionnaireResponse;
         /// Answers. The same request id is answered as the first time; another one for the same token is refused.

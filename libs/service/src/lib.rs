@@ -69,11 +69,14 @@ pub mod access;
 pub mod call;
 pub mod config;
 pub mod consumer;
+pub mod erasing;
 pub mod events;
 pub mod gate;
 pub mod ground;
 pub mod jobs;
+pub mod personal;
 pub mod positions;
+pub mod read_audit;
 pub mod status;
 #[cfg(feature = "testing")]
 pub mod testing;

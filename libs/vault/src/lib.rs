@@ -3,7 +3,8 @@
 //! ```text
 //! master key (config) ─┬─ wraps ── data key of each person (a table of the service) ── seals ── names, answers, ...
 //!                      ├─ keyed hash per program ── by which an identifier is found
-//!                      └─ keyed hash per program ── by which a repeated command is known
+//!                      ├─ keyed hash per program ── by which a repeated command is known
+//!                      └─ key pair ── signs receipts of erasures
 //! ```
 //!
 //! Each service that keeps personal data has a vault of its own: it names itself when it reads its master key, and every
@@ -19,6 +20,7 @@ mod data_key;
 mod lookup;
 mod master_key;
 mod personal;
+mod signing;
 mod storage;
 
 use std::sync::Arc;
@@ -30,10 +32,12 @@ pub use data_key::{DataKey, Person, SealedKey};
 pub use lookup::LookupHash;
 pub use master_key::{MasterKey, MasterKeyError, MasterKeyId};
 pub use personal::Personal;
+pub use signing::Signature;
 pub use storage::{OtherMasterKey, check_master_key};
 
 use command::Commands;
 use lookup::Lookup;
+use signing::Signer;
 
 /// Something sealed does not open.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -57,6 +61,7 @@ pub struct Vault {
     master: Arc<MasterKey>,
     lookup: Arc<Lookup>,
     commands: Arc<Commands>,
+    signer: Arc<Signer>,
 }
 
 impl Vault {
@@ -66,6 +71,7 @@ impl Vault {
         Self {
             lookup: Arc::new(Lookup::new(&master)),
             commands: Arc::new(Commands::new(&master)),
+            signer: Arc::new(Signer::new(&master)),
             master: Arc::new(master),
         }
     }
@@ -98,6 +104,18 @@ impl Vault {
     #[must_use]
     pub fn command_hash(&self, program_id: ProgramId, plain_hash: &[u8; 32]) -> [u8; 32] {
         self.commands.hash(program_id, plain_hash)
+    }
+
+    /// Signs a text for whoever does not ask us.
+    #[must_use]
+    pub fn sign(&self, text: &[u8]) -> Signature {
+        self.signer.sign(text)
+    }
+
+    /// The key that signatures are made under now: 32 bytes.
+    #[must_use]
+    pub fn signing_key(&self) -> Vec<u8> {
+        self.signer.public_key()
     }
 }
 

@@ -108,6 +108,20 @@ fn a_command_is_kept_under_a_key_of_its_own_and_by_program() {
     assert_ne!(kept, vault(1).command_hash(person(2, 1).program_id, &[5; 32]));
 }
 
+#[test]
+fn a_signature_is_of_its_text_and_of_one_master_key() {
+    let signed = vault(1).sign(b"erased");
+    assert!(signed.is_of(b"erased") && !signed.is_of(b"erase"));
+    assert_eq!(signed, vault(1).sign(b"erased"));
+    assert_eq!(signed.public_key, vault(1).signing_key());
+    assert_ne!(vault(1).signing_key(), vault(2).signing_key());
+    let claimed = Signature {
+        public_key: vault(2).signing_key(),
+        ..signed
+    };
+    assert!(!claimed.is_of(b"erased"));
+}
+
 proptest! {
     #[test]
     fn what_is_sealed_opens_again(program in 1..u128::MAX, member in 1..u128::MAX, field in "[a-z_]{1,20}", value: String) {

@@ -34,6 +34,8 @@
 //!
 //! [`verify`] is no room: it reads what all of them recorded, and recomputes it without their code.
 //!
+//! [`personal`] lists which tables name owners: what is told of a member in an export.
+//!
 //! The copy of programs, keys and staff is kept as in every service ([`fealty_service::access`]). [`serve()`] wires
 //! everything up; [`jobs`] is what runs by itself.
 
@@ -45,6 +47,7 @@ pub mod events;
 pub mod holds;
 pub mod jobs;
 pub mod owners;
+pub mod personal;
 pub mod posting;
 pub mod purchases;
 pub mod refusal;

@@ -3,6 +3,9 @@
 use std::sync::Arc;
 
 use fealty_postgres::connect_lazy;
+use fealty_proto::access::v1::personal_data_service_server::{
+    PersonalDataServiceServer, SERVICE_NAME as PERSONAL_DATA,
+};
 use fealty_proto::events::v1::event_service_server::{EventServiceServer, SERVICE_NAME as EVENTS};
 use fealty_proto::ledger::v1::balance_service_server::{BalanceServiceServer, SERVICE_NAME as BALANCES};
 use fealty_proto::ledger::v1::budget_service_server::{BudgetServiceServer, SERVICE_NAME as BUDGETS};
@@ -27,6 +30,7 @@ use fealty_service::access::AccessFollower;
 use fealty_service::events::{EventFeed, EventGrpc, FeedWaker};
 use fealty_service::ground::{Ground, ServeError, Serving};
 use fealty_service::jobs::keep_forgetting_requests;
+use fealty_service::personal::grpc::PersonalDataGrpc;
 use fealty_types::SharedClock;
 use futures::future::join5;
 
@@ -42,6 +46,7 @@ use crate::jobs::check_cache::CacheCheckConfig;
 use crate::jobs::expiry_notice::ExpiryNoticeConfig;
 use crate::jobs::write_off::WriteOffConfig;
 use crate::owners::Owners;
+use crate::personal::PERSONAL_TABLES;
 use crate::posting::{Lane, Posting, Sweeper, TimeSource};
 use crate::purchases::Purchases;
 use crate::rules::Rules;
@@ -154,6 +159,7 @@ pub fn serve_on(
         HOLDS,
         HOUSEHOLDS,
         OWNERS,
+        PERSONAL_DATA,
         PURCHASES,
         RULES,
         TRANSACTIONS,
@@ -184,6 +190,7 @@ fn server_of(
     let rules = Rules::new(service(), clock());
     let holds = Holds::new(service(), posting.clone(), clock());
     let purchases = Purchases::new(service(), posting, clock());
+    let personal_data = PersonalDataGrpc::new(&rooms.ground, PERSONAL_TABLES, None);
 
     let limits = &config.server;
     ServerBuilder::new(limits.clone(), Arc::new(rooms.access.authenticator()))
@@ -193,6 +200,7 @@ fn server_of(
         .add_service(limited!(limits, HoldServiceServer::new(holds)))
         .add_service(limited!(limits, HouseholdServiceServer::new(owners.clone())))
         .add_service(limited!(limits, OwnerServiceServer::new(owners)))
+        .add_service(limited!(limits, PersonalDataServiceServer::new(personal_data)))
         .add_service(limited!(limits, PurchaseServiceServer::new(purchases)))
         .add_service(limited!(limits, EarningRuleServiceServer::new(rules)))
         .add_service(limited!(limits, TransactionServiceServer::new(transactions)))

@@ -37,6 +37,46 @@ pub struct MembersConfig {
     pub ledger: PeerConfig<{ ports::LEDGER }>,
     /// What personal data is encrypted under.
     pub vault: VaultConfig,
+    /// How people are erased.
+    pub erasures: ErasuresConfig,
+}
+
+/// How people are erased.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ErasuresConfig {
+    /// The services that confirm their parts before an erasure is complete, beside members and the ledger: those that the
+    /// suite runs. One that is not named here is not waited for.
+    pub confirmed_by: Vec<ConfirmingService>,
+}
+
+/// A service that confirms what it erased.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ConfirmingService {
+    /// Redemptions and vouchers.
+    Rewards,
+    /// What people wrote.
+    Surveys,
+}
+
+impl ConfirmingService {
+    /// Its name.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Rewards => "rewards",
+            Self::Surveys => "surveys",
+        }
+    }
+}
+
+impl Default for ErasuresConfig {
+    fn default() -> Self {
+        Self {
+            confirmed_by: vec![ConfirmingService::Rewards, ConfirmingService::Surveys],
+        }
+    }
 }
 
 impl Default for MembersConfig {
@@ -53,6 +93,7 @@ impl Default for MembersConfig {
             server: ServerConfig::default(),
             ledger: PeerConfig::default(),
             vault: VaultConfig::default(),
+            erasures: ErasuresConfig::default(),
         }
     }
 }

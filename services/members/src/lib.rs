@@ -27,6 +27,10 @@
 //! | [`consents`] | what members allow, to whom and since when, with proof |
 //! | [`ladders`] | tiers and clubs, and where members stand on them |
 //! | [`contacts`] | whether a member may be contacted, and how often they were |
+//! | [`erasures`] | people who are erased, in all services, with proof |
+//! | [`retention`] | how long data about people is kept, and what holds it longer |
+//! | [`disclosures`] | what was disclosed to somebody outside |
+//! | [`personal`] | which tables name people: what is told of them in an export, and goes when they are erased |
 //! | [`access`] | the feed of all three for the other services, and this service's own look-ups |
 //! | [`operator`] | the door for people who operate the suite, who need no key |
 //!
@@ -41,7 +45,9 @@ pub mod changes;
 pub mod config;
 pub mod consents;
 pub mod contacts;
+pub mod disclosures;
 pub mod display_name;
+pub mod erasures;
 pub mod households;
 pub mod jobs;
 pub mod ladders;
@@ -49,9 +55,11 @@ pub mod ledger;
 pub mod means;
 pub mod operator;
 pub mod people;
+pub mod personal;
 pub mod policies;
 pub mod programs;
 pub mod refusal;
+pub mod retention;
 pub mod serve;
 pub mod staff;
 pub mod status;

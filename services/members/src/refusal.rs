@@ -4,11 +4,13 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use chrono::NaiveDate;
 use fealty_postgres::requests::ClaimError;
 use fealty_postgres::{StorageError, TransactError};
 use fealty_proto::access::v1::Scope;
 use fealty_proto::types::v1::ErrorReason;
 use fealty_types::{ContactId, HouseholdId, IdentifierId, MemberId, PolicyId, RequestId, StaffId};
+use uuid::Uuid;
 
 use crate::cards::domain::CardState;
 use crate::contacts::domain::Outcome;
@@ -49,6 +51,10 @@ pub enum Resource {
     Benefit,
     /// A tier that was given by hand.
     TierGrant,
+    /// The erasing of a person.
+    Erasure,
+    /// Why data is not to be erased.
+    LegalHold,
 }
 
 impl Resource {
@@ -71,6 +77,8 @@ impl Resource {
             Self::Ladder => "ladder",
             Self::Benefit => "benefit",
             Self::TierGrant => "tier_grant",
+            Self::Erasure => "erasure",
+            Self::LegalHold => "legal_hold",
         }
     }
 }
@@ -223,6 +231,27 @@ pub enum Refusal {
     },
     /// What ladders say no to.
     Ladder(LadderRefusal),
+    /// The person has too many records to be erased in one step.
+    TooManyRecords {
+        /// Whom it is about.
+        member_id: MemberId,
+        /// How many they may have.
+        count_max: usize,
+    },
+    /// The person's data is held for legal reasons.
+    LegalHold {
+        /// Whom it is about.
+        member_id: MemberId,
+        /// By which hold.
+        legal_hold_id: Uuid,
+    },
+    /// The contract goes on, or its end is not long enough ago.
+    RetentionNotEnded {
+        /// Whom it is about.
+        member_id: MemberId,
+        /// From when on they may be erased; None while the contract goes on.
+        purgeable_from_date: Option<NaiveDate>,
+    },
     /// Others kept taking and leaving the same thing meanwhile.
     Contended,
 }
@@ -279,6 +308,9 @@ pub enum MembersError {
     /// The ledger refuses to do its part, and has done nothing.
     #[error("the ledger refuses: {0:?}")]
     LedgerRefused(LedgerRefusal),
+    /// A test cut the work off here.
+    #[error("cut off by a test")]
+    Crashed,
 }
 
 impl From<Refusal> for MembersError {
@@ -306,7 +338,7 @@ impl TransactError for MembersError {
     fn storage(&self) -> Option<&StorageError> {
         match self {
             Self::Storage(error) => Some(error),
-            Self::Refused(_) | Self::LedgerAway | Self::LedgerRefused(_) => None,
+            Self::Refused(_) | Self::LedgerAway | Self::LedgerRefused(_) | Self::Crashed => None,
         }
     }
 }

@@ -6,17 +6,30 @@ use fealty_client::EventsClient;
 use fealty_proto::access::v1::access_feed_service_server::{
     AccessFeedServiceServer, SERVICE_NAME as ACCESS_FEED,
 };
+use fealty_proto::access::v1::personal_data_service_server::{
+    PersonalDataServiceServer, SERVICE_NAME as PERSONAL_DATA,
+};
+use fealty_proto::access::v1::read_audit_service_server::{
+    ReadAuditServiceServer, SERVICE_NAME as READ_AUDIT,
+};
 use fealty_proto::events::v1::event_service_server::{EventServiceServer, SERVICE_NAME as EVENTS};
 use fealty_proto::members::v1::api_key_service_server::{ApiKeyServiceServer, SERVICE_NAME as API_KEYS};
 use fealty_proto::members::v1::card_service_server::{CardServiceServer, SERVICE_NAME as CARDS};
 use fealty_proto::members::v1::consent_service_server::{ConsentServiceServer, SERVICE_NAME as CONSENTS};
 use fealty_proto::members::v1::contact_service_server::{ContactServiceServer, SERVICE_NAME as CONTACTS};
+use fealty_proto::members::v1::disclosure_service_server::{
+    DisclosureServiceServer, SERVICE_NAME as DISCLOSURES,
+};
+use fealty_proto::members::v1::erasure_service_server::{ErasureServiceServer, SERVICE_NAME as ERASURES};
 use fealty_proto::members::v1::household_service_server::{
     HouseholdServiceServer, SERVICE_NAME as HOUSEHOLDS,
 };
 use fealty_proto::members::v1::member_service_server::{MemberServiceServer, SERVICE_NAME as MEMBERS};
 use fealty_proto::members::v1::policy_service_server::{PolicyServiceServer, SERVICE_NAME as POLICIES};
 use fealty_proto::members::v1::program_service_server::{ProgramServiceServer, SERVICE_NAME as PROGRAMS};
+use fealty_proto::members::v1::retention_service_server::{
+    RetentionServiceServer, SERVICE_NAME as RETENTION,
+};
 use fealty_proto::members::v1::staff_service_server::{SERVICE_NAME as STAFF, StaffServiceServer};
 use fealty_proto::members::v1::tier_service_server::{SERVICE_NAME as TIERS, TierServiceServer};
 use fealty_rpc::access::{Authenticator, Nudge};
@@ -27,6 +40,9 @@ use fealty_service::events::{EventFeed, EventTable, FeedWaker};
 use fealty_service::gate::{CheckError, WrongDatabase};
 use fealty_service::ground::{Ground, ServeError, Serving};
 use fealty_service::jobs::keep_forgetting_requests;
+use fealty_service::personal::grpc::{Keys, PersonalDataGrpc};
+use fealty_service::read_audit::grpc::ReadAuditGrpc;
+use fealty_service::read_audit::{ReadAudit, ReadAuditWriter, read_audit};
 use fealty_types::SharedClock;
 use fealty_vault::{Vault, check_master_key};
 
@@ -42,6 +58,11 @@ use crate::consents::Consents;
 use crate::consents::grpc::ConsentGrpc;
 use crate::contacts::Contacts;
 use crate::contacts::grpc::ContactGrpc;
+use crate::disclosures::Disclosures;
+use crate::disclosures::grpc::DisclosureGrpc;
+use crate::erasures::Erasures;
+use crate::erasures::fault::Faults;
+use crate::erasures::grpc::ErasureGrpc;
 use crate::households::Households;
 use crate::households::grpc::HouseholdGrpc;
 use crate::jobs;
@@ -51,10 +72,13 @@ use crate::ledger::LedgerDoor;
 use crate::means::Means;
 use crate::people::grpc::MemberGrpc;
 use crate::people::{Enrolments, People};
+use crate::personal::{KEY_STATEMENT, PERSONAL_TABLES};
 use crate::policies::Policies;
 use crate::policies::grpc::PolicyGrpc;
 use crate::programs::Programs;
 use crate::programs::grpc::ProgramGrpc;
+use crate::retention::Retentions;
+use crate::retention::grpc::RetentionGrpc;
 use crate::staff::Staff;
 use crate::staff::grpc::StaffGrpc;
 use crate::{MIGRATOR, SERVICE_DATABASE};
@@ -69,6 +93,8 @@ struct Rooms {
     feed: EventFeed<EventTable>,
     /// The ledger's events; None while there is no key to the ledger.
     ledger_events: Option<EventsClient>,
+    erasures: Erasures,
+    audit: ReadAudit,
 }
 
 impl Rooms {
@@ -105,12 +131,33 @@ pub async fn serve(config: &MembersConfig, clock: SharedClock, tasks: &Tasks) ->
     serve_on(config, listeners, clock, tasks)
 }
 
+/// The same, with erasures that are cut off where a test wants it.
+pub async fn serve_with_faults(
+    config: &MembersConfig,
+    clock: SharedClock,
+    faults: Faults,
+    tasks: &Tasks,
+) -> Result<Serving, ServeError> {
+    let listeners = Listeners::bind(NAME, config.grpc.listen, config.admin.listen).await?;
+    serve_faulty_on(config, listeners, clock, faults, tasks)
+}
+
 /// The same on sockets that are bound already: whoever starts several services that call each other knows all their
 /// addresses before the first one runs.
 pub fn serve_on(
     config: &MembersConfig,
     listeners: Listeners,
     clock: SharedClock,
+    tasks: &Tasks,
+) -> Result<Serving, ServeError> {
+    serve_faulty_on(config, listeners, clock, Faults::default(), tasks)
+}
+
+fn serve_faulty_on(
+    config: &MembersConfig,
+    listeners: Listeners,
+    clock: SharedClock,
+    faults: Faults,
     tasks: &Tasks,
 ) -> Result<Serving, ServeError> {
     let master_key = config.vault.master_key(SERVICE_DATABASE);
@@ -130,9 +177,14 @@ pub fn serve_on(
         .then(|| EventsClient::try_new(&config.ledger.client()))
         .transpose()
         .map_err(ServeError::settings("ledger"))?;
+    let confirmed_by = config.erasures.confirmed_by.iter();
+    let waits_for = confirmed_by.map(|service| service.as_str().to_owned()).collect();
+    let (audit, writer) = read_audit(ground.jobs.clone(), ground.clock.clone());
     let rooms = Rooms {
         ledger_events,
         feed: EventFeed::new(EventTable, &ground, waker),
+        erasures: Erasures::new(means.clone(), waits_for, faults),
+        audit,
         ground,
         means,
     };
@@ -142,17 +194,22 @@ pub fn serve_on(
         CARDS,
         CONSENTS,
         CONTACTS,
+        DISCLOSURES,
+        ERASURES,
         EVENTS,
         HOUSEHOLDS,
         MEMBERS,
+        PERSONAL_DATA,
         POLICIES,
         PROGRAMS,
+        READ_AUDIT,
+        RETENTION,
         STAFF,
         TIERS,
     ]);
     let server = server_of(config, &rooms, &health, tasks)?;
     let serving = rooms.ground.serve(listeners, server, health, tasks)?;
-    spawn_jobs(&rooms, tasks);
+    spawn_jobs(&rooms, writer, tasks);
     Ok(serving)
 }
 
@@ -193,8 +250,15 @@ fn server_of(
     );
     let cards = Cards::new(means.service.clone(), means.vault.clone(), means.clock.clone());
     let cards = CardGrpc::new(cards, people.clone());
-    let members = MemberGrpc::new(people, rooms.enrolments(), rooms.changes(), ground.clock.clone());
+    let members = MemberGrpc::new(
+        (people, rooms.enrolments()),
+        rooms.changes(),
+        ground.clock.clone(),
+        rooms.audit.clone(),
+    );
     let events = rooms.feed.grpc(tasks.soft_shutdown());
+    let retentions = Retentions::new(means.service.clone(), means.clock.clone());
+    let disclosures = Disclosures::new(means.clone());
 
     let limits = &config.server;
     ServerBuilder::new(limits.clone(), Arc::new(authenticator))
@@ -219,7 +283,7 @@ fn server_of(
         .add_service(limited!(limits, CardServiceServer::new(cards)))
         .add_service(limited!(
             limits,
-            ContactServiceServer::new(ContactGrpc::new(contacts))
+            ContactServiceServer::new(ContactGrpc::new(contacts, rooms.audit.clone()))
         ))
         .add_service(limited!(
             limits,
@@ -233,13 +297,42 @@ fn server_of(
             limits,
             TierServiceServer::new(TierGrpc::new(rooms.ladders()))
         ))
+        .add_service(limited!(
+            limits,
+            ErasureServiceServer::new(ErasureGrpc::new(rooms.erasures.clone()))
+        ))
+        .add_service(limited!(
+            limits,
+            PersonalDataServiceServer::new(personal_data_of(rooms))
+        ))
+        .add_service(limited!(
+            limits,
+            RetentionServiceServer::new(RetentionGrpc::new(retentions))
+        ))
+        .add_service(limited!(
+            limits,
+            DisclosureServiceServer::new(DisclosureGrpc::new(disclosures))
+        ))
+        .add_service(limited!(
+            limits,
+            ReadAuditServiceServer::new(ReadAuditGrpc::new(ground.service.clone()))
+        ))
         .add_service(limited!(limits, EventServiceServer::new(events)))
         .add_health(health.grpc_service())
         .build()
 }
 
+fn personal_data_of(rooms: &Rooms) -> PersonalDataGrpc {
+    let keys = Keys {
+        vault: rooms.means.vault.clone(),
+        statement: KEY_STATEMENT,
+        audit: rooms.audit.clone(),
+    };
+    PersonalDataGrpc::new(&rooms.ground, PERSONAL_TABLES, Some(keys))
+}
+
 /// What runs beside the calls, once the schema is right and the personal data is under this service's own master key.
-fn spawn_jobs(rooms: &Rooms, tasks: &Tasks) {
+fn spawn_jobs(rooms: &Rooms, writer: ReadAuditWriter, tasks: &Tasks) {
     let (ground, vault, feed) = (
         rooms.ground.clone(),
         rooms.means.vault.clone(),
@@ -247,6 +340,7 @@ fn spawn_jobs(rooms: &Rooms, tasks: &Tasks) {
     );
     let (enrolments, changes) = (rooms.enrolments(), rooms.changes());
     let (keeping, ledger_events) = (rooms.keeping(), rooms.ledger_events.clone());
+    let erasures = rooms.erasures.clone();
     rooms.ground.spawn_jobs(tasks, async move {
         ground
             .open_when(&MIGRATOR, async || check_vault(&ground, &vault).await)
@@ -257,6 +351,8 @@ fn spawn_jobs(rooms: &Rooms, tasks: &Tasks) {
             jobs::keep_tiers(keeping),
             jobs::keep_finishing_enrolments(enrolments),
             jobs::keep_finishing_changes(changes),
+            Box::pin(jobs::keep_finishing_erasures(erasures)),
+            writer.keep_writing(),
             feed.keep_tailing(),
         );
         Ok(())

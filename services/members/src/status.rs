@@ -1,11 +1,13 @@
 //! The one table from what the rooms refuse to what a caller is told.
 
+use chrono::NaiveDate;
 use fealty_proto::types::v1::ErrorReason;
 use fealty_rpc::errors::ApiError;
 use fealty_rpc::violations::Violations;
 use fealty_service::status::{CONTENTION_RETRY_AFTER, storage_status};
 use fealty_types::{ContactId, HouseholdId, IdentifierId, MemberId};
 use tonic::Code;
+use uuid::Uuid;
 
 use crate::cards::domain::{CardState, CardStatus, EndReason};
 use crate::contacts::domain::Outcome;
@@ -79,8 +81,45 @@ impl From<Refusal> for ApiError {
             Refusal::CompaniesFull { count_max } => companies_full(count_max),
             Refusal::MergeRefused { member_id } => merge_refused(member_id),
             Refusal::Ladder(refusal) => refusal.into(),
+            Refusal::TooManyRecords { member_id, count_max } => too_many_records(member_id, count_max),
+            Refusal::LegalHold {
+                member_id,
+                legal_hold_id,
+            } => legal_hold(member_id, legal_hold_id),
+            Refusal::RetentionNotEnded {
+                member_id,
+                purgeable_from_date,
+            } => retention_not_ended(member_id, purgeable_from_date),
             Refusal::Contended => Self::contention(CONTENTION_RETRY_AFTER),
         }
+    }
+}
+
+fn too_many_records(member_id: MemberId, count_max: usize) -> ApiError {
+    ApiError::refused(
+        ErrorReason::TooManyRecords,
+        "The member {member_id} was merged with more than {count_max} others.",
+    )
+    .with("member_id", member_id)
+    .with("count_max", count_max)
+}
+
+fn legal_hold(member_id: MemberId, legal_hold_id: Uuid) -> ApiError {
+    ApiError::refused(
+        ErrorReason::LegalHold,
+        "The data of the member {member_id} is held for legal reasons: {legal_hold_id}.",
+    )
+    .with("member_id", member_id)
+    .with("legal_hold_id", legal_hold_id)
+}
+
+fn retention_not_ended(member_id: MemberId, purgeable_from_date: Option<NaiveDate>) -> ApiError {
+    let refused = |template: &'static str| ApiError::refused(ErrorReason::RetentionNotEnded, template);
+    match purgeable_from_date {
+        Some(date) => refused("The data of the member {member_id} is kept until {purgeable_from_date}.")
+            .with("member_id", member_id)
+            .with("purgeable_from_date", date),
+        None => refused("The contract with the member {member_id} goes on.").with("member_id", member_id),
     }
 }
 
@@ -250,6 +289,7 @@ impl From<MembersError> for ApiError {
             MembersError::Storage(error) => storage_status(&error),
             MembersError::LedgerAway => Self::dependency_unavailable("ledger"),
             MembersError::LedgerRefused(refusal) => ledger_refused(refusal),
+            MembersError::Crashed => Self::internal(&error),
         }
     }
 }

@@ -22,12 +22,15 @@
 //! | [`redemptions`] | how a member gets one, from the points that are set aside to the voucher that is issued |
 //! | [`vouchers`] | what is shown at a till |
 //!
+//! [`personal`] lists which tables name people: what is told of them in an export.
+//!
 //! [`serve()`] wires everything up; `jobs` is what runs by itself; `events` is what the others are told.
 
 pub mod catalogue;
 pub mod config;
 mod events;
 mod jobs;
+pub mod personal;
 pub mod redemptions;
 pub mod refusal;
 pub mod serve;

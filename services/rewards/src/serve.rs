@@ -2,6 +2,9 @@
 
 use std::sync::Arc;
 
+use fealty_proto::access::v1::personal_data_service_server::{
+    PersonalDataServiceServer, SERVICE_NAME as PERSONAL_DATA,
+};
 use fealty_proto::events::v1::event_service_server::{EventServiceServer, SERVICE_NAME as EVENTS};
 use fealty_proto::rewards::v1::redemption_service_server::{
     RedemptionServiceServer, SERVICE_NAME as REDEMPTIONS,
@@ -13,9 +16,11 @@ use fealty_rpc::server::ServerBuilder;
 use fealty_runtime::{Listeners, Tasks};
 use fealty_service::access::AccessFollower;
 use fealty_service::config::DatabaseConfig;
+use fealty_service::erasing::{Erasing, keep_erasing};
 use fealty_service::events::{EventFeed, EventTable, FeedWaker};
 use fealty_service::ground::{Ground, ServeError, Serving};
 use fealty_service::jobs::keep_forgetting_requests;
+use fealty_service::personal::grpc::PersonalDataGrpc;
 use fealty_types::SharedClock;
 
 use crate::MIGRATOR;
@@ -23,6 +28,7 @@ use crate::catalogue::Catalogue;
 use crate::catalogue::grpc::RewardGrpc;
 use crate::config::RewardsConfig;
 use crate::jobs::keep_finishing_redemptions;
+use crate::personal::{EraseRedemptions, PERSONAL_TABLES};
 use crate::redemptions::fault::Faults;
 use crate::redemptions::grpc::RedemptionGrpc;
 use crate::redemptions::{Doors, LedgerDoor, MembersDoor, Process, Redemptions};
@@ -75,7 +81,10 @@ pub fn serve_with_faults(
     let catalogue = Catalogue::new(ground.service.clone(), ground.clock.clone());
     let vouchers = Vouchers::new(ground.service.clone(), ground.clock.clone(), waker);
 
-    let health = ground.health([EVENTS, REDEMPTIONS, REWARDS, VOUCHERS]);
+    let erasing = Erasing::try_new(&ground, &config.members).map_err(ServeError::settings("members"))?;
+    let personal_data = PersonalDataGrpc::new(&ground, PERSONAL_TABLES, None);
+
+    let health = ground.health([EVENTS, PERSONAL_DATA, REDEMPTIONS, REWARDS, VOUCHERS]);
     let limits = &config.server;
     let server = ServerBuilder::new(limits.clone(), Arc::new(access.authenticator()))
         .add_service(limited!(
@@ -90,6 +99,7 @@ pub fn serve_with_faults(
             limits,
             VoucherServiceServer::new(VoucherGrpc::new(vouchers, ground.clock.clone()))
         ))
+        .add_service(limited!(limits, PersonalDataServiceServer::new(personal_data)))
         .add_service(limited!(
             limits,
             EventServiceServer::new(feed.grpc(tasks.soft_shutdown()))
@@ -97,7 +107,8 @@ pub fn serve_with_faults(
         .add_health(health.grpc_service())
         .build()?;
     let serving = ground.serve(listeners, server, health, tasks)?;
-    spawn_jobs(&ground, access, redemptions, feed, tasks);
+    let erasing = keep_erasing(erasing, EraseRedemptions);
+    spawn_jobs(&ground, (access, erasing), redemptions, feed, tasks);
     Ok(serving)
 }
 
@@ -131,7 +142,7 @@ fn redemptions_of(
 /// What runs beside the calls. A schema of another version ends the process, and says so.
 fn spawn_jobs(
     ground: &Ground,
-    access: AccessFollower,
+    (access, erasing): (AccessFollower, impl Future<Output = ()> + Send + 'static),
     redemptions: Redemptions,
     feed: EventFeed<EventTable>,
     tasks: &Tasks,
@@ -145,6 +156,7 @@ fn spawn_jobs(
             Box::pin(keep_forgetting_requests(jobs)),
             Box::pin(keep_finishing_redemptions(redemptions)),
             Box::pin(feed.keep_tailing()),
+            Box::pin(erasing),
         );
         Ok(())
     });

@@ -9,6 +9,7 @@ use fealty_postgres::requests::{Made, Request, claim_in_tx};
 use fealty_postgres::{Scope, StorageError, TransactOptions, in_tx, transact};
 use fealty_service::events::FeedWaker;
 use fealty_service::ground::Ground;
+use fealty_service::read_audit::ReadAudit;
 use fealty_types::{AnswerId, ProgramId, SharedClock};
 use fealty_vault::Vault;
 use sqlx::PgConnection;
@@ -31,6 +32,7 @@ pub struct Answers {
     vault: Vault,
     clock: SharedClock,
     waker: FeedWaker,
+    audit: ReadAudit,
 }
 
 /// What an invitation asks.
@@ -47,12 +49,13 @@ pub struct Questionnaire {
 impl Answers {
     /// Over the service's own role.
     #[must_use]
-    pub fn new(ground: &Ground, vault: Vault, waker: FeedWaker) -> Self {
+    pub fn new(ground: &Ground, vault: Vault, waker: FeedWaker, audit: ReadAudit) -> Self {
         Self {
             pool: ground.service.clone(),
             vault,
             clock: ground.clock.clone(),
             waker,
+            audit,
         }
     }
 

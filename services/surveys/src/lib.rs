@@ -21,6 +21,8 @@
 //! | [`answers`] | what they answered: once, and the words under a key of the person's own |
 //! | [`scores`] | Net Promoter Scores, with how sure one can be of them |
 //!
+//! [`personal`] lists which tables name people: what is told of them in an export, and goes when they are erased.
+//!
 //! [`serve()`] wires everything up; [`jobs`] is what runs by itself.
 
 pub mod answers;
@@ -29,6 +31,7 @@ mod events;
 pub mod invitations;
 pub mod jobs;
 pub mod members_door;
+pub mod personal;
 pub mod refusal;
 pub mod scores;
 pub mod serve;

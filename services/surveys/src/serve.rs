@@ -3,6 +3,12 @@
 use std::sync::Arc;
 
 use fealty_client::EventsClient;
+use fealty_proto::access::v1::personal_data_service_server::{
+    PersonalDataServiceServer, SERVICE_NAME as PERSONAL_DATA,
+};
+use fealty_proto::access::v1::read_audit_service_server::{
+    ReadAuditServiceServer, SERVICE_NAME as READ_AUDIT,
+};
 use fealty_proto::events::v1::event_service_server::{EventServiceServer, SERVICE_NAME as EVENTS};
 use fealty_proto::surveys::v1::answer_service_server::{AnswerServiceServer, SERVICE_NAME as ANSWERS};
 use fealty_proto::surveys::v1::invitation_service_server::{
@@ -15,19 +21,23 @@ use fealty_rpc::server::{Server, ServerBuilder, ServerError};
 use fealty_runtime::{Health, Listeners, Tasks};
 use fealty_service::access::AccessFollower;
 use fealty_service::config::DatabaseConfig;
+use fealty_service::erasing::{Erasing, keep_erasing};
 use fealty_service::events::{EventFeed, EventTable, FeedWaker};
 use fealty_service::gate::{CheckError, WrongDatabase};
 use fealty_service::ground::{Ground, ServeError, Serving};
 use fealty_service::jobs::keep_forgetting_requests;
+use fealty_service::personal::grpc::{Keys, PersonalDataGrpc};
+use fealty_service::read_audit::grpc::ReadAuditGrpc;
+use fealty_service::read_audit::{ReadAudit, ReadAuditWriter, read_audit};
 use fealty_types::SharedClock;
 use fealty_vault::{Vault, check_master_key};
-use futures::future::join5;
 
 use crate::answers::Answers;
 use crate::config::SurveysConfig;
 use crate::invitations::Invitations;
 use crate::jobs::{keep_deciding_invitations, keep_planning_invitations};
 use crate::members_door::MembersDoor;
+use crate::personal::{EraseAnswers, KEY_STATEMENT, PERSONAL_TABLES};
 use crate::scores::Scores;
 use crate::surveys::Surveys;
 use crate::{MIGRATOR, SERVICE_DATABASE};
@@ -45,6 +55,10 @@ struct Parts {
     feed: EventFeed<EventTable>,
     /// None while there is no key to the ledger.
     ledger: Option<EventsClient>,
+    /// None while there is no key to members.
+    erasing: Option<Erasing>,
+    audit: ReadAudit,
+    audit_writer: ReadAuditWriter,
 }
 
 /// Starts the service as tasks of the process.
@@ -68,7 +82,15 @@ pub fn serve_on(
     let parts = Parts::try_new(config, clock)?;
     let health = parts
         .ground
-        .health([ANSWERS, EVENTS, INVITATIONS, SCORES, SURVEYS]);
+        .health([
+            ANSWERS,
+            EVENTS,
+            INVITATIONS,
+            PERSONAL_DATA,
+            READ_AUDIT,
+            SCORES,
+            SURVEYS,
+        ]);
     let server = server_of(config, &parts, &health, tasks)?;
     let serving = parts.ground.serve(listeners, server, health, tasks)?;
     spawn_jobs(parts, tasks);
@@ -95,7 +117,12 @@ impl Parts {
             .transpose()
             .map_err(ServeError::settings("ledger"))?;
         let waker = FeedWaker::default();
+        let erasing = Erasing::try_new(&ground, &config.members).map_err(ServeError::settings("members"))?;
+        let (audit, audit_writer) = read_audit(ground.jobs.clone(), ground.clock.clone());
         Ok(Self {
+            erasing,
+            audit,
+            audit_writer,
             access,
             vault: Vault::new(master_key),
             invitations: Invitations::new(&ground, members, waker.clone()),
@@ -115,9 +142,16 @@ fn server_of(
 ) -> Result<Server, ServerError> {
     let ground = &parts.ground;
     let surveys = Surveys::new(ground.service.clone(), ground.clock.clone());
-    let answers = Answers::new(ground, parts.vault.clone(), parts.waker.clone());
+    let answers = Answers::new(ground, parts.vault.clone(), parts.waker.clone(), parts.audit.clone());
     let scores = Scores::new(ground.service.clone());
     let events = parts.feed.grpc(tasks.soft_shutdown());
+    let keys = Keys {
+        vault: parts.vault.clone(),
+        statement: KEY_STATEMENT,
+        audit: parts.audit.clone(),
+    };
+    let personal_data = PersonalDataGrpc::new(ground, PERSONAL_TABLES, Some(keys));
+    let reads = ReadAuditGrpc::new(ground.service.clone());
 
     let limits = &config.server;
     ServerBuilder::new(limits.clone(), Arc::new(parts.access.authenticator()))
@@ -129,6 +163,8 @@ fn server_of(
         .add_service(limited!(limits, AnswerServiceServer::new(answers)))
         .add_service(limited!(limits, ScoreServiceServer::new(scores)))
         .add_service(limited!(limits, EventServiceServer::new(events)))
+        .add_service(limited!(limits, PersonalDataServiceServer::new(personal_data)))
+        .add_service(limited!(limits, ReadAuditServiceServer::new(reads)))
         .add_health(health.grpc_service())
         .build()
 }
@@ -141,14 +177,15 @@ fn spawn_jobs(parts: Parts, tasks: &Tasks) {
             .open_when(&MIGRATOR, || check_vault(&ground, &parts.vault))
             .await?;
         // Boxed: together they are some kilobytes of state.
-        join5(
+        tokio::join!(
             Box::pin(parts.access.keep_following()),
             Box::pin(parts.feed.keep_tailing()),
             Box::pin(keep_forgetting_requests(ground.clone())),
             Box::pin(keep_planning_invitations(ground.clone(), parts.ledger)),
             Box::pin(keep_deciding_invitations(parts.invitations)),
-        )
-        .await;
+            Box::pin(keep_erasing(parts.erasing, EraseAnswers)),
+            parts.audit_writer.keep_writing(),
+        );
         Ok(())
     });
 }

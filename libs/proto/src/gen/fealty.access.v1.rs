@@ -65,6 +65,18 @@ pub enum Scope {
     InvitationsWrite = 42,
     /// Hand in answers by the token of an invitation: what a survey page needs.
     AnswersWrite = 43,
+    /// Erase people, for ever.
+    PersonalDataErase = 122,
+    /// Export all that is kept about a person.
+    PersonalDataExport = 123,
+    /// See who read which personal data.
+    PersonalDataAudit = 124,
+    /// End contracts, hold and release people's data for legal reasons, and record disclosures.
+    RetentionWrite = 125,
+    /// Read ends of contracts, legal holds and disclosures.
+    RetentionRead = 126,
+    /// Say that a service has erased its part of a person. Only a key of the whole suite can hold it.
+    ErasuresConfirm = 127,
 }
 impl Scope {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -104,6 +116,12 @@ impl Scope {
             Self::SurveysRead => "SCOPE_SURVEYS_READ",
             Self::InvitationsWrite => "SCOPE_INVITATIONS_WRITE",
             Self::AnswersWrite => "SCOPE_ANSWERS_WRITE",
+            Self::PersonalDataErase => "SCOPE_PERSONAL_DATA_ERASE",
+            Self::PersonalDataExport => "SCOPE_PERSONAL_DATA_EXPORT",
+            Self::PersonalDataAudit => "SCOPE_PERSONAL_DATA_AUDIT",
+            Self::RetentionWrite => "SCOPE_RETENTION_WRITE",
+            Self::RetentionRead => "SCOPE_RETENTION_READ",
+            Self::ErasuresConfirm => "SCOPE_ERASURES_CONFIRM",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -140,6 +158,12 @@ impl Scope {
             "SCOPE_SURVEYS_READ" => Some(Self::SurveysRead),
             "SCOPE_INVITATIONS_WRITE" => Some(Self::InvitationsWrite),
             "SCOPE_ANSWERS_WRITE" => Some(Self::AnswersWrite),
+            "SCOPE_PERSONAL_DATA_ERASE" => Some(Self::PersonalDataErase),
+            "SCOPE_PERSONAL_DATA_EXPORT" => Some(Self::PersonalDataExport),
+            "SCOPE_PERSONAL_DATA_AUDIT" => Some(Self::PersonalDataAudit),
+            "SCOPE_RETENTION_WRITE" => Some(Self::RetentionWrite),
+            "SCOPE_RETENTION_READ" => Some(Self::RetentionRead),
+            "SCOPE_ERASURES_CONFIRM" => Some(Self::ErasuresConfirm),
             _ => None,
         }
     }
@@ -550,6 +574,692 @@ pub mod access_feed_service_server {
     /// Generated gRPC service name
     pub const SERVICE_NAME: &str = "fealty.access.v1.AccessFeedService";
     impl<T> tonic::server::NamedService for AccessFeedServiceServer<T> {
+        const NAME: &'static str = SERVICE_NAME;
+    }
+}
+/// One thing that is kept about a person.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PersonalRecord {
+    /// What kind of thing, as the service's own table names it: "member", "identifier", "answer", "transaction".
+    #[prost(string, tag = "1")]
+    pub kind: ::prost::alloc::string::String,
+    /// It, as a JSON object, by the names of its columns. Whole numbers are numbers of any length, times RFC 3339, bytes
+    /// hexadecimal; what is encrypted in the database is opened, and keys, keyed hashes and secrets are left out.
+    #[prost(string, tag = "2")]
+    pub content_json: ::prost::alloc::string::String,
+}
+/// Asks for what is kept about a member.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ExportPersonalDataRequest {
+    /// About whom. Records that were merged into it are asked for by their own ids: GetMember and the export name them.
+    #[prost(string, tag = "1")]
+    pub member_id: ::prost::alloc::string::String,
+    /// Most of one answer: 0 for 100, at most 500. An answer may have fewer, so that it is never too large.
+    #[prost(int32, tag = "2")]
+    pub page_size: i32,
+    /// Where to go on: as the answer before said; empty for the beginning.
+    #[prost(string, tag = "3")]
+    pub page_token: ::prost::alloc::string::String,
+}
+/// What is kept about a member.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ExportPersonalDataResponse {
+    /// By kind.
+    #[prost(message, repeated, tag = "1")]
+    pub records: ::prost::alloc::vec::Vec<PersonalRecord>,
+    /// Where to go on; empty at the end.
+    #[prost(string, tag = "2")]
+    pub next_page_token: ::prost::alloc::string::String,
+}
+/// Generated client implementations.
+pub mod personal_data_service_client {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    use tonic::codegen::http::Uri;
+    /// What a service keeps about one person. Every service answers for its own part; `fealty export person` asks all four, and
+    /// makes one document of the answers.
+    #[derive(Debug, Clone)]
+    pub struct PersonalDataServiceClient<T> {
+        inner: tonic::client::Grpc<T>,
+    }
+    impl<T> PersonalDataServiceClient<T>
+    where
+        T: tonic::client::GrpcService<tonic::body::Body>,
+        T::Error: Into<StdError>,
+        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
+        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
+    {
+        pub fn new(inner: T) -> Self {
+            let inner = tonic::client::Grpc::new(inner);
+            Self { inner }
+        }
+        pub fn with_origin(inner: T, origin: Uri) -> Self {
+            let inner = tonic::client::Grpc::with_origin(inner, origin);
+            Self { inner }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> PersonalDataServiceClient<InterceptedService<T, F>>
+        where
+            F: tonic::service::Interceptor,
+            T::ResponseBody: Default,
+            T: tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+                Response = http::Response<
+                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
+                >,
+            >,
+            <T as tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
+        {
+            PersonalDataServiceClient::new(InterceptedService::new(inner, interceptor))
+        }
+        /// Compress requests with the given encoding.
+        ///
+        /// This requires the server to support it otherwise it might respond with an
+        /// error.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.send_compressed(encoding);
+            self
+        }
+        /// Enable decompressing responses.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.accept_compressed(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_decoding_message_size(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_encoding_message_size(limit);
+            self
+        }
+        /// Everything that this service keeps about a member, opened, in pages.
+        pub async fn export_personal_data(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ExportPersonalDataRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ExportPersonalDataResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/fealty.access.v1.PersonalDataService/ExportPersonalData",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new(
+                        "fealty.access.v1.PersonalDataService",
+                        "ExportPersonalData",
+                    ),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+    }
+}
+/// Generated server implementations.
+pub mod personal_data_service_server {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    /// Generated trait containing gRPC methods that should be implemented for use with PersonalDataServiceServer.
+    #[async_trait]
+    pub trait PersonalDataService: std::marker::Send + std::marker::Sync + 'static {
+        /// Everything that this service keeps about a member, opened, in pages.
+        async fn export_personal_data(
+            &self,
+            request: tonic::Request<super::ExportPersonalDataRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ExportPersonalDataResponse>,
+            tonic::Status,
+        >;
+    }
+    /// What a service keeps about one person. Every service answers for its own part; `fealty export person` asks all four, and
+    /// makes one document of the answers.
+    #[derive(Debug)]
+    pub struct PersonalDataServiceServer<T> {
+        inner: Arc<T>,
+        accept_compression_encodings: EnabledCompressionEncodings,
+        send_compression_encodings: EnabledCompressionEncodings,
+        max_decoding_message_size: Option<usize>,
+        max_encoding_message_size: Option<usize>,
+    }
+    impl<T> PersonalDataServiceServer<T> {
+        pub fn new(inner: T) -> Self {
+            Self::from_arc(Arc::new(inner))
+        }
+        pub fn from_arc(inner: Arc<T>) -> Self {
+            Self {
+                inner,
+                accept_compression_encodings: Default::default(),
+                send_compression_encodings: Default::default(),
+                max_decoding_message_size: None,
+                max_encoding_message_size: None,
+            }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> InterceptedService<Self, F>
+        where
+            F: tonic::service::Interceptor,
+        {
+            InterceptedService::new(Self::new(inner), interceptor)
+        }
+        /// Enable decompressing requests with the given encoding.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.accept_compression_encodings.enable(encoding);
+            self
+        }
+        /// Compress responses with the given encoding, if the client supports it.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.send_compression_encodings.enable(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.max_decoding_message_size = Some(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.max_encoding_message_size = Some(limit);
+            self
+        }
+    }
+    impl<T, B> tonic::codegen::Service<http::Request<B>> for PersonalDataServiceServer<T>
+    where
+        T: PersonalDataService,
+        B: Body + std::marker::Send + 'static,
+        B::Error: Into<StdError> + std::marker::Send + 'static,
+    {
+        type Response = http::Response<tonic::body::Body>;
+        type Error = std::convert::Infallible;
+        type Future = BoxFuture<Self::Response, Self::Error>;
+        fn poll_ready(
+            &mut self,
+            _cx: &mut Context<'_>,
+        ) -> Poll<std::result::Result<(), Self::Error>> {
+            Poll::Ready(Ok(()))
+        }
+        fn call(&mut self, req: http::Request<B>) -> Self::Future {
+            match req.uri().path() {
+                "/fealty.access.v1.PersonalDataService/ExportPersonalData" => {
+                    #[allow(non_camel_case_types)]
+                    struct ExportPersonalDataSvc<T: PersonalDataService>(pub Arc<T>);
+                    impl<
+                        T: PersonalDataService,
+                    > tonic::server::UnaryService<super::ExportPersonalDataRequest>
+                    for ExportPersonalDataSvc<T> {
+                        type Response = super::ExportPersonalDataResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ExportPersonalDataRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as PersonalDataService>::export_personal_data(
+                                        &inner,
+                                        request,
+                                    )
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ExportPersonalDataSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                _ => {
+                    Box::pin(async move {
+                        let mut response = http::Response::new(
+                            tonic::body::Body::default(),
+                        );
+                        let headers = response.headers_mut();
+                        headers
+                            .insert(
+                                tonic::Status::GRPC_STATUS,
+                                (tonic::Code::Unimplemented as i32).into(),
+                            );
+                        headers
+                            .insert(
+                                http::header::CONTENT_TYPE,
+                                tonic::metadata::GRPC_CONTENT_TYPE,
+                            );
+                        Ok(response)
+                    })
+                }
+            }
+        }
+    }
+    impl<T> Clone for PersonalDataServiceServer<T> {
+        fn clone(&self) -> Self {
+            let inner = self.inner.clone();
+            Self {
+                inner,
+                accept_compression_encodings: self.accept_compression_encodings,
+                send_compression_encodings: self.send_compression_encodings,
+                max_decoding_message_size: self.max_decoding_message_size,
+                max_encoding_message_size: self.max_encoding_message_size,
+            }
+        }
+    }
+    /// Generated gRPC service name
+    pub const SERVICE_NAME: &str = "fealty.access.v1.PersonalDataService";
+    impl<T> tonic::server::NamedService for PersonalDataServiceServer<T> {
+        const NAME: &'static str = SERVICE_NAME;
+    }
+}
+/// That somebody read personal data of a member.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PersonalRead {
+    /// UUID, given by the service.
+    #[prost(string, tag = "1")]
+    pub read_id: ::prost::alloc::string::String,
+    /// Who: a staff member or a key.
+    #[prost(string, tag = "2")]
+    pub actor: ::prost::alloc::string::String,
+    /// When.
+    #[prost(message, optional, tag = "3")]
+    pub read_time: ::core::option::Option<::prost_types::Timestamp>,
+    /// Whose data.
+    #[prost(string, tag = "4")]
+    pub member_id: ::prost::alloc::string::String,
+    /// Which of it, as the answer names it: "profile", "identifiers", "answers.follow_up_text".
+    #[prost(string, repeated, tag = "5")]
+    pub fields: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// By which call: its path, such as "/fealty.members.v1.MemberService/GetMember".
+    #[prost(string, tag = "6")]
+    pub method: ::prost::alloc::string::String,
+}
+/// Asks for reads.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListPersonalReadsRequest {
+    /// Only of this member's data; empty for everybody's.
+    #[prost(string, tag = "1")]
+    pub member_id: ::prost::alloc::string::String,
+    /// Only by this actor; empty for everybody.
+    #[prost(string, tag = "2")]
+    pub actor: ::prost::alloc::string::String,
+    /// Most of one answer: 0 for 50, at most 500.
+    #[prost(int32, tag = "3")]
+    pub page_size: i32,
+    /// Where to go on: as the answer before said; empty for the beginning.
+    #[prost(string, tag = "4")]
+    pub page_token: ::prost::alloc::string::String,
+}
+/// Reads.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListPersonalReadsResponse {
+    /// Newest first.
+    #[prost(message, repeated, tag = "1")]
+    pub reads: ::prost::alloc::vec::Vec<PersonalRead>,
+    /// Where to go on; empty at the end.
+    #[prost(string, tag = "2")]
+    pub next_page_token: ::prost::alloc::string::String,
+}
+/// Generated client implementations.
+pub mod read_audit_service_client {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    use tonic::codegen::http::Uri;
+    /// Who read which personal data. A read is on record before it is answered.
+    #[derive(Debug, Clone)]
+    pub struct ReadAuditServiceClient<T> {
+        inner: tonic::client::Grpc<T>,
+    }
+    impl<T> ReadAuditServiceClient<T>
+    where
+        T: tonic::client::GrpcService<tonic::body::Body>,
+        T::Error: Into<StdError>,
+        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
+        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
+    {
+        pub fn new(inner: T) -> Self {
+            let inner = tonic::client::Grpc::new(inner);
+            Self { inner }
+        }
+        pub fn with_origin(inner: T, origin: Uri) -> Self {
+            let inner = tonic::client::Grpc::with_origin(inner, origin);
+            Self { inner }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> ReadAuditServiceClient<InterceptedService<T, F>>
+        where
+            F: tonic::service::Interceptor,
+            T::ResponseBody: Default,
+            T: tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+                Response = http::Response<
+                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
+                >,
+            >,
+            <T as tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
+        {
+            ReadAuditServiceClient::new(InterceptedService::new(inner, interceptor))
+        }
+        /// Compress requests with the given encoding.
+        ///
+        /// This requires the server to support it otherwise it might respond with an
+        /// error.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.send_compressed(encoding);
+            self
+        }
+        /// Enable decompressing responses.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.accept_compressed(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_decoding_message_size(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_encoding_message_size(limit);
+            self
+        }
+        /// Reads of the program's personal data in this service, newest first.
+        pub async fn list_personal_reads(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListPersonalReadsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListPersonalReadsResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/fealty.access.v1.ReadAuditService/ListPersonalReads",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new(
+                        "fealty.access.v1.ReadAuditService",
+                        "ListPersonalReads",
+                    ),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+    }
+}
+/// Generated server implementations.
+pub mod read_audit_service_server {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    /// Generated trait containing gRPC methods that should be implemented for use with ReadAuditServiceServer.
+    #[async_trait]
+    pub trait ReadAuditService: std::marker::Send + std::marker::Sync + 'static {
+        /// Reads of the program's personal data in this service, newest first.
+        async fn list_personal_reads(
+            &self,
+            request: tonic::Request<super::ListPersonalReadsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListPersonalReadsResponse>,
+            tonic::Status,
+        >;
+    }
+    /// Who read which personal data. A read is on record before it is answered.
+    #[derive(Debug)]
+    pub struct ReadAuditServiceServer<T> {
+        inner: Arc<T>,
+        accept_compression_encodings: EnabledCompressionEncodings,
+        send_compression_encodings: EnabledCompressionEncodings,
+        max_decoding_message_size: Option<usize>,
+        max_encoding_message_size: Option<usize>,
+    }
+    impl<T> ReadAuditServiceServer<T> {
+        pub fn new(inner: T) -> Self {
+            Self::from_arc(Arc::new(inner))
+        }
+        pub fn from_arc(inner: Arc<T>) -> Self {
+            Self {
+                inner,
+                accept_compression_encodings: Default::default(),
+                send_compression_encodings: Default::default(),
+                max_decoding_message_size: None,
+                max_encoding_message_size: None,
+            }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> InterceptedService<Self, F>
+        where
+            F: tonic::service::Interceptor,
+        {
+            InterceptedService::new(Self::new(inner), interceptor)
+        }
+        /// Enable decompressing requests with the given encoding.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.accept_compression_encodings.enable(encoding);
+            self
+        }
+        /// Compress responses with the given encoding, if the client supports it.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.send_compression_encodings.enable(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.max_decoding_message_size = Some(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.max_encoding_message_size = Some(limit);
+            self
+        }
+    }
+    impl<T, B> tonic::codegen::Service<http::Request<B>> for ReadAuditServiceServer<T>
+    where
+        T: ReadAuditService,
+        B: Body + std::marker::Send + 'static,
+        B::Error: Into<StdError> + std::marker::Send + 'static,
+    {
+        type Response = http::Response<tonic::body::Body>;
+        type Error = std::convert::Infallible;
+        type Future = BoxFuture<Self::Response, Self::Error>;
+        fn poll_ready(
+            &mut self,
+            _cx: &mut Context<'_>,
+        ) -> Poll<std::result::Result<(), Self::Error>> {
+            Poll::Ready(Ok(()))
+        }
+        fn call(&mut self, req: http::Request<B>) -> Self::Future {
+            match req.uri().path() {
+                "/fealty.access.v1.ReadAuditService/ListPersonalReads" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListPersonalReadsSvc<T: ReadAuditService>(pub Arc<T>);
+                    impl<
+                        T: ReadAuditService,
+                    > tonic::server::UnaryService<super::ListPersonalReadsRequest>
+                    for ListPersonalReadsSvc<T> {
+                        type Response = super::ListPersonalReadsResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListPersonalReadsRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as ReadAuditService>::list_personal_reads(
+                                        &inner,
+                                        request,
+                                    )
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListPersonalReadsSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                _ => {
+                    Box::pin(async move {
+                        let mut response = http::Response::new(
+                            tonic::body::Body::default(),
+                        );
+                        let headers = response.headers_mut();
+                        headers
+                            .insert(
+                                tonic::Status::GRPC_STATUS,
+                                (tonic::Code::Unimplemented as i32).into(),
+                            );
+                        headers
+                            .insert(
+                                http::header::CONTENT_TYPE,
+                                tonic::metadata::GRPC_CONTENT_TYPE,
+                            );
+                        Ok(response)
+                    })
+                }
+            }
+        }
+    }
+    impl<T> Clone for ReadAuditServiceServer<T> {
+        fn clone(&self) -> Self {
+            let inner = self.inner.clone();
+            Self {
+                inner,
+                accept_compression_encodings: self.accept_compression_encodings,
+                send_compression_encodings: self.send_compression_encodings,
+                max_decoding_message_size: self.max_decoding_message_size,
+                max_encoding_message_size: self.max_encoding_message_size,
+            }
+        }
+    }
+    /// Generated gRPC service name
+    pub const SERVICE_NAME: &str = "fealty.access.v1.ReadAuditService";
+    impl<T> tonic::server::NamedService for ReadAuditServiceServer<T> {
         const NAME: &'static str = SERVICE_NAME;
     }
 }

@@ -33,7 +33,7 @@ pub struct Event {
     /// What happened.
     #[prost(
         oneof = "event::Payload",
-        tags = "20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 40, 42"
+        tags = "20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 40, 42, 51, 52"
     )]
     pub payload: ::core::option::Option<event::Payload>,
 }
@@ -78,6 +78,12 @@ pub mod event {
         /// A member allowed something, or withdrew it.
         #[prost(message, tag = "42")]
         MemberConsentChanged(super::MemberConsentChanged),
+        /// A person was erased.
+        #[prost(message, tag = "51")]
+        MemberErased(super::MemberErased),
+        /// The other side has to be told of a disclosure.
+        #[prost(message, tag = "52")]
+        DisclosureNotificationDue(super::DisclosureNotificationDue),
     }
 }
 /// The ledger posted a transaction. Its entries are the change; the ledger has the rest.
@@ -260,6 +266,23 @@ pub struct SurveyAnswered {
     #[prost(int32, tag = "3")]
     pub survey_version: i32,
 }
+/// A person was erased: whoever keeps something that they wrote, or that tells who they are, erases it too.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct MemberErased {
+    /// The erasure: what is confirmed by ErasureService.ConfirmErasure.
+    #[prost(string, tag = "1")]
+    pub erasure_id: ::prost::alloc::string::String,
+    /// All records of the person: the subject, and those that were merged into it; at most 1,000.
+    #[prost(string, repeated, tag = "2")]
+    pub member_ids: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+}
+/// A public authority demanded data in writing, and got it: the other side of the contract has to be told at once.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DisclosureNotificationDue {
+    /// Of what: DisclosureService.ListDisclosures has it.
+    #[prost(string, tag = "1")]
+    pub disclosure_id: ::prost::alloc::string::String,
+}
 /// The kinds of events, by which a stream can be filtered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
 #[repr(i32)]
@@ -290,6 +313,10 @@ pub enum EventType {
     IdentifierChanged = 20,
     /// Members: MemberConsentChanged.
     MemberConsentChanged = 22,
+    /// Members: MemberErased.
+    MemberErased = 31,
+    /// Members: DisclosureNotificationDue.
+    DisclosureNotificationDue = 32,
 }
 impl EventType {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -311,6 +338,8 @@ impl EventType {
             Self::SurveyAnswered => "EVENT_TYPE_SURVEY_ANSWERED",
             Self::IdentifierChanged => "EVENT_TYPE_IDENTIFIER_CHANGED",
             Self::MemberConsentChanged => "EVENT_TYPE_MEMBER_CONSENT_CHANGED",
+            Self::MemberErased => "EVENT_TYPE_MEMBER_ERASED",
+            Self::DisclosureNotificationDue => "EVENT_TYPE_DISCLOSURE_NOTIFICATION_DUE",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -329,6 +358,10 @@ impl EventType {
             "EVENT_TYPE_SURVEY_ANSWERED" => Some(Self::SurveyAnswered),
             "EVENT_TYPE_IDENTIFIER_CHANGED" => Some(Self::IdentifierChanged),
             "EVENT_TYPE_MEMBER_CONSENT_CHANGED" => Some(Self::MemberConsentChanged),
+            "EVENT_TYPE_MEMBER_ERASED" => Some(Self::MemberErased),
+            "EVENT_TYPE_DISCLOSURE_NOTIFICATION_DUE" => {
+                Some(Self::DisclosureNotificationDue)
+            }
             _ => None,
         }
     }

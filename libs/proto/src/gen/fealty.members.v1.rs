@@ -4416,6 +4416,1254 @@ pub mod consent_service_server {
         const NAME: &'static str = SERVICE_NAME;
     }
 }
+/// That something was disclosed.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DisclosureRecord {
+    /// UUID, given by the service.
+    #[prost(string, tag = "1")]
+    pub disclosure_id: ::prost::alloc::string::String,
+    /// About whom.
+    #[prost(string, tag = "2")]
+    pub member_id: ::prost::alloc::string::String,
+    /// On what basis.
+    #[prost(enumeration = "DisclosureBasis", tag = "3")]
+    pub basis: i32,
+    /// To whom. Personal data of the member: empty once they were erased.
+    #[prost(string, tag = "4")]
+    pub recipient: ::prost::alloc::string::String,
+    /// Which of their data, in words such as "profile, purchases of 2026". Empty once they were erased.
+    #[prost(string, tag = "5")]
+    pub content: ::prost::alloc::string::String,
+    /// When.
+    #[prost(message, optional, tag = "6")]
+    pub disclose_time: ::core::option::Option<::prost_types::Timestamp>,
+    /// Who recorded it: a staff member or a key.
+    #[prost(string, tag = "7")]
+    pub actor: ::prost::alloc::string::String,
+    /// Set by the service.
+    #[prost(message, optional, tag = "8")]
+    pub create_time: ::core::option::Option<::prost_types::Timestamp>,
+}
+/// Records a disclosure.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RecordDisclosureRequest {
+    /// UUID of this attempt.
+    #[prost(string, tag = "1")]
+    pub request_id: ::prost::alloc::string::String,
+    /// About whom.
+    #[prost(string, tag = "2")]
+    pub member_id: ::prost::alloc::string::String,
+    /// On what basis.
+    #[prost(enumeration = "DisclosureBasis", tag = "3")]
+    pub basis: i32,
+    /// To whom: 1 to 200 characters.
+    #[prost(string, tag = "4")]
+    pub recipient: ::prost::alloc::string::String,
+    /// Which of their data: 1 to 1,000 characters.
+    #[prost(string, tag = "5")]
+    pub content: ::prost::alloc::string::String,
+    /// When; now if not set. Not in the future.
+    #[prost(message, optional, tag = "6")]
+    pub disclose_time: ::core::option::Option<::prost_types::Timestamp>,
+}
+/// The record.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RecordDisclosureResponse {
+    /// As stored.
+    #[prost(message, optional, tag = "1")]
+    pub disclosure: ::core::option::Option<DisclosureRecord>,
+}
+/// Asks what was disclosed about a member.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListDisclosuresRequest {
+    /// About whom.
+    #[prost(string, tag = "1")]
+    pub member_id: ::prost::alloc::string::String,
+    /// Most of one answer: 0 for 50, at most 200.
+    #[prost(int32, tag = "2")]
+    pub page_size: i32,
+    /// Where to go on: as the answer before said; empty for the beginning.
+    #[prost(string, tag = "3")]
+    pub page_token: ::prost::alloc::string::String,
+}
+/// What was disclosed.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListDisclosuresResponse {
+    /// Newest first.
+    #[prost(message, repeated, tag = "1")]
+    pub disclosures: ::prost::alloc::vec::Vec<DisclosureRecord>,
+    /// Where to go on; empty at the end.
+    #[prost(string, tag = "2")]
+    pub next_page_token: ::prost::alloc::string::String,
+}
+/// The cases in which a program's contracts allow a disclosure, as their secrecy clause letters them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum DisclosureBasis {
+    /// Not valid.
+    Unspecified = 0,
+    /// Case a.
+    A = 1,
+    /// Case b.
+    B = 2,
+    /// Case c.
+    C = 3,
+    /// Case d: a public authority demanded it in writing.
+    D = 4,
+    /// Case e.
+    E = 5,
+}
+impl DisclosureBasis {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "DISCLOSURE_BASIS_UNSPECIFIED",
+            Self::A => "DISCLOSURE_BASIS_A",
+            Self::B => "DISCLOSURE_BASIS_B",
+            Self::C => "DISCLOSURE_BASIS_C",
+            Self::D => "DISCLOSURE_BASIS_D",
+            Self::E => "DISCLOSURE_BASIS_E",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "DISCLOSURE_BASIS_UNSPECIFIED" => Some(Self::Unspecified),
+            "DISCLOSURE_BASIS_A" => Some(Self::A),
+            "DISCLOSURE_BASIS_B" => Some(Self::B),
+            "DISCLOSURE_BASIS_C" => Some(Self::C),
+            "DISCLOSURE_BASIS_D" => Some(Self::D),
+            "DISCLOSURE_BASIS_E" => Some(Self::E),
+            _ => None,
+        }
+    }
+}
+/// Generated client implementations.
+pub mod disclosure_service_client {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    use tonic::codegen::http::Uri;
+    /// Data about members that was disclosed to somebody outside, and on what basis.
+    #[derive(Debug, Clone)]
+    pub struct DisclosureServiceClient<T> {
+        inner: tonic::client::Grpc<T>,
+    }
+    impl<T> DisclosureServiceClient<T>
+    where
+        T: tonic::client::GrpcService<tonic::body::Body>,
+        T::Error: Into<StdError>,
+        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
+        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
+    {
+        pub fn new(inner: T) -> Self {
+            let inner = tonic::client::Grpc::new(inner);
+            Self { inner }
+        }
+        pub fn with_origin(inner: T, origin: Uri) -> Self {
+            let inner = tonic::client::Grpc::with_origin(inner, origin);
+            Self { inner }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> DisclosureServiceClient<InterceptedService<T, F>>
+        where
+            F: tonic::service::Interceptor,
+            T::ResponseBody: Default,
+            T: tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+                Response = http::Response<
+                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
+                >,
+            >,
+            <T as tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
+        {
+            DisclosureServiceClient::new(InterceptedService::new(inner, interceptor))
+        }
+        /// Compress requests with the given encoding.
+        ///
+        /// This requires the server to support it otherwise it might respond with an
+        /// error.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.send_compressed(encoding);
+            self
+        }
+        /// Enable decompressing responses.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.accept_compressed(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_decoding_message_size(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_encoding_message_size(limit);
+            self
+        }
+        /// Records a disclosure. On basis D the other side has to be told at once: an event says so to whoever sends, written
+        /// together with the record.
+        pub async fn record_disclosure(
+            &mut self,
+            request: impl tonic::IntoRequest<super::RecordDisclosureRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::RecordDisclosureResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/fealty.members.v1.DisclosureService/RecordDisclosure",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new(
+                        "fealty.members.v1.DisclosureService",
+                        "RecordDisclosure",
+                    ),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// What was disclosed about a member, newest first.
+        pub async fn list_disclosures(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListDisclosuresRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListDisclosuresResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/fealty.members.v1.DisclosureService/ListDisclosures",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new(
+                        "fealty.members.v1.DisclosureService",
+                        "ListDisclosures",
+                    ),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+    }
+}
+/// Generated server implementations.
+pub mod disclosure_service_server {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    /// Generated trait containing gRPC methods that should be implemented for use with DisclosureServiceServer.
+    #[async_trait]
+    pub trait DisclosureService: std::marker::Send + std::marker::Sync + 'static {
+        /// Records a disclosure. On basis D the other side has to be told at once: an event says so to whoever sends, written
+        /// together with the record.
+        async fn record_disclosure(
+            &self,
+            request: tonic::Request<super::RecordDisclosureRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::RecordDisclosureResponse>,
+            tonic::Status,
+        >;
+        /// What was disclosed about a member, newest first.
+        async fn list_disclosures(
+            &self,
+            request: tonic::Request<super::ListDisclosuresRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListDisclosuresResponse>,
+            tonic::Status,
+        >;
+    }
+    /// Data about members that was disclosed to somebody outside, and on what basis.
+    #[derive(Debug)]
+    pub struct DisclosureServiceServer<T> {
+        inner: Arc<T>,
+        accept_compression_encodings: EnabledCompressionEncodings,
+        send_compression_encodings: EnabledCompressionEncodings,
+        max_decoding_message_size: Option<usize>,
+        max_encoding_message_size: Option<usize>,
+    }
+    impl<T> DisclosureServiceServer<T> {
+        pub fn new(inner: T) -> Self {
+            Self::from_arc(Arc::new(inner))
+        }
+        pub fn from_arc(inner: Arc<T>) -> Self {
+            Self {
+                inner,
+                accept_compression_encodings: Default::default(),
+                send_compression_encodings: Default::default(),
+                max_decoding_message_size: None,
+                max_encoding_message_size: None,
+            }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> InterceptedService<Self, F>
+        where
+            F: tonic::service::Interceptor,
+        {
+            InterceptedService::new(Self::new(inner), interceptor)
+        }
+        /// Enable decompressing requests with the given encoding.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.accept_compression_encodings.enable(encoding);
+            self
+        }
+        /// Compress responses with the given encoding, if the client supports it.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.send_compression_encodings.enable(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.max_decoding_message_size = Some(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.max_encoding_message_size = Some(limit);
+            self
+        }
+    }
+    impl<T, B> tonic::codegen::Service<http::Request<B>> for DisclosureServiceServer<T>
+    where
+        T: DisclosureService,
+        B: Body + std::marker::Send + 'static,
+        B::Error: Into<StdError> + std::marker::Send + 'static,
+    {
+        type Response = http::Response<tonic::body::Body>;
+        type Error = std::convert::Infallible;
+        type Future = BoxFuture<Self::Response, Self::Error>;
+        fn poll_ready(
+            &mut self,
+            _cx: &mut Context<'_>,
+        ) -> Poll<std::result::Result<(), Self::Error>> {
+            Poll::Ready(Ok(()))
+        }
+        fn call(&mut self, req: http::Request<B>) -> Self::Future {
+            match req.uri().path() {
+                "/fealty.members.v1.DisclosureService/RecordDisclosure" => {
+                    #[allow(non_camel_case_types)]
+                    struct RecordDisclosureSvc<T: DisclosureService>(pub Arc<T>);
+                    impl<
+                        T: DisclosureService,
+                    > tonic::server::UnaryService<super::RecordDisclosureRequest>
+                    for RecordDisclosureSvc<T> {
+                        type Response = super::RecordDisclosureResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::RecordDisclosureRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as DisclosureService>::record_disclosure(&inner, request)
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = RecordDisclosureSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/fealty.members.v1.DisclosureService/ListDisclosures" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListDisclosuresSvc<T: DisclosureService>(pub Arc<T>);
+                    impl<
+                        T: DisclosureService,
+                    > tonic::server::UnaryService<super::ListDisclosuresRequest>
+                    for ListDisclosuresSvc<T> {
+                        type Response = super::ListDisclosuresResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListDisclosuresRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as DisclosureService>::list_disclosures(&inner, request)
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListDisclosuresSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                _ => {
+                    Box::pin(async move {
+                        let mut response = http::Response::new(
+                            tonic::body::Body::default(),
+                        );
+                        let headers = response.headers_mut();
+                        headers
+                            .insert(
+                                tonic::Status::GRPC_STATUS,
+                                (tonic::Code::Unimplemented as i32).into(),
+                            );
+                        headers
+                            .insert(
+                                http::header::CONTENT_TYPE,
+                                tonic::metadata::GRPC_CONTENT_TYPE,
+                            );
+                        Ok(response)
+                    })
+                }
+            }
+        }
+    }
+    impl<T> Clone for DisclosureServiceServer<T> {
+        fn clone(&self) -> Self {
+            let inner = self.inner.clone();
+            Self {
+                inner,
+                accept_compression_encodings: self.accept_compression_encodings,
+                send_compression_encodings: self.send_compression_encodings,
+                max_decoding_message_size: self.max_decoding_message_size,
+                max_encoding_message_size: self.max_encoding_message_size,
+            }
+        }
+    }
+    /// Generated gRPC service name
+    pub const SERVICE_NAME: &str = "fealty.members.v1.DisclosureService";
+    impl<T> tonic::server::NamedService for DisclosureServiceServer<T> {
+        const NAME: &'static str = SERVICE_NAME;
+    }
+}
+/// The erasing of one person.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Erasure {
+    /// UUID: the request id that it was asked for with.
+    #[prost(string, tag = "1")]
+    pub erasure_id: ::prost::alloc::string::String,
+    /// The record that was erased: the one that stayed, if the person had several.
+    #[prost(string, tag = "2")]
+    pub member_id: ::prost::alloc::string::String,
+    /// All records of the person, that one among them.
+    #[prost(string, repeated, tag = "3")]
+    pub member_ids: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// Why.
+    #[prost(enumeration = "ErasureCause", tag = "4")]
+    pub cause: i32,
+    /// How far it is.
+    #[prost(enumeration = "ErasureState", tag = "5")]
+    pub state: i32,
+    /// When it was asked for.
+    #[prost(message, optional, tag = "6")]
+    pub begin_time: ::core::option::Option<::prost_types::Timestamp>,
+    /// When each service was done, in the order of their names.
+    #[prost(message, repeated, tag = "7")]
+    pub parts: ::prost::alloc::vec::Vec<ErasurePart>,
+    /// Once it is complete.
+    #[prost(message, optional, tag = "8")]
+    pub receipt: ::core::option::Option<ErasureReceipt>,
+}
+/// What one service has done.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ErasurePart {
+    /// Its name: "ledger", "members", "rewards", "surveys".
+    #[prost(string, tag = "1")]
+    pub service: ::prost::alloc::string::String,
+    /// When. Not set while it is waited for.
+    #[prost(message, optional, tag = "2")]
+    pub confirm_time: ::core::option::Option<::prost_types::Timestamp>,
+}
+/// Proof that a person was erased everywhere. It names nobody.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ErasureReceipt {
+    /// What is signed, in UTF-8: lines of "name: value". ARCHITECTURE.md says which.
+    #[prost(string, tag = "1")]
+    pub text: ::prost::alloc::string::String,
+    /// Ed25519 over the bytes of the text.
+    #[prost(bytes = "bytes", tag = "2")]
+    pub signature: ::prost::bytes::Bytes,
+    /// Under which key: 32 bytes. Compare it with the one that `fealty keys receipt` shows.
+    #[prost(bytes = "bytes", tag = "3")]
+    pub public_key: ::prost::bytes::Bytes,
+}
+/// Erases a person.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct EraseMemberRequest {
+    /// UUID of this attempt, and of the erasure.
+    #[prost(string, tag = "1")]
+    pub request_id: ::prost::alloc::string::String,
+    /// Whom. A record that was merged into another means the person, and all their records.
+    #[prost(string, tag = "2")]
+    pub member_id: ::prost::alloc::string::String,
+    /// Why. RETENTION_ENDED is refused before that is so.
+    #[prost(enumeration = "ErasureCause", tag = "3")]
+    pub cause: i32,
+}
+/// The erasure.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct EraseMemberResponse {
+    /// As stored.
+    #[prost(message, optional, tag = "1")]
+    pub erasure: ::core::option::Option<Erasure>,
+}
+/// Asks for an erasure.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetErasureRequest {
+    /// Which.
+    #[prost(string, tag = "1")]
+    pub erasure_id: ::prost::alloc::string::String,
+}
+/// The erasure.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct GetErasureResponse {
+    /// As stored.
+    #[prost(message, optional, tag = "1")]
+    pub erasure: ::core::option::Option<Erasure>,
+}
+/// Asks for the program's erasures.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListErasuresRequest {
+    /// Most of one answer: 0 for 50, at most 200.
+    #[prost(int32, tag = "1")]
+    pub page_size: i32,
+    /// Where to go on: as the answer before said; empty for the beginning.
+    #[prost(string, tag = "2")]
+    pub page_token: ::prost::alloc::string::String,
+}
+/// Erasures.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListErasuresResponse {
+    /// Oldest first.
+    #[prost(message, repeated, tag = "1")]
+    pub erasures: ::prost::alloc::vec::Vec<Erasure>,
+    /// Where to go on; empty at the end.
+    #[prost(string, tag = "2")]
+    pub next_page_token: ::prost::alloc::string::String,
+}
+/// Says that a service has erased its part.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ConfirmErasureRequest {
+    /// Which erasure.
+    #[prost(string, tag = "1")]
+    pub erasure_id: ::prost::alloc::string::String,
+    /// Which service: "rewards" or "surveys".
+    #[prost(string, tag = "2")]
+    pub service: ::prost::alloc::string::String,
+}
+/// Noted.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ConfirmErasureResponse {}
+/// Why somebody is erased.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum ErasureCause {
+    /// Not valid.
+    Unspecified = 0,
+    /// They asked for it.
+    MemberRequest = 1,
+    /// Their contract ended, and the time for which data is kept after it has passed.
+    RetentionEnded = 2,
+}
+impl ErasureCause {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "ERASURE_CAUSE_UNSPECIFIED",
+            Self::MemberRequest => "ERASURE_CAUSE_MEMBER_REQUEST",
+            Self::RetentionEnded => "ERASURE_CAUSE_RETENTION_ENDED",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "ERASURE_CAUSE_UNSPECIFIED" => Some(Self::Unspecified),
+            "ERASURE_CAUSE_MEMBER_REQUEST" => Some(Self::MemberRequest),
+            "ERASURE_CAUSE_RETENTION_ENDED" => Some(Self::RetentionEnded),
+            _ => None,
+        }
+    }
+}
+/// How far an erasure is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum ErasureState {
+    /// Not valid.
+    Unspecified = 0,
+    /// Stored. The ledger may know.
+    Begun = 1,
+    /// The ledger and members have done their part; others have not confirmed theirs.
+    Destroyed = 2,
+    /// Everybody has.
+    Complete = 3,
+}
+impl ErasureState {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "ERASURE_STATE_UNSPECIFIED",
+            Self::Begun => "ERASURE_STATE_BEGUN",
+            Self::Destroyed => "ERASURE_STATE_DESTROYED",
+            Self::Complete => "ERASURE_STATE_COMPLETE",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "ERASURE_STATE_UNSPECIFIED" => Some(Self::Unspecified),
+            "ERASURE_STATE_BEGUN" => Some(Self::Begun),
+            "ERASURE_STATE_DESTROYED" => Some(Self::Destroyed),
+            "ERASURE_STATE_COMPLETE" => Some(Self::Complete),
+            _ => None,
+        }
+    }
+}
+/// Generated client implementations.
+pub mod erasure_service_client {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    use tonic::codegen::http::Uri;
+    /// Erasing people, in all services. The key of a person is destroyed, and with it everything that was encrypted under it,
+    /// in backups too; what was plain about them is deleted. What the program is bound to keep stays, and says nobody's name:
+    /// postings, purchases, redemptions, scores, proofs of consent.
+    ///
+    /// An erasure goes on by itself once it was stored, whatever is restarted meanwhile, and ends with a signed receipt when
+    /// each service has confirmed its part.
+    #[derive(Debug, Clone)]
+    pub struct ErasureServiceClient<T> {
+        inner: tonic::client::Grpc<T>,
+    }
+    impl<T> ErasureServiceClient<T>
+    where
+        T: tonic::client::GrpcService<tonic::body::Body>,
+        T::Error: Into<StdError>,
+        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
+        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
+    {
+        pub fn new(inner: T) -> Self {
+            let inner = tonic::client::Grpc::new(inner);
+            Self { inner }
+        }
+        pub fn with_origin(inner: T, origin: Uri) -> Self {
+            let inner = tonic::client::Grpc::with_origin(inner, origin);
+            Self { inner }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> ErasureServiceClient<InterceptedService<T, F>>
+        where
+            F: tonic::service::Interceptor,
+            T::ResponseBody: Default,
+            T: tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+                Response = http::Response<
+                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
+                >,
+            >,
+            <T as tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
+        {
+            ErasureServiceClient::new(InterceptedService::new(inner, interceptor))
+        }
+        /// Compress requests with the given encoding.
+        ///
+        /// This requires the server to support it otherwise it might respond with an
+        /// error.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.send_compressed(encoding);
+            self
+        }
+        /// Enable decompressing responses.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.accept_compressed(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_decoding_message_size(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_encoding_message_size(limit);
+            self
+        }
+        /// Erases a person. Once this answers the members service has erased its part, and the ledger has closed their account;
+        /// the other services follow within seconds. The request id becomes the id of the erasure. Erasing again what was erased
+        /// answers the same erasure.
+        pub async fn erase_member(
+            &mut self,
+            request: impl tonic::IntoRequest<super::EraseMemberRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::EraseMemberResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/fealty.members.v1.ErasureService/EraseMember",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("fealty.members.v1.ErasureService", "EraseMember"),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// One erasure, with its receipt once there is one.
+        pub async fn get_erasure(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GetErasureRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetErasureResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/fealty.members.v1.ErasureService/GetErasure",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("fealty.members.v1.ErasureService", "GetErasure"),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// The program's erasures, oldest first: what has to be kept outside the databases, so that it can be done again after a
+        /// restore.
+        pub async fn list_erasures(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListErasuresRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListErasuresResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/fealty.members.v1.ErasureService/ListErasures",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("fealty.members.v1.ErasureService", "ListErasures"),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// Says that a service has erased its part. Saying it again changes nothing.
+        pub async fn confirm_erasure(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ConfirmErasureRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ConfirmErasureResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/fealty.members.v1.ErasureService/ConfirmErasure",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("fealty.members.v1.ErasureService", "ConfirmErasure"),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+    }
+}
+/// Generated server implementations.
+pub mod erasure_service_server {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    /// Generated trait containing gRPC methods that should be implemented for use with ErasureServiceServer.
+    #[async_trait]
+    pub trait ErasureService: std::marker::Send + std::marker::Sync + 'static {
+        /// Erases a person. Once this answers the members service has erased its part, and the ledger has closed their account;
+        /// the other services follow within seconds. The request id becomes the id of the erasure. Erasing again what was erased
+        /// answers the same erasure.
+        async fn erase_member(
+            &self,
+            request: tonic::Request<super::EraseMemberRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::EraseMemberResponse>,
+            tonic::Status,
+        >;
+        /// One erasure, with its receipt once there is one.
+        async fn get_erasure(
+            &self,
+            request: tonic::Request<super::GetErasureRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetErasureResponse>,
+            tonic::Status,
+        >;
+        /// The program's erasures, oldest first: what has to be kept outside the databases, so that it can be done again after a
+        /// restore.
+        async fn list_erasures(
+            &self,
+            request: tonic::Request<super::ListErasuresRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListErasuresResponse>,
+            tonic::Status,
+        >;
+        /// Says that a service has erased its part. Saying it again changes nothing.
+        async fn confirm_erasure(
+            &self,
+            request: tonic::Request<super::ConfirmErasureRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ConfirmErasureResponse>,
+            tonic::Status,
+        >;
+    }
+    /// Erasing people, in all services. The key of a person is destroyed, and with it everything that was encrypted under it,
+    /// in backups too; what was plain about them is deleted. What the program is bound to keep stays, and says nobody's name:
+    /// postings, purchases, redemptions, scores, proofs of consent.
+    ///
+    /// An erasure goes on by itself once it was stored, whatever is restarted meanwhile, and ends with a signed receipt when
+    /// each service has confirmed its part.
+    #[derive(Debug)]
+    pub struct ErasureServiceServer<T> {
+        inner: Arc<T>,
+        accept_compression_encodings: EnabledCompressionEncodings,
+        send_compression_encodings: EnabledCompressionEncodings,
+        max_decoding_message_size: Option<usize>,
+        max_encoding_message_size: Option<usize>,
+    }
+    impl<T> ErasureServiceServer<T> {
+        pub fn new(inner: T) -> Self {
+            Self::from_arc(Arc::new(inner))
+        }
+        pub fn from_arc(inner: Arc<T>) -> Self {
+            Self {
+                inner,
+                accept_compression_encodings: Default::default(),
+                send_compression_encodings: Default::default(),
+                max_decoding_message_size: None,
+                max_encoding_message_size: None,
+            }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> InterceptedService<Self, F>
+        where
+            F: tonic::service::Interceptor,
+        {
+            InterceptedService::new(Self::new(inner), interceptor)
+        }
+        /// Enable decompressing requests with the given encoding.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.accept_compression_encodings.enable(encoding);
+            self
+        }
+        /// Compress responses with the given encoding, if the client supports it.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.send_compression_encodings.enable(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.max_decoding_message_size = Some(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.max_encoding_message_size = Some(limit);
+            self
+        }
+    }
+    impl<T, B> tonic::codegen::Service<http::Request<B>> for ErasureServiceServer<T>
+    where
+        T: ErasureService,
+        B: Body + std::marker::Send + 'static,
+        B::Error: Into<StdError> + std::marker::Send + 'static,
+    {
+        type Response = http::Response<tonic::body::Body>;
+        type Error = std::convert::Infallible;
+        type Future = BoxFuture<Self::Response, Self::Error>;
+        fn poll_ready(
+            &mut self,
+            _cx: &mut Context<'_>,
+        ) -> Poll<std::result::Result<(), Self::Error>> {
+            Poll::Ready(Ok(()))
+        }
+        fn call(&mut self, req: http::Request<B>) -> Self::Future {
+            match req.uri().path() {
+                "/fealty.members.v1.ErasureService/EraseMember" => {
+                    #[allow(non_camel_case_types)]
+                    struct EraseMemberSvc<T: ErasureService>(pub Arc<T>);
+                    impl<
+                        T: ErasureService,
+                    > tonic::server::UnaryService<super::EraseMemberRequest>
+                    for EraseMemberSvc<T> {
+                        type Response = super::EraseMemberResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::EraseMemberRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as ErasureService>::erase_member(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = EraseMemberSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/fealty.members.v1.ErasureService/GetErasure" => {
+                    #[allow(non_camel_case_types)]
+                    struct GetErasureSvc<T: ErasureService>(pub Arc<T>);
+                    impl<
+                        T: ErasureService,
+                    > tonic::server::UnaryService<super::GetErasureRequest>
+                    for GetErasureSvc<T> {
+                        type Response = super::GetErasureResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::GetErasureRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as ErasureService>::get_erasure(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GetErasureSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/fealty.members.v1.ErasureService/ListErasures" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListErasuresSvc<T: ErasureService>(pub Arc<T>);
+                    impl<
+                        T: ErasureService,
+                    > tonic::server::UnaryService<super::ListErasuresRequest>
+                    for ListErasuresSvc<T> {
+                        type Response = super::ListErasuresResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListErasuresRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as ErasureService>::list_erasures(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListErasuresSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/fealty.members.v1.ErasureService/ConfirmErasure" => {
+                    #[allow(non_camel_case_types)]
+                    struct ConfirmErasureSvc<T: ErasureService>(pub Arc<T>);
+                    impl<
+                        T: ErasureService,
+                    > tonic::server::UnaryService<super::ConfirmErasureRequest>
+                    for ConfirmErasureSvc<T> {
+                        type Response = super::ConfirmErasureResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ConfirmErasureRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as ErasureService>::confirm_erasure(&inner, request)
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ConfirmErasureSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                _ => {
+                    Box::pin(async move {
+                        let mut response = http::Response::new(
+                            tonic::body::Body::default(),
+                        );
+                        let headers = response.headers_mut();
+                        headers
+                            .insert(
+                                tonic::Status::GRPC_STATUS,
+                                (tonic::Code::Unimplemented as i32).into(),
+                            );
+                        headers
+                            .insert(
+                                http::header::CONTENT_TYPE,
+                                tonic::metadata::GRPC_CONTENT_TYPE,
+                            );
+                        Ok(response)
+                    })
+                }
+            }
+        }
+    }
+    impl<T> Clone for ErasureServiceServer<T> {
+        fn clone(&self) -> Self {
+            let inner = self.inner.clone();
+            Self {
+                inner,
+                accept_compression_encodings: self.accept_compression_encodings,
+                send_compression_encodings: self.send_compression_encodings,
+                max_decoding_message_size: self.max_decoding_message_size,
+                max_encoding_message_size: self.max_encoding_message_size,
+            }
+        }
+    }
+    /// Generated gRPC service name
+    pub const SERVICE_NAME: &str = "fealty.members.v1.ErasureService";
+    impl<T> tonic::server::NamedService for ErasureServiceServer<T> {
+        const NAME: &'static str = SERVICE_NAME;
+    }
+}
 /// Members who share one account.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Household {
@@ -9877,6 +11125,768 @@ pub mod program_service_server {
     /// Generated gRPC service name
     pub const SERVICE_NAME: &str = "fealty.members.v1.ProgramService";
     impl<T> tonic::server::NamedService for ProgramServiceServer<T> {
+        const NAME: &'static str = SERVICE_NAME;
+    }
+}
+/// How long a member's data is kept.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Retention {
+    /// Whose.
+    #[prost(string, tag = "1")]
+    pub member_id: ::prost::alloc::string::String,
+    /// The last day of the contract; not set while it goes on.
+    #[prost(message, optional, tag = "2")]
+    pub contract_end_date: ::core::option::Option<super::super::r#type::v1::Date>,
+    /// The first day, in the program's time zone, on which the data may be erased: five years after. Not set while the
+    /// contract goes on.
+    #[prost(message, optional, tag = "3")]
+    pub purgeable_from_date: ::core::option::Option<super::super::r#type::v1::Date>,
+    /// What holds it, oldest first: those that are not lifted; at most 100.
+    #[prost(message, repeated, tag = "4")]
+    pub legal_holds: ::prost::alloc::vec::Vec<LegalHold>,
+    /// Whether it may be erased now for the end of its time.
+    #[prost(bool, tag = "5")]
+    pub purgeable: bool,
+}
+/// Why data is not to be erased.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct LegalHold {
+    /// UUID, given by the service.
+    #[prost(string, tag = "1")]
+    pub legal_hold_id: ::prost::alloc::string::String,
+    /// Whose data.
+    #[prost(string, tag = "2")]
+    pub member_id: ::prost::alloc::string::String,
+    /// The case, as the program's lawyers number it. Holds no personal data.
+    #[prost(string, tag = "3")]
+    pub case_reference: ::prost::alloc::string::String,
+    /// Who placed it: a staff member or a key.
+    #[prost(string, tag = "4")]
+    pub placed_by: ::prost::alloc::string::String,
+    /// When.
+    #[prost(message, optional, tag = "5")]
+    pub place_time: ::core::option::Option<::prost_types::Timestamp>,
+    /// When it was lifted; not set while it holds.
+    #[prost(message, optional, tag = "6")]
+    pub lift_time: ::core::option::Option<::prost_types::Timestamp>,
+}
+/// Says when a contract ended.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct EndContractRequest {
+    /// UUID of this attempt.
+    #[prost(string, tag = "1")]
+    pub request_id: ::prost::alloc::string::String,
+    /// Whose.
+    #[prost(string, tag = "2")]
+    pub member_id: ::prost::alloc::string::String,
+    /// Its last day: today or before.
+    #[prost(message, optional, tag = "3")]
+    pub contract_end_date: ::core::option::Option<super::super::r#type::v1::Date>,
+}
+/// What follows.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct EndContractResponse {
+    /// As it is now.
+    #[prost(message, optional, tag = "1")]
+    pub retention: ::core::option::Option<Retention>,
+}
+/// Asks how long a member's data is kept.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetRetentionRequest {
+    /// Whose.
+    #[prost(string, tag = "1")]
+    pub member_id: ::prost::alloc::string::String,
+}
+/// How long a member's data is kept.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct GetRetentionResponse {
+    /// As it is now.
+    #[prost(message, optional, tag = "1")]
+    pub retention: ::core::option::Option<Retention>,
+}
+/// Asks whose data may be erased.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListPurgeableMembersRequest {
+    /// Most of one answer: 0 for 50, at most 200.
+    #[prost(int32, tag = "1")]
+    pub page_size: i32,
+    /// Where to go on: as the answer before said; empty for the beginning.
+    #[prost(string, tag = "2")]
+    pub page_token: ::prost::alloc::string::String,
+}
+/// Members whose data may be erased.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListPurgeableMembersResponse {
+    /// The longest since first. Without their holds, since they have none.
+    #[prost(message, repeated, tag = "1")]
+    pub retentions: ::prost::alloc::vec::Vec<Retention>,
+    /// Where to go on; empty at the end.
+    #[prost(string, tag = "2")]
+    pub next_page_token: ::prost::alloc::string::String,
+}
+/// Holds a person's data.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PlaceLegalHoldRequest {
+    /// UUID of this attempt.
+    #[prost(string, tag = "1")]
+    pub request_id: ::prost::alloc::string::String,
+    /// Whose. It holds for all records of the person.
+    #[prost(string, tag = "2")]
+    pub member_id: ::prost::alloc::string::String,
+    /// The case, as the program's lawyers number it: 1 to 100 characters, without personal data.
+    #[prost(string, tag = "3")]
+    pub case_reference: ::prost::alloc::string::String,
+}
+/// The hold.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PlaceLegalHoldResponse {
+    /// As stored.
+    #[prost(message, optional, tag = "1")]
+    pub legal_hold: ::core::option::Option<LegalHold>,
+}
+/// Lifts a hold.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct LiftLegalHoldRequest {
+    /// Which.
+    #[prost(string, tag = "1")]
+    pub legal_hold_id: ::prost::alloc::string::String,
+}
+/// The lifted hold.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct LiftLegalHoldResponse {
+    /// As stored.
+    #[prost(message, optional, tag = "1")]
+    pub legal_hold: ::core::option::Option<LegalHold>,
+}
+/// Generated client implementations.
+pub mod retention_service_client {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    use tonic::codegen::http::Uri;
+    /// How long data about a member is kept: during the contract and five years after its end, longer where it is held for
+    /// legal reasons. Nothing is erased by itself: who may be erased is listed, and is erased by ErasureService.
+    #[derive(Debug, Clone)]
+    pub struct RetentionServiceClient<T> {
+        inner: tonic::client::Grpc<T>,
+    }
+    impl<T> RetentionServiceClient<T>
+    where
+        T: tonic::client::GrpcService<tonic::body::Body>,
+        T::Error: Into<StdError>,
+        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
+        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
+    {
+        pub fn new(inner: T) -> Self {
+            let inner = tonic::client::Grpc::new(inner);
+            Self { inner }
+        }
+        pub fn with_origin(inner: T, origin: Uri) -> Self {
+            let inner = tonic::client::Grpc::with_origin(inner, origin);
+            Self { inner }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> RetentionServiceClient<InterceptedService<T, F>>
+        where
+            F: tonic::service::Interceptor,
+            T::ResponseBody: Default,
+            T: tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+                Response = http::Response<
+                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
+                >,
+            >,
+            <T as tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
+        {
+            RetentionServiceClient::new(InterceptedService::new(inner, interceptor))
+        }
+        /// Compress requests with the given encoding.
+        ///
+        /// This requires the server to support it otherwise it might respond with an
+        /// error.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.send_compressed(encoding);
+            self
+        }
+        /// Enable decompressing responses.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.accept_compressed(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_decoding_message_size(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_encoding_message_size(limit);
+            self
+        }
+        /// Says when the contract with a member ended, in the place of what was said before.
+        pub async fn end_contract(
+            &mut self,
+            request: impl tonic::IntoRequest<super::EndContractRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::EndContractResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/fealty.members.v1.RetentionService/EndContract",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("fealty.members.v1.RetentionService", "EndContract"),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// From when on a member's data may be erased for the end of its time, and what stands against it.
+        pub async fn get_retention(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GetRetentionRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetRetentionResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/fealty.members.v1.RetentionService/GetRetention",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("fealty.members.v1.RetentionService", "GetRetention"),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// Members whose data may be erased because its time has ended, and whose is not held; by the day from which on it may.
+        pub async fn list_purgeable_members(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListPurgeableMembersRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListPurgeableMembersResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/fealty.members.v1.RetentionService/ListPurgeableMembers",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new(
+                        "fealty.members.v1.RetentionService",
+                        "ListPurgeableMembers",
+                    ),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// Holds a person's data: nobody erases it before the hold is lifted, whoever asks.
+        pub async fn place_legal_hold(
+            &mut self,
+            request: impl tonic::IntoRequest<super::PlaceLegalHoldRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::PlaceLegalHoldResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/fealty.members.v1.RetentionService/PlaceLegalHold",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new(
+                        "fealty.members.v1.RetentionService",
+                        "PlaceLegalHold",
+                    ),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// Lifts a hold. Lifting it again changes nothing.
+        pub async fn lift_legal_hold(
+            &mut self,
+            request: impl tonic::IntoRequest<super::LiftLegalHoldRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::LiftLegalHoldResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/fealty.members.v1.RetentionService/LiftLegalHold",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new(
+                        "fealty.members.v1.RetentionService",
+                        "LiftLegalHold",
+                    ),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+    }
+}
+/// Generated server implementations.
+pub mod retention_service_server {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    /// Generated trait containing gRPC methods that should be implemented for use with RetentionServiceServer.
+    #[async_trait]
+    pub trait RetentionService: std::marker::Send + std::marker::Sync + 'static {
+        /// Says when the contract with a member ended, in the place of what was said before.
+        async fn end_contract(
+            &self,
+            request: tonic::Request<super::EndContractRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::EndContractResponse>,
+            tonic::Status,
+        >;
+        /// From when on a member's data may be erased for the end of its time, and what stands against it.
+        async fn get_retention(
+            &self,
+            request: tonic::Request<super::GetRetentionRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetRetentionResponse>,
+            tonic::Status,
+        >;
+        /// Members whose data may be erased because its time has ended, and whose is not held; by the day from which on it may.
+        async fn list_purgeable_members(
+            &self,
+            request: tonic::Request<super::ListPurgeableMembersRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListPurgeableMembersResponse>,
+            tonic::Status,
+        >;
+        /// Holds a person's data: nobody erases it before the hold is lifted, whoever asks.
+        async fn place_legal_hold(
+            &self,
+            request: tonic::Request<super::PlaceLegalHoldRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::PlaceLegalHoldResponse>,
+            tonic::Status,
+        >;
+        /// Lifts a hold. Lifting it again changes nothing.
+        async fn lift_legal_hold(
+            &self,
+            request: tonic::Request<super::LiftLegalHoldRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::LiftLegalHoldResponse>,
+            tonic::Status,
+        >;
+    }
+    /// How long data about a member is kept: during the contract and five years after its end, longer where it is held for
+    /// legal reasons. Nothing is erased by itself: who may be erased is listed, and is erased by ErasureService.
+    #[derive(Debug)]
+    pub struct RetentionServiceServer<T> {
+        inner: Arc<T>,
+        accept_compression_encodings: EnabledCompressionEncodings,
+        send_compression_encodings: EnabledCompressionEncodings,
+        max_decoding_message_size: Option<usize>,
+        max_encoding_message_size: Option<usize>,
+    }
+    impl<T> RetentionServiceServer<T> {
+        pub fn new(inner: T) -> Self {
+            Self::from_arc(Arc::new(inner))
+        }
+        pub fn from_arc(inner: Arc<T>) -> Self {
+            Self {
+                inner,
+                accept_compression_encodings: Default::default(),
+                send_compression_encodings: Default::default(),
+                max_decoding_message_size: None,
+                max_encoding_message_size: None,
+            }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> InterceptedService<Self, F>
+        where
+            F: tonic::service::Interceptor,
+        {
+            InterceptedService::new(Self::new(inner), interceptor)
+        }
+        /// Enable decompressing requests with the given encoding.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.accept_compression_encodings.enable(encoding);
+            self
+        }
+        /// Compress responses with the given encoding, if the client supports it.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.send_compression_encodings.enable(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.max_decoding_message_size = Some(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.max_encoding_message_size = Some(limit);
+            self
+        }
+    }
+    impl<T, B> tonic::codegen::Service<http::Request<B>> for RetentionServiceServer<T>
+    where
+        T: RetentionService,
+        B: Body + std::marker::Send + 'static,
+        B::Error: Into<StdError> + std::marker::Send + 'static,
+    {
+        type Response = http::Response<tonic::body::Body>;
+        type Error = std::convert::Infallible;
+        type Future = BoxFuture<Self::Response, Self::Error>;
+        fn poll_ready(
+            &mut self,
+            _cx: &mut Context<'_>,
+        ) -> Poll<std::result::Result<(), Self::Error>> {
+            Poll::Ready(Ok(()))
+        }
+        fn call(&mut self, req: http::Request<B>) -> Self::Future {
+            match req.uri().path() {
+                "/fealty.members.v1.RetentionService/EndContract" => {
+                    #[allow(non_camel_case_types)]
+                    struct EndContractSvc<T: RetentionService>(pub Arc<T>);
+                    impl<
+                        T: RetentionService,
+                    > tonic::server::UnaryService<super::EndContractRequest>
+                    for EndContractSvc<T> {
+                        type Response = super::EndContractResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::EndContractRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as RetentionService>::end_contract(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = EndContractSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/fealty.members.v1.RetentionService/GetRetention" => {
+                    #[allow(non_camel_case_types)]
+                    struct GetRetentionSvc<T: RetentionService>(pub Arc<T>);
+                    impl<
+                        T: RetentionService,
+                    > tonic::server::UnaryService<super::GetRetentionRequest>
+                    for GetRetentionSvc<T> {
+                        type Response = super::GetRetentionResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::GetRetentionRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as RetentionService>::get_retention(&inner, request)
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GetRetentionSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/fealty.members.v1.RetentionService/ListPurgeableMembers" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListPurgeableMembersSvc<T: RetentionService>(pub Arc<T>);
+                    impl<
+                        T: RetentionService,
+                    > tonic::server::UnaryService<super::ListPurgeableMembersRequest>
+                    for ListPurgeableMembersSvc<T> {
+                        type Response = super::ListPurgeableMembersResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListPurgeableMembersRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as RetentionService>::list_purgeable_members(
+                                        &inner,
+                                        request,
+                                    )
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListPurgeableMembersSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/fealty.members.v1.RetentionService/PlaceLegalHold" => {
+                    #[allow(non_camel_case_types)]
+                    struct PlaceLegalHoldSvc<T: RetentionService>(pub Arc<T>);
+                    impl<
+                        T: RetentionService,
+                    > tonic::server::UnaryService<super::PlaceLegalHoldRequest>
+                    for PlaceLegalHoldSvc<T> {
+                        type Response = super::PlaceLegalHoldResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::PlaceLegalHoldRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as RetentionService>::place_legal_hold(&inner, request)
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = PlaceLegalHoldSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/fealty.members.v1.RetentionService/LiftLegalHold" => {
+                    #[allow(non_camel_case_types)]
+                    struct LiftLegalHoldSvc<T: RetentionService>(pub Arc<T>);
+                    impl<
+                        T: RetentionService,
+                    > tonic::server::UnaryService<super::LiftLegalHoldRequest>
+                    for LiftLegalHoldSvc<T> {
+                        type Response = super::LiftLegalHoldResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::LiftLegalHoldRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as RetentionService>::lift_legal_hold(&inner, request)
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = LiftLegalHoldSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                _ => {
+                    Box::pin(async move {
+                        let mut response = http::Response::new(
+                            tonic::body::Body::default(),
+                        );
+                        let headers = response.headers_mut();
+                        headers
+                            .insert(
+                                tonic::Status::GRPC_STATUS,
+                                (tonic::Code::Unimplemented as i32).into(),
+                            );
+                        headers
+                            .insert(
+                                http::header::CONTENT_TYPE,
+                                tonic::metadata::GRPC_CONTENT_TYPE,
+                            );
+                        Ok(response)
+                    })
+                }
+            }
+        }
+    }
+    impl<T> Clone for RetentionServiceServer<T> {
+        fn clone(&self) -> Self {
+            let inner = self.inner.clone();
+            Self {
+                inner,
+                accept_compression_encodings: self.accept_compression_encodings,
+                send_compression_encodings: self.send_compression_encodings,
+                max_decoding_message_size: self.max_decoding_message_size,
+                max_encoding_message_size: self.max_encoding_message_size,
+            }
+        }
+    }
+    /// Generated gRPC service name
+    pub const SERVICE_NAME: &str = "fealty.members.v1.RetentionService";
+    impl<T> tonic::server::NamedService for RetentionServiceServer<T> {
         const NAME: &'static str = SERVICE_NAME;
     }
 }

@@ -236,6 +236,14 @@ pub enum ErrorReason {
     TierUnknown = 120,
     /// ALREADY_EXISTS. A tier of another ladder has that code. Metadata: ladder_code, tier_code.
     TierCodeTaken = 121,
+    /// FAILED_PRECONDITION. The person's data is held for legal reasons. Metadata: member_id, legal_hold_id.
+    LegalHold = 122,
+    /// FAILED_PRECONDITION. The contract goes on, or its end is not long enough ago. Metadata: member_id, and where the
+    /// contract has ended purgeable_from_date.
+    RetentionNotEnded = 123,
+    /// FAILED_PRECONDITION. The person was merged with too many others to be erased in one step. Metadata: member_id,
+    /// count_max.
+    TooManyRecords = 124,
 }
 impl ErrorReason {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -326,6 +334,9 @@ impl ErrorReason {
             Self::LadderRetired => "ERROR_REASON_LADDER_RETIRED",
             Self::TierUnknown => "ERROR_REASON_TIER_UNKNOWN",
             Self::TierCodeTaken => "ERROR_REASON_TIER_CODE_TAKEN",
+            Self::LegalHold => "ERROR_REASON_LEGAL_HOLD",
+            Self::RetentionNotEnded => "ERROR_REASON_RETENTION_NOT_ENDED",
+            Self::TooManyRecords => "ERROR_REASON_TOO_MANY_RECORDS",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -419,6 +430,9 @@ impl ErrorReason {
             "ERROR_REASON_LADDER_RETIRED" => Some(Self::LadderRetired),
             "ERROR_REASON_TIER_UNKNOWN" => Some(Self::TierUnknown),
             "ERROR_REASON_TIER_CODE_TAKEN" => Some(Self::TierCodeTaken),
+            "ERROR_REASON_LEGAL_HOLD" => Some(Self::LegalHold),
+            "ERROR_REASON_RETENTION_NOT_ENDED" => Some(Self::RetentionNotEnded),
+            "ERROR_REASON_TOO_MANY_RECORDS" => Some(Self::TooManyRecords),
             _ => None,
         }
     }

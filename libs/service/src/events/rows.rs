@@ -133,6 +133,8 @@ pub const fn event_type_of(payload: &Payload) -> EventType {
         Payload::SurveyAnswered(_) => EventType::SurveyAnswered,
         Payload::IdentifierChanged(_) => EventType::IdentifierChanged,
         Payload::MemberConsentChanged(_) => EventType::MemberConsentChanged,
+        Payload::MemberErased(_) => EventType::MemberErased,
+        Payload::DisclosureNotificationDue(_) => EventType::DisclosureNotificationDue,
     }
 }
 

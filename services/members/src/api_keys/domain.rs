@@ -8,7 +8,7 @@ use crate::display_name::DisplayName;
 use crate::refusal::Refusal;
 
 /// Scopes that speak about more than one program: a key that is bound to one must not hold them.
-pub const SUITE_ONLY_SCOPES: [Scope; 2] = [Scope::ProgramsWrite, Scope::AccessFeed];
+pub const SUITE_ONLY_SCOPES: [Scope; 3] = [Scope::ProgramsWrite, Scope::AccessFeed, Scope::ErasuresConfirm];
 
 /// A caller's key, without its secret.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -9,23 +9,27 @@ use fealty_rpc::access::Caller;
 use fealty_rpc::errors::ApiError;
 use fealty_rpc::present::timestamp;
 use fealty_service::call::{serve, serve_making};
+use fealty_service::read_audit::{PersonalRead, ReadAudit};
 use tonic::{Request, Response, Status};
 
 use super::{Contacts, Where};
 
 pub(crate) use parse::{channel, each_once};
 
+const GET_PREFERENCES: &str = "/fealty.members.v1.ContactService/GetContactPreferences";
+
 /// The rpcs of contacts.
 #[derive(Debug, Clone)]
 pub struct ContactGrpc {
     contacts: Contacts,
+    audit: ReadAudit,
 }
 
 impl ContactGrpc {
     /// Over the use cases.
     #[must_use]
-    pub const fn new(contacts: Contacts) -> Self {
-        Self { contacts }
+    pub const fn new(contacts: Contacts, audit: ReadAudit) -> Self {
+        Self { contacts, audit }
     }
 }
 
@@ -113,6 +117,11 @@ impl ContactService for ContactGrpc {
                 .contacts
                 .get_preferences(caller.program_id()?, member_id)
                 .await?;
+            if !kept.addresses.is_empty() {
+                let fields = vec!["preferences.addresses".to_owned()];
+                let read = PersonalRead { member_id, fields };
+                self.audit.note(&caller, GET_PREFERENCES, vec![read]).await?;
+            }
             Ok(pb::GetContactPreferencesResponse {
                 preferences: Some(present::preferences(member_id, &kept)),
             })

@@ -2,12 +2,14 @@
 
 mod parse;
 mod present;
+mod reads;
 
 use fealty_proto::members::v1 as pb;
 use fealty_proto::members::v1::member_service_server::MemberService;
 use fealty_rpc::page::PageRequest;
 use fealty_rpc::page_token::PageTokens;
 use fealty_service::call::{serve, serve_making};
+use fealty_service::read_audit::ReadAudit;
 use fealty_types::SharedClock;
 use fealty_vault::LookupHash;
 use prost::Message;
@@ -17,6 +19,7 @@ use super::domain::Member;
 use super::{Enrolments, People};
 use crate::changes::Changes;
 use parse::{DuplicatesCursor, ListCursor};
+use reads::calls;
 
 const DUPLICATES: &str = "/fealty.members.v1.MemberService/ListDuplicateCandidates";
 const HISTORY: &str = "/fealty.members.v1.MemberService/ListIdentifierHistory";
@@ -29,17 +32,24 @@ pub struct MemberGrpc {
     enrolments: Enrolments,
     changes: Changes,
     clock: SharedClock,
+    audit: ReadAudit,
 }
 
 impl MemberGrpc {
     /// Over the use cases.
     #[must_use]
-    pub const fn new(people: People, enrolments: Enrolments, changes: Changes, clock: SharedClock) -> Self {
+    pub fn new(
+        (people, enrolments): (People, Enrolments),
+        changes: Changes,
+        clock: SharedClock,
+        audit: ReadAudit,
+    ) -> Self {
         Self {
             people,
             enrolments,
             changes,
             clock,
+            audit,
         }
     }
 
@@ -75,9 +85,8 @@ impl MemberService for MemberGrpc {
         serve(request, async |caller, message| {
             let member_id = parse::member_id(&message.member_id)?;
             let member = self.people.get(caller.program_id()?, member_id).await?;
-            Ok(pb::GetMemberResponse {
-                member: Some(self.shown(&member)),
-            })
+            let member = self.told(&caller, calls::GET, &member).await?;
+            Ok(pb::GetMemberResponse { member: Some(member) })
         })
         .await
     }
@@ -89,8 +98,10 @@ impl MemberService for MemberGrpc {
         serve(request, async |caller, message| {
             let member_ids = parse::batch_get(&message)?;
             let found = self.people.batch_get(caller.program_id()?, &member_ids).await?;
+            let members: Vec<pb::Member> = found.members.iter().map(|member| self.shown(member)).collect();
+            self.note(&caller, calls::BATCH_GET, &members).await?;
             Ok(pb::BatchGetMembersResponse {
-                members: found.members.iter().map(|member| self.shown(member)).collect(),
+                members,
                 not_found_member_ids: found.missing.iter().map(ToString::to_string).collect(),
             })
         })
@@ -104,8 +115,9 @@ impl MemberService for MemberGrpc {
         serve(request, async |caller, message| {
             let value = parse::lookup(message)?;
             let (member, identifier_id) = self.people.lookup(caller.program_id()?, &value).await?;
+            let member = self.told(&caller, calls::LOOKUP, &member).await?;
             Ok(pb::LookupMemberResponse {
-                member: Some(self.shown(&member)),
+                member: Some(member),
                 identifier_id: identifier_id.to_string(),
             })
         })
@@ -120,9 +132,8 @@ impl MemberService for MemberGrpc {
             let program = *caller.program()?;
             let update = parse::update(&program, self.clock.now(), message)?;
             let member = self.people.update(program.program_id, &update).await?;
-            Ok(pb::UpdateMemberResponse {
-                member: Some(self.shown(&member)),
-            })
+            let member = self.told(&caller, calls::UPDATE, &member).await?;
+            Ok(pb::UpdateMemberResponse { member: Some(member) })
         })
         .await
     }
@@ -152,6 +163,8 @@ impl MemberService for MemberGrpc {
                 .collect();
             let (rows, next_page_token) =
                 page.cut_within(rows, |(_, member)| member.encoded_len(), |(cursor, _)| *cursor)?;
+            self.note(&caller, LIST, rows.iter().map(|(_, member)| member))
+                .await?;
             Ok(pb::ListMembersResponse {
                 members: rows.into_iter().map(|(_, member)| member).collect(),
                 next_page_token,
@@ -196,8 +209,11 @@ impl MemberService for MemberGrpc {
                 .people
                 .add_identifier(program_id, &attempt, member_id, (&value, &caller.actor()))
                 .await?;
-            Ok(made.map(|(member, identifier)| pb::AddIdentifierResponse {
-                member: Some(self.shown(&member)),
+            let member = self
+                .told(&caller, calls::ADD_IDENTIFIER, &made.resource.0)
+                .await?;
+            Ok(made.map(|(_, identifier)| pb::AddIdentifierResponse {
+                member: Some(member),
                 identifier: Some(present::identifier(&identifier)),
             }))
         })
@@ -216,9 +232,8 @@ impl MemberService for MemberGrpc {
                 .carry_out(program_id, &attempt, &asked, &because)
                 .await?;
             let member = self.people.get(program_id, asked.member_id()).await?;
-            Ok(made.map(|_| pb::SetMemberStatusResponse {
-                member: Some(self.shown(&member)),
-            }))
+            let member = self.told(&caller, calls::SET_STATUS, &member).await?;
+            Ok(made.map(|_| pb::SetMemberStatusResponse { member: Some(member) }))
         })
         .await
     }
@@ -235,9 +250,8 @@ impl MemberService for MemberGrpc {
                 .carry_out(program_id, &merge.attempt, &merge.asked, &merge.because)
                 .await?;
             let member = self.people.get(program_id, merge.into_member_id).await?;
-            Ok(made.map(|_| pb::MergeMembersResponse {
-                member: Some(self.shown(&member)),
-            }))
+            let member = self.told(&caller, calls::MERGE, &member).await?;
+            Ok(made.map(|_| pb::MergeMembersResponse { member: Some(member) }))
         })
         .await
     }
@@ -252,9 +266,8 @@ impl MemberService for MemberGrpc {
                 .people
                 .set_tier(caller.program_id()?, &attempt, member_id, &new)
                 .await?;
-            Ok(made.map(|member| pb::SetMemberTierResponse {
-                member: Some(self.shown(&member)),
-            }))
+            let member = self.told(&caller, calls::SET_TIER, &made.resource).await?;
+            Ok(made.map(|_| pb::SetMemberTierResponse { member: Some(member) }))
         })
         .await
     }
@@ -269,12 +282,11 @@ impl MemberService for MemberGrpc {
                 .people
                 .mark_verified(caller.program_id()?, &attempt, &verified)
                 .await?;
-            Ok(
-                made.map(|(member, identifier)| pb::MarkIdentifierVerifiedResponse {
-                    member: Some(self.shown(&member)),
-                    identifier: Some(present::identifier(&identifier)),
-                }),
-            )
+            let member = self.told(&caller, calls::MARK_VERIFIED, &made.resource.0).await?;
+            Ok(made.map(|(_, identifier)| pb::MarkIdentifierVerifiedResponse {
+                member: Some(member),
+                identifier: Some(present::identifier(&identifier)),
+            }))
         })
         .await
     }
@@ -311,9 +323,8 @@ impl MemberService for MemberGrpc {
                 .people
                 .remove_identifier(caller.program_id()?, member_id, (identifier_id, &caller.actor()))
                 .await?;
-            Ok(pb::RemoveIdentifierResponse {
-                member: Some(self.shown(&member)),
-            })
+            let member = self.told(&caller, calls::REMOVE_IDENTIFIER, &member).await?;
+            Ok(pb::RemoveIdentifierResponse { member: Some(member) })
         })
         .await
     }

@@ -5,22 +5,29 @@ use std::time::Duration;
 
 use fealty_members::api_keys::domain::{KeyScopes, NewApiKey};
 use fealty_members::display_name::DisplayName;
+use fealty_members::erasures::fault::Faults;
 use fealty_members::operator::Operator;
 use fealty_members::programs::domain::NewProgram;
+use fealty_members::serve::serve_with_faults;
 use fealty_members::{MIGRATOR, MembersConfig, SERVICE_DATABASE, Serving, serve};
 use fealty_postgres::ServiceDatabase;
 use fealty_postgres::testing::TestDatabase;
 use fealty_proto::access::v1::Scope;
 use fealty_proto::access::v1::access_feed_service_client::AccessFeedServiceClient;
+use fealty_proto::access::v1::personal_data_service_client::PersonalDataServiceClient;
+use fealty_proto::access::v1::read_audit_service_client::ReadAuditServiceClient;
 use fealty_proto::events::v1::event_service_client::EventServiceClient;
 use fealty_proto::members::v1::api_key_service_client::ApiKeyServiceClient;
 use fealty_proto::members::v1::card_service_client::CardServiceClient;
 use fealty_proto::members::v1::consent_service_client::ConsentServiceClient;
 use fealty_proto::members::v1::contact_service_client::ContactServiceClient;
+use fealty_proto::members::v1::disclosure_service_client::DisclosureServiceClient;
+use fealty_proto::members::v1::erasure_service_client::ErasureServiceClient;
 use fealty_proto::members::v1::household_service_client::HouseholdServiceClient;
 use fealty_proto::members::v1::member_service_client::MemberServiceClient;
 use fealty_proto::members::v1::policy_service_client::PolicyServiceClient;
 use fealty_proto::members::v1::program_service_client::ProgramServiceClient;
+use fealty_proto::members::v1::retention_service_client::RetentionServiceClient;
 use fealty_proto::members::v1::staff_service_client::StaffServiceClient;
 use fealty_proto::members::v1::tier_service_client::TierServiceClient;
 use fealty_proto::r#type::v1::ErrorReason;
@@ -67,6 +74,10 @@ pub struct Replica {
 impl Replica {
     pub fn contacts(&self, auth: &Auth) -> Contacts {
         ContactServiceClient::with_interceptor(self.channel.clone(), auth.clone())
+    }
+
+    pub fn erasures(&self, auth: &Auth) -> ErasureServiceClient<Authed> {
+        ErasureServiceClient::with_interceptor(self.channel.clone(), auth.clone())
     }
 }
 
@@ -128,14 +139,14 @@ impl World {
         world
     }
 
-    /// Beside a ledger, and with a clock of the test's own.
-    pub async fn start_beside(ledger: &LedgerStandIn, clock: SharedClock) -> Self {
+    /// Beside a ledger, with a clock of the test's own, and with erasures that are cut off.
+    pub async fn start_cut_off(ledger: &LedgerStandIn, clock: SharedClock, faults: Faults) -> Self {
         let database = database().await;
         let (service, jobs) = (database.urls.service.clone(), database.urls.jobs.clone());
         let mut config = config(service, jobs);
         config.ledger.endpoint = ledger.endpoint();
         config.ledger.service_key = Secret::new(LEDGER_KEY.to_owned());
-        let world = Self::start_with(database, &config, clock).await;
+        let world = Self::start_faulty(database, &config, clock, faults).await;
         assert!(
             world.serving.health.wait_until_ready().await,
             "the service is on its way out"
@@ -151,8 +162,17 @@ impl World {
 
     /// With these settings. Does not wait until it is ready.
     pub async fn start_with(database: TestDatabase, config: &MembersConfig, clock: SharedClock) -> Self {
+        Self::start_faulty(database, config, clock, Faults::default()).await
+    }
+
+    async fn start_faulty(
+        database: TestDatabase,
+        config: &MembersConfig,
+        clock: SharedClock,
+        faults: Faults,
+    ) -> Self {
         let process = Process::new(&DrainConfig::default());
-        let serving = serve(config, clock, &process.tasks())
+        let serving = serve_with_faults(config, clock, faults, &process.tasks())
             .await
             .expect("the service starts");
         let channel = Endpoint::from_shared(format!("http://{}", serving.grpc))
@@ -222,6 +242,26 @@ impl World {
 
     pub fn consents(&self, auth: &Auth) -> ConsentServiceClient<Authed> {
         ConsentServiceClient::with_interceptor(self.channel(), auth.clone())
+    }
+
+    pub fn erasures(&self, auth: &Auth) -> ErasureServiceClient<Authed> {
+        ErasureServiceClient::with_interceptor(self.channel(), auth.clone())
+    }
+
+    pub fn personal_data(&self, auth: &Auth) -> PersonalDataServiceClient<Authed> {
+        PersonalDataServiceClient::with_interceptor(self.channel(), auth.clone())
+    }
+
+    pub fn reads(&self, auth: &Auth) -> ReadAuditServiceClient<Authed> {
+        ReadAuditServiceClient::with_interceptor(self.channel(), auth.clone())
+    }
+
+    pub fn retention(&self, auth: &Auth) -> RetentionServiceClient<Authed> {
+        RetentionServiceClient::with_interceptor(self.channel(), auth.clone())
+    }
+
+    pub fn disclosures(&self, auth: &Auth) -> DisclosureServiceClient<Authed> {
+        DisclosureServiceClient::with_interceptor(self.channel(), auth.clone())
     }
 
     pub fn households(&self, auth: &Auth) -> HouseholdServiceClient<Authed> {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use fealty_members::erasures::fault::Faults;
 use fealty_proto::access::v1::Scope;
 use fealty_proto::members::v1 as pb;
 use fealty_proto::members::v1::identifier::Value;
@@ -12,8 +13,13 @@ use crate::harness::{Auth, World, request_id};
 use crate::ledger::LedgerStandIn;
 
 /// What a shop's own systems may do.
-pub const SHOP_SCOPES: [Scope; 6] = [
+pub const SHOP_SCOPES: [Scope; 11] = [
     Scope::ContactsWrite,
+    Scope::PersonalDataAudit,
+    Scope::PersonalDataErase,
+    Scope::PersonalDataExport,
+    Scope::RetentionRead,
+    Scope::RetentionWrite,
     Scope::EventsRead,
     Scope::MembersRead,
     Scope::MembersWrite,
@@ -36,8 +42,13 @@ impl Shop {
     }
 
     pub async fn open_without_policy(clock: SharedClock) -> Self {
+        Self::open_cut_off(clock, Faults::default()).await
+    }
+
+    /// With erasures that are cut off.
+    pub async fn open_cut_off(clock: SharedClock, faults: Faults) -> Self {
         let ledger = LedgerStandIn::start().await;
-        let world = World::start_beside(&ledger, clock).await;
+        let world = World::start_cut_off(&ledger, clock, faults).await;
         let program = world.program().await;
         let auth = world.key_of(program, &SHOP_SCOPES).await;
         Self {

@@ -3,6 +3,7 @@
 use fealty_postgres::requests::Request as Attempt;
 use fealty_proto::surveys::v1 as pb;
 use fealty_proto::surveys::v1::answer_service_server::AnswerService;
+use fealty_rpc::access::Caller;
 use fealty_rpc::command_hash;
 use fealty_rpc::errors::ApiError;
 use fealty_rpc::fields::{self, TimeRange};
@@ -11,6 +12,7 @@ use fealty_rpc::page_token::PageTokens;
 use fealty_rpc::present::timestamp;
 use fealty_rpc::violations::{Problem, Violations};
 use fealty_service::call::{serve, serve_making};
+use fealty_service::read_audit::PersonalRead;
 use fealty_types::{AnswerId, ProgramId, RequestId, SurveyId};
 use tonic::{Request, Response, Status};
 
@@ -21,6 +23,7 @@ use crate::surveys::domain::Score;
 use crate::surveys::grpc::present_version;
 
 const SUBMIT_ANSWER: &str = "/fealty.surveys.v1.AnswerService/SubmitAnswer";
+const GET_ANSWER: &str = "/fealty.surveys.v1.AnswerService/GetAnswer";
 const LIST_ANSWERS: &str = "/fealty.surveys.v1.AnswerService/ListAnswers";
 
 /// Bytes of an answer's message beside its words: ids and times, generously.
@@ -77,6 +80,7 @@ impl AnswerService for Answers {
             let mut v = Violations::default();
             let answer_id = v.check("answer_id", fields::parse::<AnswerId>(&message.answer_id));
             let answer = self.get(program, v.finish_with(|| answer_id)?).await?;
+            self.note_read(&caller, GET_ANSWER, std::slice::from_ref(&answer)).await?;
             Ok(pb::GetAnswerResponse {
                 answer: Some(present(&answer)),
             })
@@ -99,12 +103,30 @@ impl AnswerService for Answers {
                 answer_id: sealed.answer.answer_id,
             })?;
             let answers = self.open(program, &sealed)?;
+            self.note_read(&caller, LIST_ANSWERS, &answers).await?;
             Ok(pb::ListAnswersResponse {
                 answers: answers.iter().map(present).collect(),
                 next_page_token,
             })
         })
         .await
+    }
+}
+
+impl Answers {
+    /// Notes whose words are about to be read.
+    async fn note_read(
+        &self,
+        caller: &Caller,
+        method: &'static str,
+        answers: &[Answer],
+    ) -> Result<(), ApiError> {
+        let written = answers.iter().filter(|answer| answer.text.is_some());
+        let reads = written.map(|answer| PersonalRead {
+            member_id: answer.answer.member_id,
+            fields: vec!["answer.follow_up_text".to_owned()],
+        });
+        self.audit.note(caller, method, reads.collect()).await
     }
 }
 

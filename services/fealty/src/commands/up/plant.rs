@@ -53,18 +53,21 @@ fn service_key(service: ServiceName) -> (&'static str, Vec<Scope>) {
         ),
         ServiceName::Ledger => ("the ledger follows members", vec![Scope::AccessFeed]),
         ServiceName::Rewards => (
-            "rewards asks members and the ledger",
+            "rewards asks and follows members, and asks the ledger",
             vec![
                 Scope::AccessFeed,
+                Scope::EventsRead,
+                Scope::ErasuresConfirm,
                 Scope::MembersRead,
                 Scope::LedgerRead,
                 Scope::LedgerWrite,
             ],
         ),
         ServiceName::Surveys => (
-            "surveys asks members and follows the ledger",
+            "surveys asks and follows members, and follows the ledger",
             vec![
                 Scope::AccessFeed,
+                Scope::ErasuresConfirm,
                 Scope::EventsRead,
                 Scope::MembersRead,
                 Scope::ContactsWrite,
