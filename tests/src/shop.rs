@@ -246,8 +246,8 @@ pub fn config(endpoint: &str, key: &str) -> ClientConfig {
 /// Every scope that a key of a program can hold.
 #[must_use]
 pub fn scopes_of_program() -> Vec<Scope> {
-    let suite_only = [Scope::Unspecified, Scope::ProgramsWrite, Scope::AccessFeed];
-    (0..=i32::from(u8::MAX))
+    let suite_only = [Scope::ProgramsWrite, Scope::AccessFeed, Scope::ErasuresConfirm];
+    (1..=i32::from(u8::MAX))
         .filter_map(|number| Scope::try_from(number).ok())
         .filter(|scope| !suite_only.contains(scope))
         .collect()

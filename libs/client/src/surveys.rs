@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use fealty_proto::access::v1::{ExportPersonalDataRequest, ExportPersonalDataResponse, ListPersonalReadsRequest, ListPersonalReadsResponse};
+use fealty_proto::access::v1::{
+    ExportPersonalDataRequest, ExportPersonalDataResponse, ListPersonalReadsRequest,
+    ListPersonalReadsResponse,
+};
 use fealty_proto::surveys::v1::{
     CloseSurveyRequest, CloseSurveyResponse, CreateSurveyRequest, CreateSurveyResponse, GetAnswerRequest,
     GetAnswerResponse, GetInvitationRequest, GetInvitationResponse, GetQuestionnaireRequest,

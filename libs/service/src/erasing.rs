@@ -82,7 +82,9 @@ impl<E: ErasePerson> Handler for ErasureHandler<E> {
         let (program_id, erasure_id, member_ids) =
             read(event, erased).map_err(|error| ConsumeError::Poison(error.to_string()))?;
         let now = self.ground.clock.now();
-        self.erase.erase_in_tx(&mut *tx, program_id, &member_ids, now).await?;
+        self.erase
+            .erase_in_tx(&mut *tx, program_id, &member_ids, now)
+            .await?;
         Ok(note_in_tx(tx, program_id, erasure_id, (&member_ids, now)).await?)
     }
 }
@@ -91,7 +93,9 @@ fn read(event: &Event, erased: &MemberErased) -> Result<(ProgramId, Uuid, Vec<Me
     let mut v = Violations::default();
     let program_id = v.check("program_id", fields::parse::<ProgramId>(&event.program_id));
     let erasure_id = v.check("erasure_id", fields::parse::<Uuid>(&erased.erasure_id));
-    let member_ids = v.each("member_ids", &erased.member_ids, |v, id| v.check("", fields::parse::<MemberId>(id)));
+    let member_ids = v.each("member_ids", &erased.member_ids, |v, id| {
+        v.check("", fields::parse::<MemberId>(id))
+    });
     v.finish_with(|| Some((program_id?, erasure_id?, member_ids?)))
 }
 

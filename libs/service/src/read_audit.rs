@@ -95,10 +95,7 @@ pub struct ReadAuditWriter {
 #[must_use]
 pub fn read_audit(jobs: PgPool, clock: SharedClock) -> (ReadAudit, ReadAuditWriter) {
     let (sender, queue) = mpsc::channel(QUEUE_CALLS_MAX);
-    let audit = ReadAudit {
-        queue: sender,
-        clock,
-    };
+    let audit = ReadAudit { queue: sender, clock };
     (audit, ReadAuditWriter { queue, jobs })
 }
 

@@ -16,7 +16,9 @@ pub const PERSONAL_TABLES: &[PersonalTable] = &[
     },
     PersonalTable {
         hidden: &["lease_time", "hold_unknown"],
-        at_erasure: AtErasure::Keep("what was redeemed for which points: the other side of the ledger's postings"),
+        at_erasure: AtErasure::Keep(
+            "what was redeemed for which points: the other side of the ledger's postings",
+        ),
         ..PersonalTable::of("redemption", "redemption_id::text")
     },
     PersonalTable {

@@ -80,17 +80,15 @@ pub fn serve_on(
     tasks: &Tasks,
 ) -> Result<Serving, ServeError> {
     let parts = Parts::try_new(config, clock)?;
-    let health = parts
-        .ground
-        .health([
-            ANSWERS,
-            EVENTS,
-            INVITATIONS,
-            PERSONAL_DATA,
-            READ_AUDIT,
-            SCORES,
-            SURVEYS,
-        ]);
+    let health = parts.ground.health([
+        ANSWERS,
+        EVENTS,
+        INVITATIONS,
+        PERSONAL_DATA,
+        READ_AUDIT,
+        SCORES,
+        SURVEYS,
+    ]);
     let server = server_of(config, &parts, &health, tasks)?;
     let serving = parts.ground.serve(listeners, server, health, tasks)?;
     spawn_jobs(parts, tasks);
@@ -142,7 +140,12 @@ fn server_of(
 ) -> Result<Server, ServerError> {
     let ground = &parts.ground;
     let surveys = Surveys::new(ground.service.clone(), ground.clock.clone());
-    let answers = Answers::new(ground, parts.vault.clone(), parts.waker.clone(), parts.audit.clone());
+    let answers = Answers::new(
+        ground,
+        parts.vault.clone(),
+        parts.waker.clone(),
+        parts.audit.clone(),
+    );
     let scores = Scores::new(ground.service.clone());
     let events = parts.feed.grpc(tasks.soft_shutdown());
     let keys = Keys {

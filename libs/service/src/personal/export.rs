@@ -119,7 +119,11 @@ fn open_value(
         return open_text(sealed, key, &field, value);
     };
     let names = row.get(names).and_then(Value::as_array);
-    let pairs = value.as_array().into_iter().flatten().zip(names.into_iter().flatten());
+    let pairs = value
+        .as_array()
+        .into_iter()
+        .flatten()
+        .zip(names.into_iter().flatten());
     pairs
         .map(|(value, name)| {
             let field = field.replace("{}", name.as_str().unwrap_or_default());
@@ -156,7 +160,11 @@ fn bytes_of(text: &str) -> Option<Vec<u8>> {
     let digits = text.strip_prefix("\\x")?;
     (0..digits.len())
         .step_by(2)
-        .map(|place| digits.get(place..place + 2).and_then(|pair| u8::from_str_radix(pair, 16).ok()))
+        .map(|place| {
+            digits
+                .get(place..place + 2)
+                .and_then(|pair| u8::from_str_radix(pair, 16).ok())
+        })
         .collect()
 }
 

@@ -166,7 +166,10 @@ fn parse(
     let size = v.check("page_size", size.and_then(PageSize::parse));
     let (member_id, size) = v.finish_with(|| Some((member_id?, size?)))?;
     let tokens = PageTokens::try_new(EXPORT, Some(program_id), &member_id)?;
-    Ok((member_id, PageRequest::try_new(tokens, size, &message.page_token)?))
+    Ok((
+        member_id,
+        PageRequest::try_new(tokens, size, &message.page_token)?,
+    ))
 }
 
 fn present(record: Record) -> Result<(Record, pb::PersonalRecord), ApiError> {

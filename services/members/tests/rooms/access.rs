@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use fealty_members::api_keys::domain::SUITE_ONLY_SCOPES;
 use fealty_proto::Method;
 use fealty_proto::access::v1::Scope;
 use fealty_proto::members::v1 as pb;
@@ -104,7 +105,7 @@ async fn a_key_calls_within_its_scopes_and_its_program_only() {
         let wrong = world.suite_key(&all_scopes_but(scope)).await;
         let suite = world.suite_key(&[scope]).await;
         let own = match scope {
-            Scope::ProgramsWrite | Scope::AccessFeed => None,
+            scope if SUITE_ONLY_SCOPES.contains(&scope) => None,
             scope => Some(world.key_of(program, &[scope]).await),
         };
         planted.push((path, method, wrong, suite, own));

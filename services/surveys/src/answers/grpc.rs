@@ -80,7 +80,8 @@ impl AnswerService for Answers {
             let mut v = Violations::default();
             let answer_id = v.check("answer_id", fields::parse::<AnswerId>(&message.answer_id));
             let answer = self.get(program, v.finish_with(|| answer_id)?).await?;
-            self.note_read(&caller, GET_ANSWER, std::slice::from_ref(&answer)).await?;
+            self.note_read(&caller, GET_ANSWER, std::slice::from_ref(&answer))
+                .await?;
             Ok(pb::GetAnswerResponse {
                 answer: Some(present(&answer)),
             })

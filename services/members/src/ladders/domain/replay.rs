@@ -24,8 +24,8 @@ pub struct Checkpoint {
     pub held: Held,
 }
 
-/// A day's judgement: up at once, down when the grace is over. It may be made on any day on which the balance turns and
-/// left out on all others; the grace ends on its own day in either case.
+/// A day's judgement: up at once, down when the grace is over. It is made on each day on which the balance turns or a grace
+/// ends, and may be left out on all others.
 #[must_use]
 pub fn step(how: &Qualification, held: Held, day: NaiveDate, target: Rank) -> Held {
     if target >= held.rank {
@@ -82,14 +82,36 @@ fn walk(ladder: &Definition, book: &Book, held: Held, (start, end): (NaiveDate, 
         return Held::default();
     };
     let sums = book.of(&how.measure);
-    let judge = |held, day| {
-        let target = ladder.rank_of_balance(sums.balance(how.period, day));
-        step(how, held, day, target)
+    let judge = |held: Held, day| {
+        // What somebody falls to when a grace is over is judged by that day's balance: it may have turned since.
+        let mut held = held;
+        while let Some(end) = grace_end(how, held).filter(|end| *end < day) {
+            let then = step(
+                how,
+                held,
+                end,
+                ladder.rank_of_balance(sums.balance(how.period, end)),
+            );
+            if then == held {
+                break;
+            }
+            held = then;
+        }
+        step(
+            how,
+            held,
+            day,
+            ladder.rank_of_balance(sums.balance(how.period, day)),
+        )
     };
     let turns = sums.turns(how.period, start);
     let between = turns.into_iter().take_while(|day| *day < end);
     let held = between.fold(judge(held, start), judge);
     judge(held, end.max(start))
+}
+
+fn grace_end(how: &Qualification, held: Held) -> Option<NaiveDate> {
+    held.below_since.map(|since| how.grace.after(since))
 }
 
 /// The next day on which time alone brings somebody to another place, if nothing is earned or taken back.
@@ -100,8 +122,12 @@ pub fn next_change(ladder: &Definition, book: &Book, held: Held, today: NaiveDat
     let mut turns = sums.turns(how.period, today).into_iter().peekable();
     let mut now = held;
     loop {
-        let grace_end = now.below_since.map(|since| how.grace.after(since));
-        let day = turns.peek().copied().into_iter().chain(grace_end).min()?;
+        let day = turns
+            .peek()
+            .copied()
+            .into_iter()
+            .chain(grace_end(how, now))
+            .min()?;
         let target = ladder.rank_of_balance(sums.balance(how.period, day));
         let then = step(how, now, day, target);
         if then.rank != now.rank {

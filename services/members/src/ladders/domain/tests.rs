@@ -356,3 +356,15 @@ fn a_stored_cause_reads_back() {
     let code: Result<TierCode, _> = "gold".parse();
     assert!(code.is_ok());
 }
+
+#[test]
+fn who_falls_when_a_grace_is_over_falls_to_where_they_belonged_that_day() {
+    let how = (Period::Rolling(Span::Months(6)), Span::Days(22));
+    let ladder = version(metals(how.0, how.1, Landing::ByBalance), 1, day("2023-11-20"));
+    let book = book(&[("2023-11-01", 64), ("2024-01-06", 436)]);
+    // Silver until 22 days after the first sum has ended, then bronze by the second; that ends on 6 July.
+    assert_eq!(rank_on(&ladder, &book, "2024-05-22"), 2);
+    assert_eq!(rank_on(&ladder, &book, "2024-05-23"), 1);
+    assert_eq!(rank_on(&ladder, &book, "2024-07-06"), 1);
+    assert_eq!(rank_on(&ladder, &book, "2024-07-28"), 0);
+}
