@@ -23,7 +23,7 @@ pub use identifier::{
     EXTERNAL_IDS_MAX, IDENTIFIERS_MAX, Identifier, IdentifierError, IdentifierKind, IdentifierValue,
     check_counts, luhn_sum,
 };
-pub use party::{PartyKind, PartyProblem, RegistrationNumber, RegistrationNumberError, party_problems};
+pub use party::{PartyKind, PartyProblem, RegistrationNumber, RegistrationNumberError, party_problems, party_problems_of};
 pub use profile::{
     BirthDate, BirthDateError, Change, LanguageTag, LanguageTagError, PROFILE_TEXT_LENGTH_MAX, Profile,
     ProfileChange,

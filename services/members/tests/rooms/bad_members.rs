@@ -57,7 +57,31 @@ fn bad_ids() -> Vec<BadEnrolment> {
         ("no request id", with_request_id(""), vec!["request_id"]),
         ("no UUID", with_request_id("17"), vec!["request_id"]),
         ("all at once", all_at_once, fields),
+        bad_twice(),
     ]
+}
+
+/// What is wrong with one field hides nothing that is wrong with another.
+fn bad_twice() -> BadEnrolment {
+    let company = pb::Profile {
+        party_kind: pb::PartyKind::LegalEntity.into(),
+        given_name: "Ana".to_owned(),
+        family_name: long(201),
+        ..Default::default()
+    };
+    let request = pb::EnrolMemberRequest {
+        profile: Some(company),
+        ..enrolment(&[email("a@example.com"), card("1"), email("A@example.com")])
+    };
+    let fields = vec![
+        "profile.family_name",
+        "profile.given_name",
+        "profile.family_name",
+        "profile.registration_number",
+        "identifiers[1].card_number",
+        "identifiers[2].email_address",
+    ];
+    ("twice", request, fields)
 }
 
 fn bad_profiles() -> Vec<BadEnrolment> {

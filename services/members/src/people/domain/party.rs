@@ -95,9 +95,22 @@ pub struct PartyProblem {
 /// Everything of a profile that does not go with its kind of party.
 #[must_use]
 pub fn party_problems(profile: &Profile) -> Vec<PartyProblem> {
-    let has_name = profile.given_name.is_some() || profile.family_name.is_some();
-    let has_number = profile.registration_number.is_some();
-    let wrong: Vec<(bool, &'static str, &'static str)> = match profile.party_kind {
+    let fields = [
+        ("given_name", profile.given_name.is_some()),
+        ("family_name", profile.family_name.is_some()),
+        ("birth_date", profile.birth_date.is_some()),
+        ("registration_number", profile.registration_number.is_some()),
+    ];
+    party_problems_of(profile.party_kind, fields)
+}
+
+/// The same by the names of fields and whether they were given: their values may not all be right.
+#[must_use]
+pub fn party_problems_of(party_kind: PartyKind, fields: [(&'static str, bool); 4]) -> Vec<PartyProblem> {
+    let has = |name: &str| fields.contains(&(name, true));
+    let has_name = has("given_name") || has("family_name");
+    let has_number = has("registration_number");
+    let wrong: Vec<(bool, &'static str, &'static str)> = match party_kind {
         PartyKind::NaturalPerson => vec![(
             has_number,
             "registration_number",
@@ -110,17 +123,17 @@ pub fn party_problems(profile: &Profile) -> Vec<PartyProblem> {
         )],
         PartyKind::LegalEntity => vec![
             (
-                profile.given_name.is_some(),
+                has("given_name"),
                 "given_name",
                 "must be empty: a legal entity has a display_name",
             ),
             (
-                profile.family_name.is_some(),
+                has("family_name"),
                 "family_name",
                 "must be empty: a legal entity has a display_name",
             ),
             (
-                profile.birth_date.is_some(),
+                has("birth_date"),
                 "birth_date",
                 "must be unset: a legal entity has none",
             ),

@@ -69,18 +69,19 @@ pub(super) fn enrol(
     let today = today(program, now);
     let profile = message.profile.unwrap_or_default();
     let profile = v.within("profile", |v| {
-        let profile = parse_profile(v, &profile, today)?;
+        let parsed = parse_profile(v, &profile, today);
         party::check(v, &profile);
-        Some(profile)
+        parsed
     });
     // One more than there may be is enough to see that there are too many.
     let identifiers = message.identifiers.into_iter().take(IDENTIFIERS_MAX + 1);
-    let identifiers = v.each("identifiers", identifiers, |v, identifier| {
-        parse_value(v, &identifier)
+    let mut parsed = Vec::new();
+    v.each("identifiers", identifiers, |v, identifier| {
+        parsed.push(parse_value(v, &identifier));
+        Some(())
     });
-    if let Some(identifiers) = &identifiers {
-        check_repeated(&mut v, identifiers);
-    }
+    check_repeated(&mut v, &parsed);
+    let identifiers: Option<Vec<IdentifierValue>> = parsed.into_iter().collect();
     let acceptance = parse_acceptance(&mut v, message.policy_acceptance, now);
     let guardian_member_id = v.check(
         "guardian_member_id",
@@ -188,9 +189,10 @@ fn parse_value(v: &mut Violations, identifier: &pb::Identifier) -> Option<Identi
 }
 
 /// The same value twice in one request is a mistake of its own, not somebody else's identifier.
-fn check_repeated(v: &mut Violations, values: &[IdentifierValue]) {
+fn check_repeated(v: &mut Violations, values: &[Option<IdentifierValue>]) {
     for (index, value) in values.iter().enumerate() {
-        if let Some(first) = values[..index].iter().position(|other| other == value) {
+        let same = |other: &Option<IdentifierValue>| other == value;
+        if let (Some(value), Some(first)) = (value, values[..index].iter().position(same)) {
             v.within_item("identifiers", index, |v| {
                 v.add(
                     value.kind().field(),

@@ -4,7 +4,7 @@ use fealty_proto::members::v1 as pb;
 use fealty_rpc::fields;
 use fealty_rpc::violations::{Problem, Violations};
 
-use crate::people::domain::{PartyKind, Profile, party_problems};
+use crate::people::domain::{PartyKind, party_problems_of};
 
 /// The kind that is named; None where none is.
 pub(super) fn parse_named(number: i32) -> Result<Option<PartyKind>, Problem> {
@@ -24,9 +24,22 @@ pub(super) fn parse_given(number: i32) -> Result<PartyKind, Problem> {
     parse_named(number).map(Option::unwrap_or_default)
 }
 
-/// Names what does not go with the kind of party.
-pub(super) fn check(v: &mut Violations, profile: &Profile) {
-    for problem in party_problems(profile) {
+/// Names what does not go with the kind of party, also of fields whose values are not right either.
+pub(super) fn check(v: &mut Violations, profile: &pb::Profile) {
+    // Of no known kind nothing is known to be missing or too much.
+    let Ok(party_kind) = parse_given(profile.party_kind) else {
+        return;
+    };
+    let fields = [
+        ("given_name", !profile.given_name.is_empty()),
+        ("family_name", !profile.family_name.is_empty()),
+        ("birth_date", profile.birth_date.is_some()),
+        (
+            "registration_number",
+            !profile.registration_number.trim().is_empty(),
+        ),
+    ];
+    for problem in party_problems_of(party_kind, fields) {
         v.add(problem.field, problem.description);
     }
 }
