@@ -16,6 +16,12 @@ pub fn timestamp(time: DateTime<Utc>) -> prost_types::Timestamp {
     }
 }
 
+/// What there is, or the empty text.
+#[must_use]
+pub fn text_of(value: Option<&impl ToString>) -> String {
+    value.map(ToString::to_string).unwrap_or_default()
+}
+
 /// Money as messages carry it.
 #[must_use]
 pub fn money(money: Money) -> pb::Money {

@@ -5,6 +5,8 @@ pub mod domain;
 pub mod grpc;
 pub(crate) mod storage;
 
+use std::collections::HashSet;
+
 use chrono::{DateTime, Utc};
 use fealty_postgres::requests::{Made, Request, claim_in_tx};
 use fealty_postgres::{Scope, StorageError, TransactOptions, in_tx, transact};
@@ -18,11 +20,15 @@ use crate::display_name::DisplayName;
 use crate::people::domain::IdentifierValue;
 use crate::people::lookup_hash;
 use crate::refusal::{MembersError, Refusal, Resource};
-use domain::{CardStatus, Numbering};
+use domain::{CardStatus, Numbering, RandomNumbers};
 pub use storage::StoredCard;
 
 /// Attempts to make numbers that nobody else makes at the same time.
 const ATTEMPTS_MAX: u32 = 3;
+
+/// How often numbers by chance that are taken are made anew. Where half of all possible ones are taken a batch of ten thousand
+/// needs about fourteen rounds, each half as long as the one before; where this many are not enough, nearly all are taken.
+const ROUNDS_MAX: usize = 40;
 
 /// Bytes below this are digits by chance, each as likely as the others: 25 times each of the ten.
 const FAIR_BYTES_END: u8 = 250;
@@ -88,12 +94,9 @@ impl Cards {
         request: &Request,
         new: &NewBatch,
     ) -> Result<Made<CardBatch>, MembersError> {
-        let mut cards = self.number(program_id, new)?;
+        let cards = self.number(program_id, new)?;
         for _ in 0..ATTEMPTS_MAX {
             match self.try_issue(program_id, request, new, &cards).await {
-                Err(MembersError::Refused(Refusal::CardNumberTaken { .. })) if new.numbering.is_random() => {
-                    cards = self.number(program_id, new)?;
-                }
                 // Somebody else took one of the numbers meanwhile: the next look sees which.
                 Err(MembersError::Storage(error))
                     if error.unique_violation().as_deref() == Some(storage::VALUE_CONSTRAINT) => {}
@@ -117,12 +120,12 @@ impl Cards {
         .await
     }
 
-    /// The cards of a batch after a place in it.
+    /// The cards of a batch after one of them, in an order that says nothing of their numbers.
     pub async fn list(
         &self,
         program_id: ProgramId,
         (card_batch_id, status): (CardBatchId, Option<CardStatus>),
-        after: i32,
+        after: Option<LookupHash>,
         count_max: i64,
     ) -> Result<Vec<StoredCard>, MembersError> {
         let (scope, options) = (Scope::Program(program_id), TransactOptions::read_only());
@@ -181,15 +184,47 @@ impl Cards {
                 if let Some(made) = claim_in_tx(&mut *tx, request, id, now).await? {
                     return Ok(Made::before(get_made(tx, program_id, made).await?));
                 }
-                let taken = storage::find_taken_places_in_tx(&mut *tx, program_id, cards).await?;
-                if let Some(place) = taken.first() {
-                    return Err(Refusal::CardNumberTaken { place: place + 1 }.into());
-                }
-                storage::insert_batch_in_tx(tx, program_id, batch, cards).await?;
+                let cards = self.free_in_tx(&mut *tx, program_id, new, cards).await?;
+                storage::insert_batch_in_tx(tx, program_id, batch, &cards).await?;
                 Ok(Made::now(batch.clone()))
             })
         })
         .await
+    }
+
+    /// The cards, with other numbers by chance in the place of those that are taken.
+    async fn free_in_tx(
+        &self,
+        tx: &mut PgConnection,
+        program_id: ProgramId,
+        new: &NewBatch,
+        cards: &[NumberedCard],
+    ) -> Result<Vec<NumberedCard>, MembersError> {
+        let mut cards = cards.to_vec();
+        let mut seen: HashSet<String> = cards.iter().map(|card| card.number.clone()).collect();
+        let mut unsure: Vec<usize> = (0..cards.len()).collect();
+        for _ in 0..ROUNDS_MAX {
+            let looked_at = unsure.iter().map(|place| &cards[*place]);
+            let taken = storage::find_taken_in_tx(&mut *tx, program_id, looked_at).await?;
+            unsure.retain(|place| taken.contains(&cards[*place].value_hash));
+            match (unsure.first(), &new.numbering) {
+                (None, _) => return Ok(cards),
+                (Some(place), Numbering::Range(_)) => {
+                    return Err(Refusal::CardNumberTaken { place: place + 1 }.into());
+                }
+                (Some(_), Numbering::Random(random)) => {
+                    for place in &unsure {
+                        let number = random.another(&mut seen, digit_by_chance);
+                        cards[*place] = self.numbered(program_id, number)?;
+                    }
+                }
+            }
+        }
+        let count_max = match &new.numbering {
+            Numbering::Random(random) => RandomNumbers::possible_count(random),
+            Numbering::Range(_) => 0,
+        };
+        Err(Refusal::CardNumbersSpent { count_max }.into())
     }
 
     fn number(&self, program_id: ProgramId, new: &NewBatch) -> Result<Vec<NumberedCard>, MembersError> {
@@ -198,13 +233,16 @@ impl Cards {
             Numbering::Range(range) => range.numbers(count).collect(),
             Numbering::Random(random) => random.numbers(count, digit_by_chance),
         };
-        let card = |number: String| {
-            let value = domain::as_identifier(&number)?;
-            let value_hash = lookup_hash(&self.vault, program_id, &value);
-            Some(NumberedCard { number, value_hash })
-        };
-        let cards: Option<Vec<NumberedCard>> = numbers.into_iter().map(card).collect();
-        Ok(cards.ok_or_else(|| StorageError::corrupt("card.card_number", "was made, and is none"))?)
+        let card = |number: String| self.numbered(program_id, number);
+        numbers.into_iter().map(card).collect()
+    }
+
+    fn numbered(&self, program_id: ProgramId, number: String) -> Result<NumberedCard, MembersError> {
+        let value = domain::as_identifier(&number);
+        let value =
+            value.ok_or_else(|| StorageError::corrupt("card.card_number", "was made, and is none"))?;
+        let value_hash = lookup_hash(&self.vault, program_id, &value);
+        Ok(NumberedCard { number, value_hash })
     }
 }
 

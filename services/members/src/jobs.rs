@@ -5,9 +5,11 @@ mod finish_enrolments;
 mod finish_erasures;
 mod follow_ledger;
 mod keep_tiers;
+mod note_traits;
 
 pub(crate) use finish_changes::keep_finishing_changes;
 pub(crate) use finish_enrolments::keep_finishing_enrolments;
 pub(crate) use finish_erasures::keep_finishing_erasures;
 pub(crate) use follow_ledger::keep_counting;
 pub(crate) use keep_tiers::keep_tiers;
+pub(crate) use note_traits::keep_noting_traits;

@@ -13,9 +13,11 @@ mod guardians;
 mod identifiers;
 mod listing;
 mod merging;
+mod noting;
 mod seal;
 mod storage;
 mod tiers;
+mod traits;
 mod updating;
 mod verifying;
 
@@ -34,14 +36,18 @@ pub(crate) use guardians::check_takes_wards_in_tx;
 pub use listing::{Found, Wanted};
 pub(crate) use merging::take_over_identifiers_in_tx;
 pub(crate) use seal::{keyed, lookup_hash};
-pub(crate) use storage::accept_policy_in_tx;
+pub(crate) use storage::{accept_policy_in_tx, parse_status};
 pub use tiers::NewTier;
+pub(crate) use traits::note_missing as note_missing_traits;
 pub use updating::Update;
 pub use verifying::Verified;
 
 use crate::ladders::tiers_in_tx;
 use crate::refusal::{MembersError, Refusal, Resource};
 use domain::{IdentifierValue, Member, MemberStatus};
+
+/// Looks for who has a card that somebody gets at that moment: the second finds them, or the card has gone on to another.
+const LOOKS_MAX: usize = 2;
 
 /// What can be done with the people of a program, but for enrolling them.
 #[derive(Debug, Clone)]
@@ -90,21 +96,27 @@ impl People {
         let options = TransactOptions::read_only();
         transact(&self.service, "lookup_member", scope, options, |tx| {
             in_tx(async move {
-                let Some(bearer) = storage::find_bearer_in_tx(&mut *tx, program_id, value_hash).await? else {
-                    let why = cards::nobody_by_in_tx(tx, program_id, value.kind(), value_hash).await?;
-                    return Err(why.into());
-                };
-                if let Some(card) = bearer.card {
-                    card.check_finds()?;
-                }
-                let found = find_in_tx(&mut *tx, &self.vault, program_id, bearer.member_id).await?;
-                let nobody = || Refusal::NobodyBears {
+                let nobody = Refusal::NobodyBears {
                     kind: value.kind().field(),
                     card_status: None,
                 };
-                let (mut member, _) = found.ok_or_else(nobody)?;
-                self.add_tiers_in_tx(tx, program_id, [&mut member]).await?;
-                Ok((member, bearer.identifier_id))
+                for _ in 0..LOOKS_MAX {
+                    if let Some(bearer) = storage::find_bearer_in_tx(&mut *tx, program_id, value_hash).await?
+                    {
+                        if let Some(card) = bearer.card {
+                            card.check_finds()?;
+                        }
+                        let found = find_in_tx(&mut *tx, &self.vault, program_id, bearer.member_id).await?;
+                        let (mut member, _) = found.ok_or(nobody)?;
+                        self.add_tiers_in_tx(tx, program_id, [&mut member]).await?;
+                        return Ok((member, bearer.identifier_id));
+                    }
+                    let why = cards::nobody_by_in_tx(&mut *tx, program_id, value.kind(), value_hash).await?;
+                    if let Some(why) = why {
+                        return Err(why.into());
+                    }
+                }
+                Err(nobody.into())
             })
         })
         .await

@@ -31,7 +31,7 @@ pub const PERSONAL_TABLES: &[PersonalTable] = &[
     },
     PersonalTable {
         at_erasure: AtErasure::Keep("kinds, times and who did it; no value"),
-        ..PersonalTable::of("identifier_history", "entry_id::text")
+        ..PersonalTable::of("identifier_history", "lpad(sequence::text, 20, '0')")
     },
     PersonalTable {
         exported: false,

@@ -12,7 +12,7 @@ use fealty_proto::types::v1::ErrorReason;
 use fealty_types::{ContactId, HouseholdId, IdentifierId, MemberId, PolicyId, RequestId, StaffId};
 use uuid::Uuid;
 
-use crate::cards::domain::CardState;
+use crate::cards::domain::{CardState, CardStatus};
 use crate::contacts::domain::Outcome;
 use crate::ladders::LadderRefusal;
 use crate::people::domain::{MemberStatus, PartyProblem};
@@ -163,8 +163,17 @@ pub enum Refusal {
         /// Of a card that nobody has: what it is.
         card_status: Option<&'static str>,
     },
-    /// The card has ended.
+    /// The card that the call speaks of has ended.
     CardEnded(CardState),
+    /// A card that somebody was to get has ended. Whose it was is not told.
+    CardNotGiven {
+        /// What has become of it.
+        status: CardStatus,
+        /// The field that has its number.
+        kind: &'static str,
+        /// Which one of several identifiers that were sent.
+        index: Option<usize>,
+    },
     /// The member would be a minor without a guardian.
     GuardianRequired,
     /// The member is of age, or nobody knows.
@@ -188,6 +197,11 @@ pub enum Refusal {
     CardNotLinked,
     /// The program knows no such card. The number may be personal, so it is not repeated.
     NoSuchCard,
+    /// Nearly all numbers that cards could have are taken.
+    CardNumbersSpent {
+        /// How many there are.
+        count_max: u64,
+    },
     /// Another card has the number at that place of the batch, counted from 1.
     CardNumberTaken {
         /// Where.

@@ -338,7 +338,7 @@ fn spawn_jobs(rooms: &Rooms, writer: ReadAuditWriter, tasks: &Tasks) {
         rooms.means.vault.clone(),
         rooms.feed.clone(),
     );
-    let (enrolments, changes) = (rooms.enrolments(), rooms.changes());
+    let (enrolments, changes, means) = (rooms.enrolments(), rooms.changes(), rooms.means.clone());
     let (keeping, ledger_events) = (rooms.keeping(), rooms.ledger_events.clone());
     let erasures = rooms.erasures.clone();
     rooms.ground.spawn_jobs(tasks, async move {
@@ -353,6 +353,7 @@ fn spawn_jobs(rooms: &Rooms, writer: ReadAuditWriter, tasks: &Tasks) {
             jobs::keep_finishing_changes(changes),
             Box::pin(jobs::keep_finishing_erasures(erasures)),
             writer.keep_writing(),
+            jobs::keep_noting_traits(means),
             feed.keep_tailing(),
         );
         Ok(())

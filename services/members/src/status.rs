@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use crate::cards::domain::{CardState, CardStatus, EndReason};
 use crate::contacts::domain::Outcome;
-use crate::people::domain::{MemberStatus, PartyProblem};
+use crate::people::domain::{IdentifierKind, MemberStatus, PartyProblem};
 use crate::refusal::{LedgerRefusal, MembersError, Refusal, Resource};
 
 impl From<Refusal> for ApiError {
@@ -58,6 +58,7 @@ impl From<Refusal> for ApiError {
             } => identifier_taken(identifier_id, kind, index),
             Refusal::NobodyBears { kind, card_status } => nobody_bears(kind, card_status),
             Refusal::CardEnded(state) => card_ended(&state),
+            Refusal::CardNotGiven { status, kind, index } => card_not_given(status, kind, index),
             Refusal::GuardianRequired => guardian_required(),
             Refusal::GuardianNotNeeded { field } => guardian_not_needed(field),
             Refusal::GuardianUnsuitable { guardian_member_id } => guardian_unsuitable(guardian_member_id),
@@ -68,7 +69,9 @@ impl From<Refusal> for ApiError {
             Refusal::CardNotLinked => Self::refused(
                 ErrorReason::CardNotLinked,
                 "Nobody has the card, so nobody can get another one in its stead.",
-            ),
+            )
+            .with("kind", IdentifierKind::CardNumber.field()),
+            Refusal::CardNumbersSpent { count_max } => card_numbers_spent(count_max),
             Refusal::NoSuchCard => no_such_card(),
             Refusal::CardNumberTaken { place } => card_number_taken(place),
             Refusal::MemberNotActive { member_id, status } => member_not_active(member_id, status),
@@ -186,6 +189,31 @@ fn card_number_taken(place: usize) -> ApiError {
         .with("place", place)
 }
 
+fn card_numbers_spent(count_max: u64) -> ApiError {
+    ApiError::refused(
+        ErrorReason::CountExceeded,
+        "Nearly all of the {count_max} numbers with that prefix and so many digits are taken.",
+    )
+    .with("resource", "card_numbers")
+    .with("count_max", count_max)
+}
+
+/// The field is named, and nothing of a card that may be a stranger's.
+fn card_not_given(status: CardStatus, kind: &'static str, index: Option<usize>) -> ApiError {
+    let refused = if status == CardStatus::Replaced {
+        let template = "The card of {kind} was replaced: it is given to nobody.";
+        ApiError::refused(ErrorReason::CardReplaced, template)
+    } else {
+        let template = "The card of {kind} is blocked: it is given to nobody.";
+        ApiError::refused(ErrorReason::CardBlocked, template)
+    };
+    let refused = refused.with("kind", kind);
+    match index {
+        Some(index) => refused.with("index", index),
+        None => refused,
+    }
+}
+
 fn card_ended(state: &CardState) -> ApiError {
     let reason = state.end_reason.map_or("OTHER", EndReason::as_str);
     let (why, template) = if state.status == CardStatus::Replaced {
@@ -194,7 +222,9 @@ fn card_ended(state: &CardState) -> ApiError {
     } else {
         (ErrorReason::CardBlocked, "The card is blocked: {reason}.")
     };
-    let refused = ApiError::refused(why, template).with("reason", reason);
+    let refused = ApiError::refused(why, template)
+        .with("kind", IdentifierKind::CardNumber.field())
+        .with("reason", reason);
     match (state.status, state.replaced_by_identifier_id) {
         (CardStatus::Replaced, Some(by)) => refused.with("replaced_by_identifier_id", by),
         _ => refused,

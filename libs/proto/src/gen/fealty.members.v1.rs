@@ -1071,8 +1071,7 @@ pub mod card_service_client {
             self.inner.unary(req, path, codec).await
         }
         /// Ends a card, whether somebody has it or not: LookupMember refuses it from then on, as CARD_BLOCKED. Blocking it again
-        /// changes nothing. A replaced card can be blocked, too. A card of somebody whose enrolment is not finished is ABORTED, as
-        /// CONTENTION.
+        /// changes nothing. A replaced card can be blocked, too.
         pub async fn block_card(
             &mut self,
             request: impl tonic::IntoRequest<super::BlockCardRequest>,
@@ -1100,7 +1099,7 @@ pub mod card_service_client {
         /// Gives the member who has a card another one in its stead. The old one ends; a blocked one stays blocked. Where it was
         /// replaced because it was DAMAGED or UPGRADED, a till that reads the old one still finds the member; else LookupMember
         /// refuses it, as CARD_REPLACED, and names the identifier that replaces it. The card of a member who was merged is replaced for
-        /// the member who stays.
+        /// the member who stays; that of somebody whose enrolment is not finished is ABORTED, as CONTENTION.
         pub async fn replace_card(
             &mut self,
             request: impl tonic::IntoRequest<super::ReplaceCardRequest>,
@@ -1171,8 +1170,7 @@ pub mod card_service_server {
             request: tonic::Request<super::GetCardRequest>,
         ) -> std::result::Result<tonic::Response<super::GetCardResponse>, tonic::Status>;
         /// Ends a card, whether somebody has it or not: LookupMember refuses it from then on, as CARD_BLOCKED. Blocking it again
-        /// changes nothing. A replaced card can be blocked, too. A card of somebody whose enrolment is not finished is ABORTED, as
-        /// CONTENTION.
+        /// changes nothing. A replaced card can be blocked, too.
         async fn block_card(
             &self,
             request: tonic::Request<super::BlockCardRequest>,
@@ -1183,7 +1181,7 @@ pub mod card_service_server {
         /// Gives the member who has a card another one in its stead. The old one ends; a blocked one stays blocked. Where it was
         /// replaced because it was DAMAGED or UPGRADED, a till that reads the old one still finds the member; else LookupMember
         /// refuses it, as CARD_REPLACED, and names the identifier that replaces it. The card of a member who was merged is replaced for
-        /// the member who stays.
+        /// the member who stays; that of somebody whose enrolment is not finished is ABORTED, as CONTENTION.
         async fn replace_card(
             &self,
             request: tonic::Request<super::ReplaceCardRequest>,

@@ -6,9 +6,10 @@ use fealty_proto::members::v1 as pb;
 use fealty_proto::members::v1::card_service_server::CardService;
 use fealty_rpc::page::PageRequest;
 use fealty_rpc::page_token::PageTokens;
-use fealty_rpc::present::timestamp;
+use fealty_rpc::present::{text_of, timestamp};
 use fealty_service::call::{serve, serve_making};
 use fealty_types::CardBatchId;
+use fealty_vault::LookupHash;
 use tonic::{Request, Response, Status};
 
 use super::domain::{CardStatus, EndReason};
@@ -80,17 +81,17 @@ impl CardService for CardGrpc {
             let asked = parse::list(&message)?;
             let filter = (message.card_batch_id, message.status);
             let tokens = PageTokens::try_new(LIST, Some(program_id), &filter)?;
-            let page = PageRequest::<i32>::try_new(tokens, asked.page_size, &message.page_token)?;
+            let page = PageRequest::<Vec<u8>>::try_new(tokens, asked.page_size, &message.page_token)?;
             let cards = self
                 .cards
                 .list(
                     program_id,
                     (asked.card_batch_id, asked.status),
-                    page.after().unwrap_or(0),
+                    page.after().and_then(|hash| LookupHash::from_stored(&hash)),
                     page.count_max(),
                 )
                 .await?;
-            let (cards, next_page_token) = page.cut(cards, |card| card.place.unwrap_or(0))?;
+            let (cards, next_page_token) = page.cut(cards, |card| card.value_hash.as_bytes().to_vec())?;
             Ok(pb::ListCardsResponse {
                 cards: cards.into_iter().map(|card| present(card, None)).collect(),
                 next_page_token,
@@ -159,6 +160,8 @@ fn present_batch(batch: CardBatch) -> pb::CardBatch {
 
 /// `asked` is the number by which the caller knows the card; else a personal one is not told.
 fn present(card: StoredCard, asked: Option<&IdentifierValue>) -> pb::Card {
+    // What is somebody's whose enrolment is not finished is nobody's yet, as far as others are told.
+    let identifier_id = card.identifier_id.filter(|_| card.member_id.is_some());
     let asked = asked.map(|number| number.text().expose().to_owned());
     pb::Card {
         card_id: card.card_id.to_string(),
@@ -168,14 +171,10 @@ fn present(card: StoredCard, asked: Option<&IdentifierValue>) -> pb::Card {
         end_reason: present_reason(card.state.end_reason).into(),
         status_time: Some(timestamp(card.status_time)),
         member_id: text_of(card.member_id.as_ref()),
-        identifier_id: text_of(card.identifier_id.as_ref()),
+        identifier_id: text_of(identifier_id.as_ref()),
         replaced_by_identifier_id: text_of(card.state.replaced_by_identifier_id.as_ref()),
         create_time: Some(timestamp(card.create_time)),
     }
-}
-
-fn text_of(value: Option<&impl ToString>) -> String {
-    value.map(ToString::to_string).unwrap_or_default()
 }
 
 /// A card's status as callers see it.

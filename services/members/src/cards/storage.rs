@@ -12,10 +12,9 @@ use uuid::Uuid;
 
 use super::domain::{CardState, CardStatus, EndReason};
 pub(super) use batches::{
-    VALUE_CONSTRAINT, find_batch_in_tx, find_taken_places_in_tx, insert_batch_in_tx, list_batches_in_tx,
-    list_in_tx,
+    VALUE_CONSTRAINT, find_batch_in_tx, find_taken_in_tx, insert_batch_in_tx, list_batches_in_tx, list_in_tx,
 };
-use row::CardRow;
+use row::cards_by;
 pub(crate) use row::parse_state;
 
 /// A card as stored.
@@ -25,9 +24,9 @@ pub struct StoredCard {
     pub card_id: CardId,
     /// The batch that it was issued in.
     pub card_batch_id: Option<CardBatchId>,
-    /// Where in the batch.
-    pub place: Option<i32>,
-    /// Its number, while it is nobody's.
+    /// By what it is known: where it lies in its batch.
+    pub value_hash: LookupHash,
+    /// Its number, until somebody has it.
     pub card_number: Option<String>,
     /// What has become of it.
     pub state: CardState,
@@ -35,7 +34,9 @@ pub struct StoredCard {
     pub status_time: DateTime<Utc>,
     /// The identifier that it is.
     pub identifier_id: Option<IdentifierId>,
-    /// Who has it.
+    /// Whose record it lies in, whether their enrolment is finished or not.
+    pub bearer_member_id: Option<MemberId>,
+    /// Who has it: the member who stays, where its bearer was merged. Nobody until the enrolment is finished.
     pub member_id: Option<MemberId>,
     /// When it was first known.
     pub create_time: DateTime<Utc>,
@@ -98,13 +99,11 @@ pub(crate) async fn link_in_tx(
     Ok(Some((refused.identifier_id, card.state)))
 }
 
-/// Takes a card away from somebody: it can be given to another, if it has not ended. `number` goes back on the list of its
-/// batch.
+/// Takes a card away from somebody: it can be given to another, if it has not ended.
 pub(crate) async fn unlink_in_tx(
     tx: &mut PgConnection,
     program_id: ProgramId,
     linked: Linking,
-    number: &str,
     now: DateTime<Utc>,
 ) -> Result<(), StorageError> {
     let hash = linked.value_hash.as_bytes().as_slice();
@@ -119,14 +118,12 @@ pub(crate) async fn unlink_in_tx(
     .await?;
     sqlx::query!(
         "UPDATE card SET identifier_id = NULL, \
-             card_number = CASE WHEN status = 'LINKED' THEN $4 END, \
-             status_time = CASE WHEN status = 'LINKED' THEN $5 ELSE status_time END, \
+             status_time = CASE WHEN status = 'LINKED' THEN $4 ELSE status_time END, \
              status = CASE WHEN status = 'LINKED' THEN 'ISSUED' ELSE status END \
          WHERE program = $1 AND value_hash = $2 AND identifier_id = $3",
         program_id.as_uuid(),
         hash,
         linked.identifier_id.as_uuid(),
-        number,
         now,
     )
     .execute(tx)
@@ -140,14 +137,8 @@ pub(crate) async fn find_in_tx(
     program_id: ProgramId,
     value_hash: LookupHash,
 ) -> Result<Option<StoredCard>, StorageError> {
-    sqlx::query_as!(
-        CardRow,
-        r#"SELECT c.card_id AS "card_id: CardId", c.card_batch_id AS "card_batch_id: CardBatchId", c.place,
-                  c.card_number, c.status, c.end_reason, c.status_time,
-                  c.identifier_id AS "identifier_id: IdentifierId", i.member_id AS "member_id?: MemberId",
-                  c.replaced_by_identifier_id AS "replaced_by_identifier_id: IdentifierId", c.create_time
-           FROM card c LEFT JOIN identifier i ON i.program = c.program AND i.identifier_id = c.identifier_id
-           WHERE c.program = $1 AND c.value_hash = $2"#,
+    cards_by!(
+        "c.program = $1 AND c.value_hash = $2",
         program_id.as_uuid(),
         value_hash.as_bytes().as_slice(),
     )
@@ -155,6 +146,25 @@ pub(crate) async fn find_in_tx(
     .await?
     .map(StoredCard::try_from)
     .transpose()
+}
+
+/// A card by the identifier that it is. The identifier is looked for first: it has an index.
+pub(crate) async fn find_by_identifier_in_tx(
+    tx: &mut PgConnection,
+    program_id: ProgramId,
+    identifier_id: IdentifierId,
+) -> Result<Option<StoredCard>, StorageError> {
+    let hash = sqlx::query_scalar!(
+        "SELECT value_hash FROM identifier WHERE program = $1 AND identifier_id = $2",
+        program_id.as_uuid(),
+        identifier_id.as_uuid(),
+    )
+    .fetch_optional(&mut *tx)
+    .await?;
+    match hash.as_deref().and_then(LookupHash::from_stored) {
+        Some(hash) => find_in_tx(tx, program_id, hash).await,
+        None => Ok(None),
+    }
 }
 
 /// Keeps everybody else from changing a card until the end of the transaction.
@@ -173,7 +183,7 @@ pub(crate) async fn lock_in_tx(
     Ok(())
 }
 
-/// Writes what has become of a card.
+/// Writes what has become of a card. Since when it has its status stays, where it has it already.
 pub(crate) async fn update_state_in_tx(
     tx: &mut PgConnection,
     program_id: ProgramId,
@@ -182,7 +192,8 @@ pub(crate) async fn update_state_in_tx(
     now: DateTime<Utc>,
 ) -> Result<(), StorageError> {
     sqlx::query!(
-        "UPDATE card SET status = $3, end_reason = $4, replaced_by_identifier_id = $5, status_time = $6 \
+        "UPDATE card SET status = $3, end_reason = $4, replaced_by_identifier_id = $5, \
+                status_time = CASE WHEN status = $3 THEN status_time ELSE $6 END \
          WHERE program = $1 AND card_id = $2",
         program_id.as_uuid(),
         card_id.as_uuid(),

@@ -11,7 +11,7 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::domain::{Change, ChangeKind, ChangeState, Taking};
-use crate::people::domain::MemberStatus;
+use crate::people::parse_status;
 
 pub(super) use effects::{
     confirm_household_in_tx, count_seats_in_tx, insert_household_in_tx, join_household_in_tx,
@@ -411,8 +411,4 @@ impl TryFrom<ChangeRow> for Change {
                 .ok_or_else(|| StorageError::corrupt("member_change.state", &row.state))?,
         })
     }
-}
-
-fn parse_status(text: &str) -> Result<MemberStatus, StorageError> {
-    MemberStatus::from_column(text).ok_or_else(|| StorageError::corrupt("member.status", text))
 }

@@ -20,10 +20,12 @@ pub use duplicate::{DUPLICATES_MAX, Duplicates, Trait, candidates, traits_of};
 pub use guardian::{Candidate, Guardian, MAJORITY_AGE_YEARS, MAJORITY_AGE_YEARS_DEFAULT, Majority, Naming};
 pub use history::{HistoryEntry, IdentifierChange, Verification};
 pub use identifier::{
-    EXTERNAL_IDS_MAX, IDENTIFIERS_MAX, Identifier, IdentifierError, IdentifierKind, IdentifierValue,
-    check_counts, luhn_sum,
+    CARD_DIGITS, EXTERNAL_IDS_MAX, IDENTIFIERS_MAX, Identifier, IdentifierError, IdentifierKind,
+    IdentifierValue, check_counts, luhn_sum,
 };
-pub use party::{PartyKind, PartyProblem, RegistrationNumber, RegistrationNumberError, party_problems, party_problems_of};
+pub use party::{
+    PartyKind, PartyProblem, RegistrationNumber, RegistrationNumberError, party_problems, party_problems_of,
+};
 pub use profile::{
     BirthDate, BirthDateError, Change, LanguageTag, LanguageTagError, PROFILE_TEXT_LENGTH_MAX, Profile,
     ProfileChange,

@@ -2,10 +2,9 @@
 
 use fealty_postgres::{Scope, TransactOptions, in_tx, transact};
 use fealty_types::{MemberId, ProgramId};
-use fealty_vault::{LookupHash, Vault};
-use sqlx::PgConnection;
+use fealty_vault::LookupHash;
 
-use super::domain::{Duplicates, IdentifierValue, Member, Trait, candidates, traits_of};
+use super::domain::{Duplicates, candidates};
 use super::{People, not_found, storage};
 use crate::refusal::MembersError;
 
@@ -54,36 +53,4 @@ impl People {
         }
         Ok(DuplicatesPage { found, next })
     }
-}
-
-/// Writes by what the member may be found to be there twice, unless `before` had the same.
-pub(super) async fn note_traits_in_tx(
-    tx: &mut PgConnection,
-    vault: &Vault,
-    program_id: ProgramId,
-    before: Option<&Member>,
-    member: &Member,
-) -> Result<(), MembersError> {
-    let traits = hashed(vault, program_id, member);
-    if before.is_some_and(|before| hashed(vault, program_id, before) == traits) {
-        return Ok(());
-    }
-    Ok(storage::replace_traits_in_tx(tx, program_id, member.member_id, &traits).await?)
-}
-
-/// Whoever ended in another's record is nobody's duplicate any more.
-pub(super) async fn forget_traits_in_tx(
-    tx: &mut PgConnection,
-    program_id: ProgramId,
-    member_id: MemberId,
-) -> Result<(), MembersError> {
-    Ok(storage::replace_traits_in_tx(tx, program_id, member_id, &[]).await?)
-}
-
-fn hashed(vault: &Vault, program_id: ProgramId, member: &Member) -> Vec<(Trait, LookupHash)> {
-    let values: Vec<&IdentifierValue> = member.identifiers.iter().map(|one| &one.value).collect();
-    traits_of(&member.profile, &values)
-        .into_iter()
-        .map(|(kind, text)| (kind, vault.lookup_hash(program_id, kind.as_str(), &text)))
-        .collect()
 }

@@ -10,13 +10,13 @@ use fealty_postgres::{Scope, StorageError, TransactOptions, in_tx, transact};
 use fealty_types::{MemberId, ProgramId};
 use sqlx::PgConnection;
 
-use super::cards::link_in_tx;
+use super::cards::{Sent, link_in_tx};
 use super::domain::{
     Change, Identifier, IdentifierChange, IdentifierValue, Member, NewMember, accept, check_counts,
 };
-use super::duplicates::note_traits_in_tx;
 use super::identifiers::{ATTEMPTS_MAX, Taken, find_taken};
-use super::storage::Noted;
+use super::noting::{Done, Noted};
+use super::traits::note_traits_in_tx;
 use super::updating::Choice;
 use super::{events, seal, storage};
 use crate::means::Means;
@@ -159,9 +159,13 @@ impl Enrolments {
                 let member = new.start(member_id, acceptance, guardian, now);
                 let sealed = seal::seal_new(&self.means.vault, program_id, &member);
                 storage::insert_in_tx(&mut *tx, program_id, &sealed, now + FINISH_AFTER).await?;
-                link_in_tx(&mut *tx, program_id, &sealed.identifiers, now).await?;
-                let noted = added(&member, &new.actor);
-                storage::insert_history_in_tx(&mut *tx, program_id, member_id, &noted).await?;
+                link_in_tx(&mut *tx, program_id, (&sealed.identifiers, Sent::Listed), now).await?;
+                let noted = added(&member);
+                let done = Done {
+                    actor: &new.actor,
+                    time: now,
+                };
+                storage::insert_history_in_tx(&mut *tx, program_id, member_id, &noted, done).await?;
                 note_traits_in_tx(&mut *tx, &self.means.vault, program_id, None, &member).await?;
                 consents::note_enrolment_in_tx(tx, program_id, &member, now).await?;
                 Ok(Enrolled {
@@ -215,13 +219,7 @@ impl Enrolments {
 }
 
 /// What becomes of the identifiers of somebody who is enrolled.
-fn added<'a>(member: &Member, actor: &'a str) -> Vec<Noted<'a>> {
-    let noted = |identifier: &Identifier| Noted {
-        identifier_id: identifier.identifier_id,
-        kind: identifier.value.kind(),
-        change: IdentifierChange::Added,
-        actor,
-        change_time: member.create_time,
-    };
+fn added(member: &Member) -> Vec<Noted> {
+    let noted = |identifier: &Identifier| Noted::of(identifier, IdentifierChange::Added);
     member.identifiers.iter().map(noted).collect()
 }

@@ -8,7 +8,7 @@ use fealty_service::events::new_event;
 use fealty_types::MemberId;
 
 use super::domain::Member;
-use super::storage::Noted;
+use super::noting::Noted;
 
 pub(super) fn enrolled(member_id: MemberId, now: DateTime<Utc>) -> NewEvent {
     let payload = Payload::MemberEnrolled(MemberEnrolled {});
@@ -31,12 +31,11 @@ pub(super) fn tier_changed(before: &Member, member: &Member) -> NewEvent {
 }
 
 /// What became of an identifier.
-pub(super) fn identifier_changed(member_id: MemberId, noted: Noted<'_>) -> NewEvent {
+pub(super) fn identifier_changed(member_id: MemberId, noted: Noted, now: DateTime<Utc>) -> NewEvent {
     let payload = Payload::IdentifierChanged(IdentifierChanged {
         identifier_id: noted.identifier_id.to_string(),
         kind: noted.kind.field().to_owned(),
         change: noted.change.as_str().to_owned(),
     });
-    let now = noted.change_time;
     new_event(member_id.as_uuid(), payload, now, now)
 }

@@ -299,12 +299,12 @@ impl MemberService for MemberGrpc {
             let program_id = caller.program_id()?;
             let (member_id, page_size) = parse::history(&message)?;
             let tokens = PageTokens::try_new(HISTORY, Some(program_id), &message.member_id)?;
-            let page = PageRequest::<uuid::Uuid>::try_new(tokens, page_size, &message.page_token)?;
+            let page = PageRequest::<i64>::try_new(tokens, page_size, &message.page_token)?;
             let entries = self
                 .people
                 .list_history(program_id, member_id, page.after(), page.count_max())
                 .await?;
-            let (entries, next_page_token) = page.cut(entries, |entry| entry.entry_id)?;
+            let (entries, next_page_token) = page.cut(entries, |entry| entry.sequence)?;
             Ok(pb::ListIdentifierHistoryResponse {
                 entries: entries.iter().map(present::entry).collect(),
                 next_page_token,

@@ -1,16 +1,18 @@
 //! Identifiers that members get and lose after their enrolment.
 
-use chrono::{DateTime, Utc};
 use fealty_postgres::requests::{Made, Request, claim_in_tx};
 use fealty_postgres::{Scope, TransactOptions, in_tx, transact};
 use fealty_types::{IdentifierId, MemberId, ProgramId};
 use fealty_vault::{LookupHash, Vault};
+use sqlx::PgConnection;
 use sqlx::postgres::PgPool;
+use uuid::Uuid;
 
-use super::cards::{link_in_tx, note_in_tx};
+use super::cards::{Sent, link_in_tx};
 use super::domain::{Identifier, IdentifierChange, IdentifierKind, IdentifierValue, Member, check_counts};
-use super::duplicates::note_traits_in_tx;
-use super::{People, lock_in_tx, seal, storage};
+use super::noting::{Done, Noted, note_in_tx};
+use super::traits::note_traits_in_tx;
+use super::{People, find_in_tx, lock_in_tx, not_found, seal, storage};
 use crate::cards::domain::CardState;
 use crate::cards::storage::{Linking, unlink_in_tx};
 use crate::refusal::{MembersError, Refusal, Resource};
@@ -92,21 +94,23 @@ impl People {
                 let claimed = claim_in_tx(&mut *tx, request, made, now).await?;
                 let (current, key) = lock_in_tx(&mut *tx, &self.vault, program_id, member_id).await?;
                 if let Some(made) = claimed {
-                    return find_added(current, made).map(Made::before);
+                    let before = find_moved_in_tx(tx, &self.vault, program_id, current, made).await?;
+                    return Ok(Made::before(before));
                 }
                 current.check_changeable()?;
                 let kinds = current.identifiers.iter().map(|one| one.value.kind());
                 check_counts(kinds.chain([value.kind()]))?;
                 let sealed = [seal::seal_identifier(&self.vault, &key, program_id, identifier)];
                 storage::insert_identifiers_in_tx(&mut *tx, program_id, member_id, &sealed).await?;
-                link_in_tx(&mut *tx, program_id, &sealed, now).await?;
+                link_in_tx(&mut *tx, program_id, (&sealed, Sent::AsOne("card_number")), now).await?;
                 let changed = current
                     .with_identifier(identifier.clone(), now)
                     .ok_or(Refusal::Contended)?;
                 storage::update_revision_in_tx(&mut *tx, program_id, &changed).await?;
                 note_traits_in_tx(&mut *tx, &self.vault, program_id, Some(&current), &changed).await?;
-                let noted = noted(identifier, IdentifierChange::Added, (actor, now));
-                note_in_tx(tx, program_id, member_id, noted).await?;
+                let noted = Noted::of(identifier, IdentifierChange::Added);
+                let time = self.clock.now();
+                note_in_tx(tx, program_id, member_id, &[noted], Done { actor, time }).await?;
                 Ok(Made::now((changed, identifier.clone())))
             })
         })
@@ -121,12 +125,12 @@ impl People {
         member_id: MemberId,
         (identifier_id, actor): (IdentifierId, &str),
     ) -> Result<Member, MembersError> {
-        let now = self.clock.now();
         let scope = Scope::Program(program_id);
         let options = TransactOptions::default().repeatable();
         let member = transact(&self.service, "remove_identifier", scope, options, |tx| {
             in_tx(async move {
                 let (current, _) = lock_in_tx(&mut *tx, &self.vault, program_id, member_id).await?;
+                let now = self.clock.now();
                 let removed = current
                     .identifiers
                     .iter()
@@ -141,13 +145,13 @@ impl People {
                         value_hash: seal::lookup_hash(&self.vault, program_id, value),
                         identifier_id,
                     };
-                    unlink_in_tx(&mut *tx, program_id, linked, value.text().expose(), now).await?;
+                    unlink_in_tx(&mut *tx, program_id, linked, now).await?;
                 }
-                storage::delete_identifier_in_tx(&mut *tx, program_id, member_id, identifier_id).await?;
+                storage::delete_identifiers_in_tx(&mut *tx, program_id, member_id, &[identifier_id]).await?;
                 storage::update_revision_in_tx(&mut *tx, program_id, &changed).await?;
                 note_traits_in_tx(&mut *tx, &self.vault, program_id, Some(&current), &changed).await?;
-                let noted = noted(removed, IdentifierChange::Removed, (actor, now));
-                note_in_tx(tx, program_id, member_id, noted).await?;
+                let noted = Noted::of(removed, IdentifierChange::Removed);
+                note_in_tx(tx, program_id, member_id, &[noted], Done { actor, time: now }).await?;
                 Ok::<_, MembersError>(changed)
             })
         })
@@ -157,22 +161,8 @@ impl People {
     }
 }
 
-fn noted<'a>(
-    identifier: &Identifier,
-    change: IdentifierChange,
-    (actor, change_time): (&'a str, DateTime<Utc>),
-) -> storage::Noted<'a> {
-    storage::Noted {
-        identifier_id: identifier.identifier_id,
-        kind: identifier.value.kind(),
-        change,
-        actor,
-        change_time,
-    }
-}
-
 /// What an earlier attempt added, unless it was taken away since.
-pub(super) fn find_added(member: Member, made: uuid::Uuid) -> Result<(Member, Identifier), MembersError> {
+pub(super) fn find_added(member: Member, made: Uuid) -> Result<(Member, Identifier), MembersError> {
     let identifier = member
         .identifiers
         .iter()
@@ -180,6 +170,27 @@ pub(super) fn find_added(member: Member, made: uuid::Uuid) -> Result<(Member, Id
         .cloned()
         .ok_or_else(|| Refusal::not_found(Resource::Identifier, made))?;
     Ok((member, identifier))
+}
+
+/// The same, also where a merge has moved it to the member who stays.
+pub(super) async fn find_moved_in_tx(
+    tx: &mut PgConnection,
+    vault: &Vault,
+    program_id: ProgramId,
+    member: Member,
+    made: Uuid,
+) -> Result<(Member, Identifier), MembersError> {
+    let is_there = member
+        .identifiers
+        .iter()
+        .any(|one| one.identifier_id.as_uuid() == made);
+    match member.standing.merged_into_member_id {
+        Some(into) if !is_there => {
+            let stays = find_in_tx(tx, vault, program_id, into).await?;
+            find_added(stays.ok_or_else(|| not_found(into))?.0, made)
+        }
+        _ => find_added(member, made),
+    }
 }
 
 /// Says who has the value that a write broke on. Asked in a transaction of its own, since the one that broke is over.

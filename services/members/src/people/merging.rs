@@ -1,10 +1,12 @@
 //! What the record that stays takes over from the one that ends.
 
-use fealty_types::{MemberId, ProgramId};
+use fealty_types::{IdentifierId, MemberId, ProgramId};
 use fealty_vault::Vault;
 use sqlx::PgConnection;
 
-use super::duplicates::{forget_traits_in_tx, note_traits_in_tx};
+use super::domain::Identifier;
+use super::seal::SealedIdentifier;
+use super::traits::{forget_traits_in_tx, note_traits_in_tx};
 use super::{find_in_tx, not_found, seal, storage};
 use crate::refusal::MembersError;
 
@@ -23,17 +25,13 @@ pub(crate) async fn take_over_identifiers_in_tx(
     let (from, _) = from.ok_or_else(|| not_found(from_member_id))?;
     let (into, key) = into.ok_or_else(|| not_found(into_member_id))?;
     let fitting = into.fitting(&from.identifiers);
-    let mut sealed = Vec::with_capacity(fitting.len());
-    for identifier in fitting {
-        let id = identifier.identifier_id;
-        storage::delete_identifier_in_tx(&mut *tx, program_id, from_member_id, id).await?;
-        sealed.push(seal::seal_identifier(vault, &key, program_id, identifier));
-    }
+    let ids: Vec<IdentifierId> = fitting.iter().map(|one| one.identifier_id).collect();
+    let seal = |one: &&Identifier| seal::seal_identifier(vault, &key, program_id, one);
+    let sealed: Vec<SealedIdentifier> = fitting.iter().map(seal).collect();
+    storage::delete_identifiers_in_tx(&mut *tx, program_id, from_member_id, &ids).await?;
     storage::insert_identifiers_in_tx(&mut *tx, program_id, into_member_id, &sealed).await?;
     let mut whole = into.clone();
-    whole
-        .identifiers
-        .extend(into.fitting(&from.identifiers).into_iter().cloned());
+    whole.identifiers.extend(fitting.into_iter().cloned());
     note_traits_in_tx(&mut *tx, vault, program_id, Some(&into), &whole).await?;
     forget_traits_in_tx(tx, program_id, from_member_id).await
 }

@@ -24,17 +24,18 @@ use row::MemberRow;
 
 pub(crate) use acceptance::accept_policy_in_tx;
 pub(super) use guardians::{is_ending_in_tx, list_ward_ids_in_tx, lock_all_in_tx, share_in_tx};
-pub(super) use history::{Noted, insert_history_in_tx, list_history_in_tx, verify_in_tx};
+pub(super) use history::{insert_history_in_tx, list_history_in_tx, verify_in_tx};
 pub(super) use identifiers::{
-    VALUE_CONSTRAINT, delete_identifier_in_tx, find_bearer_in_tx, find_taken_in_tx, insert_identifiers_in_tx,
+    VALUE_CONSTRAINT, delete_identifiers_in_tx, find_bearer_in_tx, find_taken_in_tx, insert_identifiers_in_tx,
 };
 pub(super) use listing::{ListAfter, ListFilter, list_ids_in_tx};
+pub(crate) use standing::parse_status;
 pub(super) use standing::{
     TierChange, find_status_in_tx, is_enrolled_in_tx, lock_status_in_tx, next_tier_revision_in_tx,
     update_tier_in_tx,
 };
 
-pub(super) use traits::{list_traits_in_tx, replace_traits_in_tx};
+pub(super) use traits::{claim_without_traits_in_tx, list_traits_in_tx, replace_traits_in_tx};
 
 /// Stores a member whom the ledger does not know yet. From `finish_after` on the job may finish what the call that
 /// enrols them did not.
@@ -51,9 +52,9 @@ pub(super) async fn insert_in_tx(
          (program, member_id, data_key, master_key_id, given_name, family_name, display_name, birth_date, \
           language_code, place, policy_id, policy_version, policy_text_sha256, accept_channel, accept_time, \
           ledger_confirmed, finish_after, revision, create_time, update_time, party_kind, registration_number, \
-          guardian_member_id, guardian_until, accepted_by_member_id) \
+          guardian_member_id, guardian_until, accepted_by_member_id, traits_noted) \
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, false, $16, $17, $18, $18, $19, $20, \
-                 $21, $22, $23)",
+                 $21, $22, $23, true)",
         program_id.as_uuid(),
         member.member_id.as_uuid(),
         member.key.bytes.as_slice(),

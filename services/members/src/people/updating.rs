@@ -7,8 +7,8 @@ use fealty_vault::Vault;
 use sqlx::PgConnection;
 
 use super::domain::{BirthDate, Change, Guardian, Member, Naming, Profile, ProfileChange, party_problems};
-use super::duplicates::note_traits_in_tx;
 use super::guardians::{lock_candidate_in_tx, majority_in_tx};
+use super::traits::note_traits_in_tx;
 use super::{People, lock_in_tx, seal, storage};
 use crate::refusal::{MembersError, Refusal, Resource};
 

@@ -4,11 +4,10 @@ use chrono::{DateTime, Utc};
 use fealty_postgres::requests::{Made, Request, claim_in_tx};
 use fealty_postgres::{Scope, TransactOptions, in_tx, transact};
 use fealty_types::{IdentifierId, MemberId, ProgramId};
-use uuid::Uuid;
 
-use super::cards::note_in_tx;
 use super::domain::{HistoryEntry, Identifier, IdentifierChange, IdentifierKind, Member, Verification};
-use super::identifiers::find_added;
+use super::identifiers::{find_added, find_moved_in_tx};
+use super::noting::{Done, Noted, note_in_tx};
 use super::{People, lock_in_tx, not_found, seal, storage};
 use crate::refusal::{MembersError, Refusal};
 
@@ -33,19 +32,21 @@ impl People {
         request: &Request,
         verified: &Verified,
     ) -> Result<Made<(Member, Identifier)>, MembersError> {
-        let now = self.clock.now();
         let request = &seal::keyed(&self.vault, program_id, request);
         let (member_id, identifier_id) = (verified.member_id, verified.identifier_id);
         let scope = Scope::Program(program_id);
         let options = TransactOptions::default().repeatable();
         let made = transact(&self.service, "mark_identifier_verified", scope, options, |tx| {
             in_tx(async move {
-                let claimed = claim_in_tx(&mut *tx, request, identifier_id.as_uuid(), now).await?;
+                let made = identifier_id.as_uuid();
+                let claimed = claim_in_tx(&mut *tx, request, made, self.clock.now()).await?;
                 let (current, _) = lock_in_tx(&mut *tx, &self.vault, program_id, member_id).await?;
-                let (current, identifier) = find_added(current, identifier_id.as_uuid())?;
                 if claimed.is_some() {
-                    return Ok(Made::before((current, identifier)));
+                    let before = find_moved_in_tx(tx, &self.vault, program_id, current, made).await?;
+                    return Ok(Made::before(before));
                 }
+                let now = self.clock.now();
+                let (current, identifier) = find_added(current, made)?;
                 current.check_changeable()?;
                 let kind = identifier.value.kind();
                 if !matches!(kind, IdentifierKind::PhoneNumber | IdentifierKind::EmailAddress) {
@@ -68,15 +69,13 @@ impl People {
                     .with_verified(identifier_id, &verification, now)
                     .ok_or(Refusal::Contended)?;
                 storage::update_revision_in_tx(&mut *tx, program_id, &changed).await?;
-                let noted = storage::Noted {
-                    identifier_id,
-                    kind,
-                    change: IdentifierChange::Verified,
+                let noted = Noted::of(&identifier, IdentifierChange::Verified);
+                let done = Done {
                     actor: &verified.actor,
-                    change_time: now,
+                    time: now,
                 };
-                note_in_tx(tx, program_id, member_id, noted).await?;
-                find_added(changed, identifier_id.as_uuid()).map(Made::now)
+                note_in_tx(tx, program_id, member_id, &[noted], done).await?;
+                find_added(changed, made).map(Made::now)
             })
         })
         .await?;
@@ -84,12 +83,12 @@ impl People {
         Ok(made)
     }
 
-    /// What became of a member's identifiers after an entry, oldest first.
+    /// What became of a member's identifiers after an entry, in its order.
     pub async fn list_history(
         &self,
         program_id: ProgramId,
         member_id: MemberId,
-        after: Option<Uuid>,
+        after: Option<i64>,
         count_max: i64,
     ) -> Result<Vec<HistoryEntry>, MembersError> {
         let (scope, options) = (Scope::Program(program_id), TransactOptions::read_only());

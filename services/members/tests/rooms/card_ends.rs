@@ -15,7 +15,7 @@ use crate::shop::{Shop, card, enrolment, external_id};
 /// Callers who want the same card at once.
 const CALLERS_COUNT: usize = 16;
 
-async fn block(shop: &Shop, number: &str, reason: CardEndReason) -> pb::Card {
+pub async fn block(shop: &Shop, number: &str, reason: CardEndReason) -> pb::Card {
     let blocked = shop
         .world
         .cards(&shop.auth)
@@ -24,7 +24,7 @@ async fn block(shop: &Shop, number: &str, reason: CardEndReason) -> pb::Card {
     blocked.expect("blocked").into_inner().card.expect("a card")
 }
 
-async fn history_of(shop: &Shop, member_id: &str) -> Vec<pb::IdentifierHistoryEntry> {
+pub async fn history_of(shop: &Shop, member_id: &str) -> Vec<pb::IdentifierHistoryEntry> {
     let request = pb::ListIdentifierHistoryRequest {
         member_id: member_id.to_owned(),
         ..Default::default()
@@ -35,7 +35,11 @@ async fn history_of(shop: &Shop, member_id: &str) -> Vec<pb::IdentifierHistoryEn
 }
 
 #[track_caller]
-fn assert_ended<T: std::fmt::Debug>(label: &str, answer: Result<T, Status>, reason: ErrorReason) -> Status {
+pub fn assert_ended<T: std::fmt::Debug>(
+    label: &str,
+    answer: Result<T, Status>,
+    reason: ErrorReason,
+) -> Status {
     assert_refused(label, answer, Code::FailedPrecondition, reason)
 }
 

@@ -27,7 +27,7 @@ pub fn range(first: &str, card_count: i32) -> pb::IssueCardsRequest {
     }
 }
 
-fn random(prefix: &str, digit_count: i32, card_count: i32) -> pb::IssueCardsRequest {
+pub fn random(prefix: &str, digit_count: i32, card_count: i32) -> pb::IssueCardsRequest {
     pb::IssueCardsRequest {
         numbering: Some(Numbering::Random(pb::RandomCardNumbers {
             prefix: prefix.to_owned(),
@@ -37,7 +37,7 @@ fn random(prefix: &str, digit_count: i32, card_count: i32) -> pb::IssueCardsRequ
     }
 }
 
-async fn try_issue(
+pub async fn try_issue(
     shop: &Shop,
     request: pb::IssueCardsRequest,
 ) -> Result<Response<pb::IssueCardsResponse>, Status> {
@@ -45,17 +45,17 @@ async fn try_issue(
 }
 
 pub async fn issue(shop: &Shop, request: pb::IssueCardsRequest) -> pb::CardBatch {
-    loop {
-        match try_issue(shop, request.clone()).await {
-            Ok(issued) => return issued.into_inner().card_batch.expect("a batch"),
-            // A loaded machine does not store ten thousand cards within the bound of a transaction, and says so.
-            Err(status) => assert_eq!(status.code(), Code::Aborted, "{status:?}"),
-        }
-    }
+    let issued = try_issue(shop, request).await.expect("issued");
+    issued.into_inner().card_batch.expect("a batch")
 }
 
 /// The cards of a batch, page by page.
-async fn cards_of(shop: &Shop, batch: &pb::CardBatch, status: CardStatus, page_size: i32) -> Vec<pb::Card> {
+pub async fn cards_of(
+    shop: &Shop,
+    batch: &pb::CardBatch,
+    status: CardStatus,
+    page_size: i32,
+) -> Vec<pb::Card> {
     let mut cards = Vec::new();
     let mut page_token = String::new();
     loop {
@@ -80,9 +80,12 @@ async fn cards_of(shop: &Shop, batch: &pb::CardBatch, status: CardStatus, page_s
     }
 }
 
+/// In their order, which is not that of the list.
 pub async fn numbers_of(shop: &Shop, batch: &pb::CardBatch) -> Vec<String> {
     let cards = cards_of(shop, batch, CardStatus::Unspecified, 1_000).await;
-    cards.into_iter().map(|card| card.card_number).collect()
+    let mut numbers: Vec<String> = cards.into_iter().map(|card| card.card_number).collect();
+    numbers.sort_unstable();
+    numbers
 }
 
 pub async fn get(shop: &Shop, number: &str) -> pb::Card {
@@ -141,7 +144,7 @@ pub fn metadata(status: &Status, key: &str) -> String {
 }
 
 #[tokio::test]
-async fn a_range_is_issued_in_order_once_and_told_by_the_page() {
+async fn a_range_is_issued_once_and_told_by_the_page() {
     let shop = Shop::open().await;
     let request = range("2700 0000 0017", 5);
     let issued = try_issue(&shop, request.clone()).await.unwrap();
@@ -150,7 +153,8 @@ async fn a_range_is_issued_in_order_once_and_told_by_the_page() {
     let batch = issued.into_inner().card_batch.unwrap();
     assert_eq!(again.into_inner().card_batch.unwrap(), batch);
     assert_eq!((batch.display_name.as_str(), batch.card_count), ("Autumn", 5));
-    let cards = cards_of(&shop, &batch, CardStatus::Unspecified, 2).await;
+    let mut cards = cards_of(&shop, &batch, CardStatus::Unspecified, 2).await;
+    cards.sort_by(|one, other| one.card_number.cmp(&other.card_number));
     let numbers: Vec<&str> = cards.iter().map(|card| card.card_number.as_str()).collect();
     let expected = [
         "270000000017",
@@ -231,8 +235,8 @@ async fn an_issued_card_is_given_at_enrolment_or_later_and_then_no_list_tells_it
         ana.member_id
     );
     let listed = cards_of(&shop, &batch, CardStatus::Linked, 10).await;
-    let who: Vec<&str> = listed.iter().map(|card| card.member_id.as_str()).collect();
-    assert_eq!(who, [&ana.member_id, &ben.member_id]);
+    let who: BTreeSet<&str> = listed.iter().map(|card| card.member_id.as_str()).collect();
+    assert_eq!(who, [ana.member_id.as_str(), &ben.member_id].into());
     assert!(listed.iter().all(|card| card.card_number.is_empty()));
     let taken = add(&shop, &ana, card(&numbers[1])).await;
     assert_refused("taken", taken, Code::AlreadyExists, ErrorReason::ResourceExists);
@@ -244,7 +248,7 @@ async fn an_issued_card_is_given_at_enrolment_or_later_and_then_no_list_tells_it
         );
     }
 
-    // What is taken away is nobody's again, and on the list.
+    // What is taken away is nobody's again, and on the list without its number.
     let removal = pb::RemoveIdentifierRequest {
         member_id: ben.member_id.clone(),
         identifier_id: bens.identifier_id,
@@ -255,8 +259,8 @@ async fn an_issued_card_is_given_at_enrolment_or_later_and_then_no_list_tells_it
         .await
         .unwrap();
     let issued = cards_of(&shop, &batch, CardStatus::Issued, 10).await;
-    let issued: Vec<&str> = issued.iter().map(|card| card.card_number.as_str()).collect();
-    assert_eq!(issued, [&numbers[1], &numbers[2]]);
+    let issued: BTreeSet<&str> = issued.iter().map(|card| card.card_number.as_str()).collect();
+    assert_eq!(issued, ["", numbers[2].as_str()].into());
     add(&shop, &ana, card(&numbers[1])).await.unwrap();
 }
 

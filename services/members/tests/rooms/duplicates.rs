@@ -7,10 +7,10 @@ use fealty_proto::members::v1::{DuplicateReason, MemberStatus};
 use fealty_proto::r#type::v1::{Date, ErrorReason};
 use tonic::{Code, Status};
 
-use crate::harness::{assert_invalid, assert_refused, nobodys_id, request_id};
+use crate::harness::{assert_invalid, assert_refused, eventually, nobodys_id, request_id};
 use crate::parties;
-use crate::shop::{Shop, email, enrolment, identifier};
-use crate::status;
+use crate::shop::{Shop, email, enrolment, external_id, identifier, phone};
+use crate::{merges, status};
 
 /// Members of one candidate that are told at the most.
 const DUPLICATES_MAX: usize = 20;
@@ -234,4 +234,73 @@ async fn what_is_malformed_or_about_nobody_is_refused_and_no_table_says_what_is_
             assert!(!rows.contains(secret), "{table} tells {secret}");
         }
     }
+}
+
+async fn trait_count(shop: &Shop, member: &pb::Member) -> i64 {
+    sqlx::query_scalar("SELECT count(*) FROM member_trait WHERE member_id = $1::uuid")
+        .bind(&member.member_id)
+        .fetch_one(&shop.world.database.owner)
+        .await
+        .expect("a count")
+}
+
+#[tokio::test]
+async fn taking_an_identifier_from_a_merged_record_makes_it_nobodys_duplicate_again() {
+    let shop = Shop::open().await;
+    let one = pb::EnrolMemberRequest {
+        profile: Some(person("Ana", "Petrović", 5, "")),
+        ..enrolment(&[external_id("1"), email("ana@example.com")])
+    };
+    let one = shop.try_enrol(one).await.unwrap().into_inner().member.unwrap();
+    // Who stays has as many as they may have.
+    let phones: Vec<_> = (0..32)
+        .map(|place| phone(&format!("+4420794600{place:02}")))
+        .collect();
+    let other = shop.enrol(&phones).await;
+    merges::merge(&shop, &one, &other).await;
+    assert_eq!(trait_count(&shop, &one).await, 0);
+    let removal = pb::RemoveIdentifierRequest {
+        member_id: one.member_id.clone(),
+        identifier_id: one.identifiers[1].identifier_id.clone(),
+    };
+    shop.world
+        .members(&shop.auth)
+        .remove_identifier(removal)
+        .await
+        .unwrap();
+    assert_eq!(trait_count(&shop, &one).await, 0);
+}
+
+#[tokio::test]
+async fn who_was_enrolled_before_anybody_looked_for_duplicates_is_found_by_itself() {
+    let shop = Shop::open().await;
+    let (one, other, closed) = (
+        enrol(&shop, person("Ana", "Petrović", 5, ""), None).await,
+        enrol(&shop, person("Ana", "Petrović", 5, ""), None).await,
+        enrol(&shop, person("Ana", "Petrović", 5, ""), None).await,
+    );
+    status::set(&shop, &closed, MemberStatus::Closed).await;
+    // As they were before there were traits.
+    for statement in [
+        "DELETE FROM member_trait",
+        "UPDATE member SET traits_noted = false",
+    ] {
+        sqlx::query(statement)
+            .execute(&shop.world.database.owner)
+            .await
+            .unwrap();
+    }
+    let both = of(DuplicateReason::NameAndBirthDate, &[&one, &other]);
+    eventually("the job", async || {
+        (found(&shop, "").await == [both.clone()].into()).then_some(())
+    })
+    .await;
+    eventually("all of them", async || {
+        let left: i64 = sqlx::query_scalar("SELECT count(*) FROM member WHERE NOT traits_noted")
+            .fetch_one(&shop.world.database.owner)
+            .await
+            .unwrap();
+        (left == 0).then_some(())
+    })
+    .await;
 }

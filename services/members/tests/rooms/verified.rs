@@ -19,7 +19,7 @@ fn at(time: DateTime<Utc>) -> Timestamp {
     }
 }
 
-fn marking(member: &pb::Member, place: usize) -> pb::MarkIdentifierVerifiedRequest {
+pub fn marking(member: &pb::Member, place: usize) -> pb::MarkIdentifierVerifiedRequest {
     pb::MarkIdentifierVerifiedRequest {
         request_id: request_id(),
         member_id: member.member_id.clone(),
@@ -28,7 +28,7 @@ fn marking(member: &pb::Member, place: usize) -> pb::MarkIdentifierVerifiedReque
     }
 }
 
-async fn mark(
+pub async fn mark(
     shop: &Shop,
     request: pb::MarkIdentifierVerifiedRequest,
 ) -> Result<Response<pb::MarkIdentifierVerifiedResponse>, Status> {
@@ -38,7 +38,7 @@ async fn mark(
         .await
 }
 
-async fn history(shop: &Shop, member_id: &str) -> Vec<pb::IdentifierHistoryEntry> {
+pub async fn history(shop: &Shop, member_id: &str) -> Vec<pb::IdentifierHistoryEntry> {
     let mut entries = Vec::new();
     let mut page_token = String::new();
     loop {
@@ -200,4 +200,33 @@ async fn what_became_of_identifiers_is_kept_in_order_without_what_they_say() {
     };
     let refused = members.list_identifier_history(strange).await;
     assert_invalid("a strange page", refused, &["member_id", "page_size"]);
+}
+
+#[tokio::test]
+async fn what_became_of_identifiers_within_one_instant_is_kept_in_order_too() {
+    let (shop, _clock) = Shop::open_with_clock().await;
+    let ana = shop.enrol(&[]).await;
+    let mut expected = Vec::new();
+    for place in 0..6 {
+        let adding = pb::AddIdentifierRequest {
+            request_id: request_id(),
+            member_id: ana.member_id.clone(),
+            identifier: Some(crate::shop::identifier(phone(&format!("+44207946000{place}")))),
+        };
+        let mut members = shop.world.members(&shop.auth);
+        let added = members.add_identifier(adding).await.unwrap().into_inner();
+        let identifier_id = added.identifier.unwrap().identifier_id;
+        let removal = pb::RemoveIdentifierRequest {
+            member_id: ana.member_id.clone(),
+            identifier_id: identifier_id.clone(),
+        };
+        members.remove_identifier(removal).await.unwrap();
+        expected.extend(["ADDED", "REMOVED"].map(|change| (identifier_id.clone(), change.to_owned())));
+    }
+    let entries = history(&shop, &ana.member_id).await;
+    let told: Vec<_> = entries
+        .into_iter()
+        .map(|entry| (entry.identifier_id, entry.change))
+        .collect();
+    assert_eq!(told, expected);
 }

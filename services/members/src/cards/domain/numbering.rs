@@ -2,13 +2,10 @@
 
 use std::collections::HashSet;
 
-use crate::people::domain::{IdentifierKind, IdentifierValue, luhn_sum};
+use crate::people::domain::{CARD_DIGITS, IdentifierKind, IdentifierValue, luhn_sum};
 
 /// Most cards of one batch: what is stored in one transaction of less than two seconds.
 pub const CARD_COUNT_MAX: usize = 10_000;
-
-/// Digits of a card, with the check digit: as an identifier takes them.
-const DIGITS: std::ops::RangeInclusive<usize> = 8..=19;
 
 /// Longest prefix of numbers by chance.
 const PREFIX_DIGITS_MAX: usize = 15;
@@ -24,14 +21,6 @@ pub enum Numbering {
     Range(Range),
     /// By chance.
     Random(RandomNumbers),
-}
-
-impl Numbering {
-    /// Whether another attempt makes other numbers.
-    #[must_use]
-    pub const fn is_random(&self) -> bool {
-        matches!(self, Self::Random(_))
-    }
 }
 
 /// Numbers one after the other.
@@ -106,7 +95,7 @@ impl RandomNumbers {
         if !all_digits || prefix.len() > PREFIX_DIGITS_MAX {
             wrong.push(NumberingError::Prefix);
         }
-        if !DIGITS.contains(&digit_count) {
+        if !CARD_DIGITS.contains(&digit_count) {
             wrong.push(NumberingError::DigitCount);
         }
         let needed = count.saturating_sub(1).to_string().len() + SPARE_DIGITS;
@@ -124,18 +113,30 @@ impl RandomNumbers {
 
     /// That many different numbers, from digits by chance.
     pub fn numbers(&self, count: usize, mut digit: impl FnMut() -> u8) -> Vec<String> {
-        let free_count = self.digit_count - 1 - self.prefix.len();
         let mut seen = HashSet::with_capacity(count);
-        let mut numbers = Vec::with_capacity(count);
-        while numbers.len() < count {
+        (0..count).map(|_| self.another(&mut seen, &mut digit)).collect()
+    }
+
+    /// One that is not among those seen, of which it is one from then on. A batch sees a small part of all that are possible.
+    pub fn another(&self, seen: &mut HashSet<String>, mut digit: impl FnMut() -> u8) -> String {
+        loop {
             let mut body = self.prefix.clone();
-            body.extend((0..free_count).map(|_| char::from(b'0' + digit() % 10)));
+            body.extend((0..self.free_digit_count()).map(|_| char::from(b'0' + digit() % 10)));
             let number = card_number_with(&body);
             if seen.insert(number.clone()) {
-                numbers.push(number);
+                return number;
             }
         }
-        numbers
+    }
+
+    /// How many numbers there are.
+    #[must_use]
+    pub fn possible_count(&self) -> u64 {
+        10_u64.saturating_pow(u32::try_from(self.free_digit_count()).unwrap_or(u32::MAX))
+    }
+
+    fn free_digit_count(&self) -> usize {
+        self.digit_count - 1 - self.prefix.len()
     }
 }
 

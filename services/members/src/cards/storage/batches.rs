@@ -1,5 +1,7 @@
 //! Batches of cards in the database.
 
+use std::collections::HashSet;
+
 use chrono::{DateTime, Utc};
 use fealty_postgres::StorageError;
 use fealty_types::{CardBatchId, CardId, IdentifierId, MemberId, ProgramId};
@@ -7,7 +9,7 @@ use fealty_vault::LookupHash;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::row::CardRow;
+use super::row::cards_by;
 use super::{StoredCard, status_text};
 use crate::cards::domain::CardStatus;
 use crate::cards::{CardBatch, NumberedCard};
@@ -39,23 +41,19 @@ pub(in crate::cards) async fn insert_batch_in_tx(
         .iter()
         .map(|_| CardId::generate_at(batch.create_time).as_uuid())
         .collect();
-    let places: Vec<i32> = (1..=batch.card_count).collect();
-    let hashes = bytes_of(cards);
+    let hashes = bytes_of(cards.iter());
     let numbers: Vec<String> = cards.iter().map(|card| card.number.clone()).collect();
-    // In the order of the index, so that two batches that claim the same numbers do not lock each other out.
+    // In the order of the index, so that two batches that claim the same numbers do not lock each other out; nor do the
+    // rows lie in the order of their numbers.
     sqlx::query!(
-        "INSERT INTO card (program, card_id, card_batch_id, place, value_hash, card_number, status, status_time, \
-                           create_time) \
-         SELECT p.program, u.card_id, $2, u.place, u.value_hash, u.card_number, 'ISSUED', $3, $3 \
-         FROM program p, \
-              unnest($4::uuid[], $5::int4[], $6::bytea[], $7::text[]) \
-              AS u (card_id, place, value_hash, card_number) \
+        "INSERT INTO card (program, card_id, card_batch_id, value_hash, card_number, status, status_time, create_time) \
+         SELECT p.program, u.card_id, $2, u.value_hash, u.card_number, 'ISSUED', $3, $3 \
+         FROM program p, unnest($4::uuid[], $5::bytea[], $6::text[]) AS u (card_id, value_hash, card_number) \
          WHERE p.program = $1 ORDER BY u.value_hash",
         program_id.as_uuid(),
         batch.card_batch_id.as_uuid(),
         batch.create_time,
         &ids,
-        &places,
         &hashes,
         &numbers,
     )
@@ -64,12 +62,12 @@ pub(in crate::cards) async fn insert_batch_in_tx(
     Ok(())
 }
 
-/// Which of these numbers are taken: their places, the first of them first.
-pub(in crate::cards) async fn find_taken_places_in_tx(
+/// Which of these numbers are taken.
+pub(in crate::cards) async fn find_taken_in_tx(
     tx: &mut PgConnection,
     program_id: ProgramId,
-    cards: &[NumberedCard],
-) -> Result<Vec<usize>, StorageError> {
+    cards: impl Iterator<Item = &NumberedCard> + Send,
+) -> Result<HashSet<LookupHash>, StorageError> {
     let hashes = bytes_of(cards);
     let taken = sqlx::query_scalar!(
         "SELECT value_hash FROM card WHERE program = $1 AND value_hash = ANY($2)",
@@ -78,13 +76,10 @@ pub(in crate::cards) async fn find_taken_places_in_tx(
     )
     .fetch_all(tx)
     .await?;
-    let taken: std::collections::HashSet<LookupHash> = taken
+    Ok(taken
         .iter()
         .filter_map(|hash| LookupHash::from_stored(hash))
-        .collect();
-    let is_taken = |(_, card): &(usize, &NumberedCard)| taken.contains(&card.value_hash);
-    let places = cards.iter().enumerate().filter(is_taken).map(|(place, _)| place);
-    Ok(places.collect())
+        .collect())
 }
 
 /// One batch.
@@ -128,23 +123,18 @@ pub(in crate::cards) async fn list_batches_in_tx(
     .collect()
 }
 
-/// The cards of a batch after a place.
+/// The cards of a batch after a hash, in the order of their hashes.
 pub(in crate::cards) async fn list_in_tx(
     tx: &mut PgConnection,
     program_id: ProgramId,
     (card_batch_id, status): (CardBatchId, Option<CardStatus>),
-    after: i32,
+    after: Option<LookupHash>,
     count_max: i64,
 ) -> Result<Vec<StoredCard>, StorageError> {
-    sqlx::query_as!(
-        CardRow,
-        r#"SELECT c.card_id AS "card_id: CardId", c.card_batch_id AS "card_batch_id: CardBatchId", c.place,
-                  c.card_number, c.status, c.end_reason, c.status_time,
-                  c.identifier_id AS "identifier_id: IdentifierId", i.member_id AS "member_id?: MemberId",
-                  c.replaced_by_identifier_id AS "replaced_by_identifier_id: IdentifierId", c.create_time
-           FROM card c LEFT JOIN identifier i ON i.program = c.program AND i.identifier_id = c.identifier_id
-           WHERE c.program = $1 AND c.card_batch_id = $2 AND c.place > $3 AND ($4::text IS NULL OR c.status = $4)
-           ORDER BY c.place LIMIT $5"#,
+    let after = after.map_or_else(Vec::new, |hash| hash.as_bytes().to_vec());
+    cards_by!(
+        "c.program = $1 AND c.card_batch_id = $2 AND c.value_hash > $3 AND ($4::text IS NULL OR c.status = $4) \
+         ORDER BY c.value_hash LIMIT $5",
         program_id.as_uuid(),
         card_batch_id.as_uuid(),
         after,
@@ -158,11 +148,8 @@ pub(in crate::cards) async fn list_in_tx(
     .collect()
 }
 
-fn bytes_of(cards: &[NumberedCard]) -> Vec<Vec<u8>> {
-    cards
-        .iter()
-        .map(|card| card.value_hash.as_bytes().to_vec())
-        .collect()
+fn bytes_of<'a>(cards: impl Iterator<Item = &'a NumberedCard>) -> Vec<Vec<u8>> {
+    cards.map(|card| card.value_hash.as_bytes().to_vec()).collect()
 }
 
 struct BatchRow {

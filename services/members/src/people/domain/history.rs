@@ -82,8 +82,8 @@ impl IdentifierChange {
 /// An entry of a member's history of identifiers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HistoryEntry {
-    /// Its place in the history.
-    pub entry_id: uuid::Uuid,
+    /// Its place in the history: 1, 2, 3 ...
+    pub sequence: i64,
     /// Which identifier.
     pub identifier_id: IdentifierId,
     /// Its kind.

@@ -23,7 +23,7 @@ pub const EXTERNAL_IDS_MAX: usize = 1;
 const EXTERNAL_ID_LENGTH_MAX: usize = 128;
 
 /// Digits of a card: from the shortest loyalty cards to what ISO/IEC 7812-1 allows.
-const CARD_DIGITS: std::ops::RangeInclusive<usize> = 8..=19;
+pub const CARD_DIGITS: std::ops::RangeInclusive<usize> = 8..=19;
 
 /// Digits of a telephone number with its country code: E.164 allows 15, and the shortest in use have 7.
 const PHONE_DIGITS: std::ops::RangeInclusive<usize> = 7..=15;

@@ -5,7 +5,7 @@ use fealty_proto::members::v1 as pb;
 use fealty_proto::members::v1::identifier::Value;
 use fealty_proto::types::v1::Date;
 use fealty_rpc::etag::Etag;
-use fealty_rpc::present::timestamp;
+use fealty_rpc::present::{text_of, timestamp};
 use fealty_vault::{LookupHash, Personal};
 
 use crate::cards::grpc::{present_reason, present_status};
@@ -119,11 +119,6 @@ const fn party_kind(kind: PartyKind) -> pb::PartyKind {
         PartyKind::LegalEntity => pb::PartyKind::LegalEntity,
         PartyKind::SoleProprietor => pb::PartyKind::SoleProprietor,
     }
-}
-
-/// What there is, or the empty text.
-fn text_of(value: Option<&impl ToString>) -> String {
-    value.map(ToString::to_string).unwrap_or_default()
 }
 
 fn profile(profile: &Profile) -> pb::Profile {

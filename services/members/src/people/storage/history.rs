@@ -1,70 +1,78 @@
 //! What became of identifiers, in the database: never what they say.
 
-use chrono::{DateTime, Utc};
 use fealty_postgres::StorageError;
-use fealty_types::{IdentifierId, MemberId, ProgramId, uuid_v7};
+use fealty_types::{IdentifierId, MemberId, ProgramId};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::cards::domain::EndReason;
 use crate::people::domain::{HistoryEntry, IdentifierChange, IdentifierKind, Verification};
+use crate::people::noting::{Done, Noted};
 
-/// What became of an identifier, by whom.
-#[derive(Debug, Clone, Copy)]
-pub(in crate::people) struct Noted<'a> {
-    pub identifier_id: IdentifierId,
-    pub kind: IdentifierKind,
-    pub change: IdentifierChange,
-    pub actor: &'a str,
-    pub change_time: DateTime<Utc>,
-}
-
-/// Keeps what became of a member's identifiers.
+/// Keeps what became of a member's identifiers, in its order after all that was. The caller holds the member's lock.
 pub(in crate::people) async fn insert_history_in_tx(
     tx: &mut PgConnection,
     program_id: ProgramId,
     member_id: MemberId,
-    noted: &[Noted<'_>],
+    noted: &[Noted],
+    done: Done<'_>,
 ) -> Result<(), StorageError> {
-    for one in noted {
-        sqlx::query!(
-            "INSERT INTO identifier_history \
-             (program, member_id, entry_id, identifier_id, kind, change, end_reason, replaced_by_identifier_id, actor, \
-              change_time) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
-            program_id.as_uuid(),
-            member_id.as_uuid(),
-            uuid_v7(one.change_time),
-            one.identifier_id.as_uuid(),
-            one.kind.as_str(),
-            one.change.as_str(),
-            one.change.end_reason().map(EndReason::as_str),
-            one.change.replaced_by().map(|id| id.as_uuid()),
-            one.actor,
-            one.change_time,
-        )
-        .execute(&mut *tx)
-        .await?;
+    if noted.is_empty() {
+        return Ok(());
     }
+    let ids: Vec<Uuid> = noted.iter().map(|one| one.identifier_id.as_uuid()).collect();
+    let text = |text: fn(&Noted) -> &'static str| -> Vec<String> {
+        noted.iter().map(|one| text(one).to_owned()).collect()
+    };
+    let kinds = text(|one| one.kind.as_str());
+    let changes = text(|one| one.change.as_str());
+    let reason = |one: &Noted| one.change.end_reason().map(|reason| reason.as_str().to_owned());
+    let reasons: Vec<Option<String>> = noted.iter().map(reason).collect();
+    let by = |one: &Noted| one.change.replaced_by().map(|id| id.as_uuid());
+    let replaced_by: Vec<Option<Uuid>> = noted.iter().map(by).collect();
+    sqlx::query!(
+        "INSERT INTO identifier_history \
+         (program, member_id, sequence, identifier_id, kind, change, end_reason, replaced_by_identifier_id, actor, \
+          change_time) \
+         SELECT p.program, $2, before.sequence + u.place, u.identifier_id, u.kind, u.change, u.end_reason, u.replaced_by, \
+                $8, $9 \
+         FROM program p, \
+              (SELECT coalesce(max(sequence), 0) AS sequence FROM identifier_history \
+               WHERE program = $1 AND member_id = $2) before, \
+              unnest($3::uuid[], $4::text[], $5::text[], $6::text[], $7::uuid[]) WITH ORDINALITY \
+              AS u (identifier_id, kind, change, end_reason, replaced_by, place) \
+         WHERE p.program = $1 ORDER BY u.place",
+        program_id.as_uuid(),
+        member_id.as_uuid(),
+        &ids,
+        &kinds,
+        &changes,
+        &reasons as &[Option<String>],
+        &replaced_by as &[Option<Uuid>],
+        done.actor,
+        done.time,
+    )
+    .execute(tx)
+    .await?;
     Ok(())
 }
 
-/// The entries of a member's history after one of them, oldest first.
+/// The entries of a member's history after one of them, in the order of what happened.
 pub(in crate::people) async fn list_history_in_tx(
     tx: &mut PgConnection,
     program_id: ProgramId,
     member_id: MemberId,
-    after: Option<Uuid>,
+    after: Option<i64>,
     count_max: i64,
 ) -> Result<Vec<HistoryEntry>, StorageError> {
     let rows = sqlx::query!(
-        r#"SELECT entry_id, identifier_id AS "identifier_id: IdentifierId", kind, change, end_reason,
+        r#"SELECT sequence, identifier_id AS "identifier_id: IdentifierId", kind, change, end_reason,
                   replaced_by_identifier_id AS "replaced_by_identifier_id: IdentifierId", actor, change_time
-           FROM identifier_history WHERE program = $1 AND member_id = $2 AND entry_id > $3
-           ORDER BY entry_id LIMIT $4"#,
+           FROM identifier_history WHERE program = $1 AND member_id = $2 AND sequence > $3
+           ORDER BY sequence LIMIT $4"#,
         program_id.as_uuid(),
         member_id.as_uuid(),
-        after.unwrap_or(Uuid::nil()),
+        after.unwrap_or(0),
         count_max,
     )
     .fetch_all(tx)
@@ -75,7 +83,7 @@ pub(in crate::people) async fn list_history_in_tx(
             let change =
                 IdentifierChange::from_columns(&row.change, end_reason, row.replaced_by_identifier_id);
             Ok(HistoryEntry {
-                entry_id: row.entry_id,
+                sequence: row.sequence,
                 identifier_id: row.identifier_id,
                 kind: IdentifierKind::from_column(&row.kind)
                     .ok_or_else(|| StorageError::corrupt("identifier_history.kind", &row.kind))?,

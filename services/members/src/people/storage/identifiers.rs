@@ -78,18 +78,19 @@ pub(in crate::people) async fn insert_identifiers_in_tx(
     Ok(())
 }
 
-/// Takes an identifier away from a member.
-pub(in crate::people) async fn delete_identifier_in_tx(
+/// Takes identifiers away from a member.
+pub(in crate::people) async fn delete_identifiers_in_tx(
     tx: &mut PgConnection,
     program_id: ProgramId,
     member_id: MemberId,
-    identifier_id: IdentifierId,
+    identifier_ids: &[IdentifierId],
 ) -> Result<(), StorageError> {
+    let identifier_ids: Vec<Uuid> = identifier_ids.iter().map(IdentifierId::as_uuid).collect();
     sqlx::query!(
-        "DELETE FROM identifier WHERE program = $1 AND member_id = $2 AND identifier_id = $3",
+        "DELETE FROM identifier WHERE program = $1 AND member_id = $2 AND identifier_id = ANY($3)",
         program_id.as_uuid(),
         member_id.as_uuid(),
-        identifier_id.as_uuid(),
+        &identifier_ids,
     )
     .execute(tx)
     .await?;

@@ -123,6 +123,7 @@ pub(super) fn parse_tier_code(text: &str) -> Result<TierCode, StorageError> {
         .map_err(|error| StorageError::corrupt("member.tier_code", error))
 }
 
-pub(super) fn parse_status(text: &str) -> Result<MemberStatus, StorageError> {
+/// Reads the column.
+pub(crate) fn parse_status(text: &str) -> Result<MemberStatus, StorageError> {
     MemberStatus::from_column(text).ok_or_else(|| StorageError::corrupt("member.status", text))
 }

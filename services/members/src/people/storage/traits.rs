@@ -43,6 +43,28 @@ pub(in crate::people) async fn replace_traits_in_tx(
     Ok(())
 }
 
+/// Takes members for whom traits were never written, in no order, and says that they are. Others take different ones. Across
+/// programs: needs the jobs' role.
+///
+/// What is locked is materialised: a subselect that locks could be run again, and would then take more than it may.
+pub(in crate::people) async fn claim_without_traits_in_tx(
+    tx: &mut PgConnection,
+    count_max: i64,
+) -> Result<Vec<(ProgramId, MemberId)>, StorageError> {
+    let rows = sqlx::query!(
+        r#"WITH missing AS MATERIALIZED (
+               SELECT program, member_id FROM member WHERE NOT traits_noted
+               ORDER BY program, member_id LIMIT $1 FOR NO KEY UPDATE SKIP LOCKED)
+           UPDATE member SET traits_noted = true
+           WHERE (program, member_id) IN (SELECT program, member_id FROM missing)
+           RETURNING program AS "program: ProgramId", member_id AS "member_id: MemberId""#,
+        count_max,
+    )
+    .fetch_all(tx)
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.program, row.member_id)).collect())
+}
+
 /// The traits of those who are members still, after a hash, in the order of the hashes. Of one member's traits alone where
 /// `like` is given.
 pub(in crate::people) async fn list_traits_in_tx(
