@@ -20,6 +20,7 @@ mod sharing;
 mod standing;
 mod surveys;
 mod terms;
+mod tiers;
 mod world;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -75,6 +76,7 @@ async fn every_method_names_every_bad_field_and_knows_nothing_of_other_programs(
             standing::cases,
             consents::cases,
             contacts::cases,
+            tiers::cases,
             holds::cases,
             rewards::cases,
             surveys::cases,

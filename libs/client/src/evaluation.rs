@@ -28,14 +28,14 @@ impl LadderEvaluation {
     /// What has been counted by now; None after the last answer, which says that it is done.
     pub async fn next(&mut self) -> Result<Option<EvaluateLadderResponse>, CallError> {
         let failed = |status| CallError::from_status(EVALUATE_LADDER, &status, 1);
-        let open = match &mut self.open {
-            Some(open) => open,
-            None => {
-                let mut tried = Vec::new();
-                let opened = self.caller.open(EVALUATE_LADDER, &self.request, &mut tried).await;
-                self.open.insert(opened.map_err(failed)?)
-            }
-        };
+        if let Some(open) = &mut self.open {
+            return open.next().await.map_err(failed);
+        }
+        let opened = self
+            .caller
+            .open(EVALUATE_LADDER, &self.request, &mut Vec::new())
+            .await;
+        let open = self.open.insert(opened.map_err(failed)?);
         open.next().await.map_err(failed)
     }
 }

@@ -295,7 +295,7 @@ fn server_of(
         ))
         .add_service(limited!(
             limits,
-            TierServiceServer::new(TierGrpc::new(rooms.ladders()))
+            TierServiceServer::new(TierGrpc::new(rooms.ladders(), tasks.soft_shutdown()))
         ))
         .add_service(limited!(
             limits,

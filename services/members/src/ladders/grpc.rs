@@ -6,6 +6,7 @@ mod refusals;
 
 use fealty_proto::members::v1 as pb;
 use fealty_proto::members::v1::tier_service_server::TierService;
+use fealty_rpc::deadline::StreamEnd;
 use fealty_rpc::errors::ApiError;
 use fealty_rpc::page::PageRequest;
 use fealty_rpc::page_token::PageTokens;
@@ -13,6 +14,8 @@ use fealty_service::call::{serve, serve_making, serve_response};
 use fealty_types::TierGrantId;
 use futures::StreamExt as _;
 use futures::stream::BoxStream;
+use tokio::time::sleep_until;
+use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status};
 
 use super::Ladders;
@@ -26,13 +29,15 @@ const LIST_GRANTS: &str = "/fealty.members.v1.TierService/ListTierGrants";
 #[derive(Debug, Clone)]
 pub struct TierGrpc {
     ladders: Ladders,
+    /// The soft end of the process, at which streams end.
+    closing: CancellationToken,
 }
 
 impl TierGrpc {
-    /// Over the use cases.
+    /// Over the use cases. Streams end when `closing` is cancelled.
     #[must_use]
-    pub const fn new(ladders: Ladders) -> Self {
-        Self { ladders }
+    pub const fn new(ladders: Ladders, closing: CancellationToken) -> Self {
+        Self { ladders, closing }
     }
 }
 
@@ -44,6 +49,8 @@ impl TierService for TierGrpc {
         &self,
         request: Request<pb::EvaluateLadderRequest>,
     ) -> Result<Response<Self::EvaluateLadderStream>, Status> {
+        let end = StreamEnd::from_request(&request)
+            .ok_or_else(|| ApiError::internal_message("the stream came past the deadline layer"))?;
         serve_response(request, async |caller, message| {
             let program = *caller.program()?;
             let (definition, sample_count) = parse::evaluate(&message)?;
@@ -55,7 +62,14 @@ impl TierService for TierGrpc {
                 Ok(progress) => Ok(present::progress(&progress)),
                 Err(error) => Err(ApiError::from(error).to_status()),
             });
-            Ok(Response::new(answers.boxed()))
+            let closing = self.closing.clone();
+            let over = async move {
+                tokio::select! {
+                    () = sleep_until(end.instant()) => {}
+                    () = closing.cancelled() => {}
+                }
+            };
+            Ok(Response::new(answers.take_until(Box::pin(over)).boxed()))
         })
         .await
     }

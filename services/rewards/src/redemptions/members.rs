@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use fealty_client::{ClientConfig, ConnectError, MembersClient};
 use fealty_postgres::Deadline;
-use fealty_proto::members::v1::{GetMemberRequest, MemberStatus};
+use fealty_proto::members::v1::{GetMemberRequest, Member, MemberStatus};
 use fealty_service::config::PeerConfig;
 use fealty_types::{MemberId, ProgramId};
 use tonic::Code;
