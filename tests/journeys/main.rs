@@ -1,5 +1,6 @@
 //! What people do with the suite, from the first call to the last.
 
+mod club;
 mod import;
 mod purchase;
 mod standing;

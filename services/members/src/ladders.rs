@@ -218,6 +218,11 @@ impl Ladders {
     }
 }
 
+/// What was told of anybody's tiers in a program is believed no more: whoever asks judges anew, and so does the job.
+pub(crate) async fn distrust_in_tx(tx: &mut PgConnection, program_id: ProgramId) -> Result<(), StorageError> {
+    storage::distrust_in_tx(tx, program_id).await
+}
+
 async fn check_enrolled_in_tx(
     tx: &mut PgConnection,
     program_id: ProgramId,

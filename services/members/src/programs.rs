@@ -13,6 +13,7 @@ use uuid::Uuid;
 
 use crate::access::domain::RecordKind;
 use crate::access::note_change_in_tx;
+use crate::ladders;
 use crate::refusal::{MembersError, Refusal, Resource};
 use domain::{NewProgram, Program, ProgramChange};
 
@@ -89,6 +90,10 @@ impl Programs {
                         return Ok(current);
                     };
                     storage::update_in_tx(&mut *tx, &changed).await?;
+                    if changed.time_zone != current.time_zone {
+                        // Their days end at other instants from here on.
+                        ladders::distrust_in_tx(&mut *tx, program_id).await?;
+                    }
                     note_in_tx(tx, program_id).await?;
                     Ok(changed)
                 })

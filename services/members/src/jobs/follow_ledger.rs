@@ -109,12 +109,20 @@ fn parse_what(v: &mut Violations, posted: &TransactionPosted, kind: Kind) -> Opt
         let transaction_id = v.check("reversed_transaction_id", id)?.as_uuid();
         return Some(What::Reversal { transaction_id });
     }
-    let purchase_id = v.check("purchase_id", fields::parse::<PurchaseId>(&posted.purchase_id));
+    let purchase_id = v.check("purchase_id", fields::optional::<PurchaseId>(&posted.purchase_id));
+    let is_unnamed = kind == Kind::Purchase && purchase_id == Some(None);
+    v.require(!is_unnamed, "purchase_id", "is required");
     let money = v.check("money", fields::money(posted.money.as_ref()));
-    let (purchase_id, money) = (purchase_id?.as_uuid(), money?);
-    Some(match kind {
-        Kind::Refund => What::Refund { purchase_id, money },
-        _ => What::Purchase { purchase_id, money },
+    if kind == Kind::Refund {
+        let purchase_id = purchase_id?.map(|id| id.as_uuid());
+        return Some(What::Refund {
+            purchase_id,
+            money: money?,
+        });
+    }
+    Some(What::Purchase {
+        purchase_id: purchase_id??.as_uuid(),
+        money: money?,
     })
 }
 

@@ -1,6 +1,6 @@
 //! Counts what the ledger posts.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use fealty_postgres::StorageError;
 use fealty_postgres::events::append_in_tx;
 use sqlx::PgConnection;
@@ -8,8 +8,8 @@ use sqlx::PgConnection;
 use super::domain::{
     Counted, LIFETIME_DAY, Posting, Source, Trigger, What, counted, day_of, keep_day, take_back,
 };
-use super::settling::{catch_up_in_tx, settle_in_tx};
-use super::storage;
+use super::settling::settle_in_tx;
+use super::storage::{self, Counting};
 
 /// Counts a transaction, once, for whoever bought or earned, and tells what it changes of their tiers. One of an owner who
 /// is no member counts for nobody.
@@ -22,9 +22,16 @@ pub(crate) async fn count_in_tx(
     let Some(counting) = storage::lock_counting_in_tx(&mut *tx, program_id, member_id).await? else {
         return Ok(());
     };
-    let mut events = catch_up_in_tx(&mut *tx, program_id, counting, now).await?;
-    if count_days_in_tx(&mut *tx, posting, now).await? {
-        events.extend(settle_in_tx(&mut *tx, program_id, counting, Trigger::Posting, now).await?);
+    let member_id = counting.member_id;
+    let behind = storage::find_behind_in_tx(&mut *tx, program_id, member_id, now).await?;
+    let mut events = Vec::new();
+    if behind.is_behind {
+        events = settle_in_tx(&mut *tx, program_id, member_id, Trigger::Time, now).await?;
+    }
+    let counts = count_days_in_tx(&mut *tx, posting, counting, now).await?;
+    // Without a ladder it counts for one that is published later.
+    if counts && behind.has_ladders {
+        events.extend(settle_in_tx(&mut *tx, program_id, member_id, Trigger::Posting, now).await?);
     }
     append_in_tx(tx, program_id, &events).await
 }
@@ -33,14 +40,21 @@ pub(crate) async fn count_in_tx(
 async fn count_days_in_tx(
     tx: &mut PgConnection,
     posting: &Posting,
+    Counting { zone, .. }: Counting,
     now: DateTime<Utc>,
 ) -> Result<bool, StorageError> {
     let program_id = posting.program_id;
-    let zone = storage::find_zone_in_tx(&mut *tx, program_id).await?;
     let day = keep_day(day_of(posting.occur_time, zone), day_of(now, zone));
     let (source, sums) = match posting.what {
         What::Purchase { .. } | What::Earning => counted(posting, day),
-        What::Refund { purchase_id, .. } => {
+        // Nobody knows what it was: it is taken from the day on which it was given back.
+        What::Refund {
+            purchase_id: None, ..
+        } => take_back_of_unknown(posting, day),
+        What::Refund {
+            purchase_id: Some(purchase_id),
+            ..
+        } => {
             let from = storage::find_purchase_in_tx(&mut *tx, program_id, purchase_id).await?;
             take_back_in_tx(&mut *tx, posting, from).await?
         }
@@ -64,29 +78,38 @@ async fn take_back_in_tx(
     posting: &Posting,
     from: Option<Source>,
 ) -> Result<(Source, Vec<Counted>), StorageError> {
-    let own = |day| Source {
-        transaction_id: posting.transaction_id,
-        purchase_id: None,
-        day,
-        left_minor: None,
-        left_earned: Vec::new(),
-    };
     let Some(from) = from else {
-        let money = match posting.what {
-            What::Refund { money, .. } => Some(money.minor.saturating_abs()),
-            _ => None,
-        };
-        let nothing_left = Source {
-            left_minor: money,
-            ..own(LIFETIME_DAY)
-        };
-        let (_, sums) = take_back(posting, &nothing_left);
-        return Ok((own(LIFETIME_DAY), sums));
+        return Ok(take_back_of_unknown(posting, LIFETIME_DAY));
     };
     let known = storage::find_transaction_in_tx(&mut *tx, posting.program_id, posting.transaction_id).await?;
     let (left, sums) = take_back(posting, &from);
     if known.is_none() {
         storage::set_left_in_tx(tx, posting.program_id, &left).await?;
     }
-    Ok((own(from.day), sums))
+    Ok((own_source(posting, from.day), sums))
+}
+
+/// Takes back what a refund or a reversal says, of a day.
+fn take_back_of_unknown(posting: &Posting, day: NaiveDate) -> (Source, Vec<Counted>) {
+    let own = own_source(posting, day);
+    let all = match posting.what {
+        What::Refund { money, .. } => Some(money.minor.saturating_abs()),
+        _ => None,
+    };
+    let unknown = Source {
+        left_minor: all,
+        ..own.clone()
+    };
+    (own, take_back(posting, &unknown).1)
+}
+
+/// What is remembered of what takes something back: that it did.
+fn own_source(posting: &Posting, day: NaiveDate) -> Source {
+    Source {
+        transaction_id: posting.transaction_id,
+        purchase_id: None,
+        day,
+        left_minor: None,
+        left_earned: Vec::new(),
+    }
 }

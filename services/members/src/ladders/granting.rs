@@ -169,7 +169,7 @@ impl Ladders {
             .ok_or_else(|| Refusal::not_found(Resource::TierGrant, tier_grant_id))?
             .grant;
         let counting = storage::lock_counting_in_tx(&mut *tx, program_id, grant.member_id).await?;
-        let member_id = counting.unwrap_or(grant.member_id);
+        let member_id = counting.map_or(grant.member_id, |counting| counting.member_id);
         if !is_ahead(grant.end_time, now) {
             // It has ended by itself: that stays what is told of it.
             return Ok(());

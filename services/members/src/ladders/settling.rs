@@ -35,8 +35,8 @@ pub(super) async fn catch_up_in_tx(
     member_id: MemberId,
     now: DateTime<Utc>,
 ) -> Result<Vec<NewEvent>, StorageError> {
-    let behind = storage::is_behind_in_tx(&mut *tx, program_id, member_id, now).await?;
-    if behind {
+    let behind = storage::find_behind_in_tx(&mut *tx, program_id, member_id, now).await?;
+    if behind.is_behind {
         settle_in_tx(tx, program_id, member_id, Trigger::Time, now).await
     } else {
         Ok(Vec::new())

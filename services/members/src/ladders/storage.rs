@@ -16,7 +16,7 @@ pub(super) use due::{
 };
 pub(super) use evaluation::{list_climbers_in_tx, load_balances_in_tx};
 pub(super) use facts::{
-    add_in_tx, find_purchase_in_tx, find_transaction_in_tx, insert_source_in_tx, load_book_in_tx,
+    Counting, add_in_tx, find_purchase_in_tx, find_transaction_in_tx, insert_source_in_tx, load_book_in_tx,
     lock_counting_in_tx, put_together_in_tx, set_left_in_tx,
 };
 pub(super) use grants::{
@@ -24,10 +24,10 @@ pub(super) use grants::{
     load_grants_in_tx, revoke_grant_in_tx,
 };
 pub(super) use ladders::{
-    Head, find_published_in_tx, find_version_in_tx, find_zone_in_tx, insert_version_in_tx, list_newest_in_tx,
+    Head, distrust_in_tx, find_published_in_tx, find_version_in_tx, insert_version_in_tx, list_newest_in_tx,
     load_heads_in_tx, lock_program_in_tx, retire_in_tx,
 };
 pub(super) use rows::{
-    Row, StoredCheckpoint, find_told_in_tx, find_who_in_tx, is_behind_in_tx, load_rows_in_tx,
+    Row, StoredCheckpoint, find_behind_in_tx, find_told_in_tx, find_who_in_tx, load_rows_in_tx,
     upsert_row_in_tx,
 };

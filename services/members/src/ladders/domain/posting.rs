@@ -18,8 +18,8 @@ pub enum What {
     },
     /// A purchase was refunded, all or in part.
     Refund {
-        /// Which purchase.
-        purchase_id: Uuid,
+        /// Which purchase; None where nobody can name it.
+        purchase_id: Option<Uuid>,
         /// What was paid back.
         money: Money,
     },
@@ -125,7 +125,7 @@ pub fn take_back(posting: &Posting, from: &Source) -> (Source, Vec<Counted>) {
             &Measure::Spend(money.currency),
             back.saturating_neg(),
         ));
-        if from.left_minor.is_some() && back == paid {
+        if from.purchase_id.is_some() && from.left_minor.is_some() && back == paid {
             sums.extend(Counted::new(&Measure::Purchases, -1));
         }
         left.left_minor = from.left_minor.filter(|_| back < paid).map(|paid| paid - back);

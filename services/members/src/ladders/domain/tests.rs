@@ -298,7 +298,7 @@ fn what_a_refund_takes_back_is_a_share_even_of_points_that_were_spent() {
     let back = posting(
         refund,
         What::Refund {
-            purchase_id: purchase,
+            purchase_id: Some(purchase),
             money: money(400),
         },
         -10,
@@ -312,7 +312,7 @@ fn what_a_refund_takes_back_is_a_share_even_of_points_that_were_spent() {
     let rest = posting(
         refund,
         What::Refund {
-            purchase_id: purchase,
+            purchase_id: Some(purchase),
             money: money(600),
         },
         0,

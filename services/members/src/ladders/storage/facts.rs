@@ -1,11 +1,13 @@
 //! What counts towards tiers, by days.
 
 use chrono::{DateTime, NaiveDate, Utc};
+use chrono_tz::Tz;
 use fealty_postgres::StorageError;
 use fealty_types::{MemberId, ProgramId};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
+use super::ladders::parse_zone;
 use crate::ladders::domain::{Book, Counted, LIFETIME_DAY, Source};
 
 /// A transaction as the table has it.
@@ -30,31 +32,45 @@ impl From<SourceRow> for Source {
     }
 }
 
+/// For whom counts what a member earns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::ladders) struct Counting {
+    /// Themselves, or who took over their record.
+    pub(in crate::ladders) member_id: MemberId,
+    /// By which clock the program's days go.
+    pub(in crate::ladders) zone: Tz,
+}
+
 /// Keeps a member's tiers from being changed by anybody else until the end of the transaction, and says for whom what they
-/// earn counts: themselves, or who took over their record. None when there is no such member.
+/// earn counts. None when there is no such member.
 pub(in crate::ladders) async fn lock_counting_in_tx(
     tx: &mut PgConnection,
     program_id: ProgramId,
     member_id: MemberId,
-) -> Result<Option<MemberId>, StorageError> {
+) -> Result<Option<Counting>, StorageError> {
     let mut counting = member_id;
-    // One step, or none: everybody is one step away from who has everything now.
-    for _ in 0..2 {
-        let merged = sqlx::query_scalar!(
-            r#"SELECT merged_into_member_id AS "merged_into_member_id: MemberId" FROM member
-               WHERE program = $1 AND member_id = $2 FOR NO KEY UPDATE"#,
+    loop {
+        let locked = sqlx::query!(
+            r#"SELECT m.merged_into_member_id AS "merged_into_member_id: MemberId", p.time_zone
+               FROM member m JOIN program p ON p.program = m.program
+               WHERE m.program = $1 AND m.member_id = $2 FOR NO KEY UPDATE OF m"#,
             program_id.as_uuid(),
             counting.as_uuid(),
         )
         .fetch_optional(&mut *tx)
         .await?;
-        match merged {
-            None => return Ok(None),
-            Some(None) => break,
-            Some(Some(into)) => counting = into,
+        let Some(locked) = locked else { return Ok(None) };
+        match locked.merged_into_member_id {
+            // Who has everything now is merged into nobody: this ends.
+            Some(into) if into != counting => counting = into,
+            _ => {
+                return Ok(Some(Counting {
+                    member_id: counting,
+                    zone: parse_zone(&locked.time_zone)?,
+                }));
+            }
         }
     }
-    Ok(Some(counting))
 }
 
 /// Notes that a transaction counts. False when it has been noted before.

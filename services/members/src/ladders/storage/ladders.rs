@@ -234,16 +234,17 @@ pub(in crate::ladders) async fn retire_in_tx(
     Ok(())
 }
 
-/// By which clock a program's days go.
-pub(in crate::ladders) async fn find_zone_in_tx(
+/// Counts up the revisions of a program's ladders: rows of older ones are not believed.
+pub(in crate::ladders) async fn distrust_in_tx(
     tx: &mut PgConnection,
     program_id: ProgramId,
-) -> Result<Tz, StorageError> {
-    let zone = sqlx::query_scalar!(
-        "SELECT time_zone FROM program WHERE program = $1",
+) -> Result<(), StorageError> {
+    sqlx::query!(
+        "UPDATE ladder SET revision = revision + 1, sweep_after_member_id = NULL \
+         WHERE program = $1 AND retire_time IS NULL",
         program_id.as_uuid(),
     )
-    .fetch_one(tx)
+    .execute(tx)
     .await?;
-    parse_zone(&zone)
+    Ok(())
 }

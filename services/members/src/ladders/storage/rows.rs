@@ -187,18 +187,29 @@ pub(in crate::ladders) async fn find_told_in_tx(
         .collect()
 }
 
-/// Whether time alone, or a ladder, has changed something of a member that was not told yet.
-pub(in crate::ladders) async fn is_behind_in_tx(
+/// What is known of a member before they are judged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::ladders) struct Behind {
+    /// Whether the program has any ladder.
+    pub(in crate::ladders) has_ladders: bool,
+    /// Whether time alone, or a ladder, has changed something that was not told yet.
+    pub(in crate::ladders) is_behind: bool,
+}
+
+/// Asked under the member's lock, so that no ladder that members are judged by meanwhile is missed.
+pub(in crate::ladders) async fn find_behind_in_tx(
     tx: &mut PgConnection,
     program_id: ProgramId,
     member_id: MemberId,
     now: DateTime<Utc>,
-) -> Result<bool, StorageError> {
-    Ok(sqlx::query_scalar!(
-        r#"SELECT EXISTS (SELECT 1 FROM member_ladder r
+) -> Result<Behind, StorageError> {
+    Ok(sqlx::query_as!(
+        Behind,
+        r#"SELECT EXISTS (SELECT 1 FROM ladder l WHERE l.program = $1) AS "has_ladders!",
+                  EXISTS (SELECT 1 FROM member_ladder r
                           JOIN ladder l ON l.program = r.program AND l.ladder_code = r.ladder_code
                           WHERE r.program = $1 AND r.member_id = $2
-                            AND (r.revision <> l.revision OR r.due_time <= $3)) AS "behind!""#,
+                            AND (r.revision <> l.revision OR r.due_time <= $3)) AS "is_behind!""#,
         program_id.as_uuid(),
         member_id.as_uuid(),
         now,

@@ -154,6 +154,21 @@ async fn a_refund_takes_back_what_it_gave_from_its_own_day_and_each_event_counts
 }
 
 #[tokio::test]
+async fn a_refund_that_names_no_purchase_is_taken_from_the_day_on_which_it_was_given() {
+    let (shop, clock) = open_on(2026, 3, 2).await;
+    shop.publish_ladder(club(), 0).await;
+    let ana = shop.enrol(&[]).await;
+    let bought = shop.buy(&ana, 10_000, clock.now());
+    shop.counted(&ana, "club", 10_000).await;
+    let mut refund = bought.refund(1_000, 0);
+    refund.transaction.purchase_id.clear();
+    shop.ledger.postings.tell(&refund);
+    shop.buy(&ana, 500, clock.now());
+    let less = shop.counted(&ana, "club", 9_500).await;
+    assert_eq!(less.tier_code, "");
+}
+
+#[tokio::test]
 async fn what_was_bought_before_a_ladder_was_published_counts_and_is_told_by_itself() {
     let (shop, clock) = open_on(2026, 3, 2).await;
     let ana = shop.enrol(&[]).await;

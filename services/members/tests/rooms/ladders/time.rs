@@ -1,6 +1,9 @@
 //! What time alone does.
 
+use std::sync::Arc;
+
 use chrono::TimeDelta;
+use fealty_proto::access::v1::Scope;
 use fealty_proto::members::v1 as pb;
 use fealty_proto::members::v1::qualification::Period;
 use fealty_types::Clock as _;
@@ -129,6 +132,65 @@ async fn a_day_is_the_programs_and_a_leap_day_counts_twelve_months() {
     assert_eq!(shop.tiers_of(&ana).await, ["status/bronze"]);
     clock.set(noon(2025, 2, 28) - HOUR * 12);
     assert_eq!(shop.tiers_of(&ana).await, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn where_the_day_is_another_the_tier_is_that_days() {
+    let (shop, clock) = open_on(2026, 3, 2).await;
+    let how = spend(Period::RollingDays(1));
+    let tiers = vec![tier("bronze", 1_000, &[])];
+    shop.publish_ladder(ladder("status", Some(how), tiers), 0).await;
+    let ana = shop.enrol(&[]).await;
+    shop.buy(&ana, 1_000, clock.now());
+    shop.counted(&ana, "status", 1_000).await;
+    assert_eq!(shop.tiers_of(&ana).await, ["status/bronze"]);
+    let scopes = [Scope::ProgramsWrite];
+    let operator = shop.world.suite_key(&scopes).await;
+    let operator = operator.of_program(&shop.program.to_string());
+    let program = pb::Program {
+        time_zone: "Pacific/Auckland".to_owned(),
+        ..pb::Program::default()
+    };
+    let request = pb::UpdateProgramRequest {
+        program: Some(program),
+        update_mask: Some(prost_types::FieldMask {
+            paths: vec!["time_zone".to_owned()],
+        }),
+    };
+    shop.world
+        .programs(&operator)
+        .update_program(request)
+        .await
+        .expect("moved");
+    // There it is the next day already.
+    assert_eq!(shop.tiers_of(&ana).await, Vec::<String>::new());
+}
+
+/// Two replicas do what time does: each change is told once.
+#[tokio::test]
+async fn two_replicas_tell_each_fall_once() {
+    let (shop, clock) = open_on(2026, 3, 2).await;
+    let _second = shop.world.start_replica(Arc::new(clock.clone())).await;
+    shop.publish_ladder(metals(), 0).await;
+    let mut members = Vec::new();
+    for _ in 0..6 {
+        let member = shop.enrol(&[]).await;
+        shop.buy(&member, 5_000, clock.now());
+        members.push(member);
+    }
+    for member in &members {
+        shop.counted(member, "status", 5_000).await;
+    }
+    clock.set(noon(2028, 6, 1));
+    for member in &members {
+        let told = shop.changes_when(member, 2).await;
+        assert_eq!(told[1], ("silver".to_owned(), String::new(), "GRACE_ENDED"));
+    }
+    // A round of the job later there is nothing more.
+    tokio::time::sleep(std::time::Duration::from_secs(2)).await;
+    for member in &members {
+        assert_eq!(shop.heard(member).await.len(), 2);
+    }
 }
 
 #[tokio::test]
