@@ -1,6 +1,7 @@
 //! What people do with the suite, from the first call to the last.
 
 mod club;
+mod erased;
 mod import;
 mod purchase;
 mod standing;

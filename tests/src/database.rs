@@ -41,6 +41,27 @@ impl Database {
         }
     }
 
+    /// Every row of every table as text, with the table before it: "database.table".
+    ///
+    /// # Panics
+    /// When Postgres does not answer.
+    pub async fn contents(&self) -> Vec<(String, String)> {
+        let mut contents = Vec::new();
+        for service in ServiceName::ALL {
+            let database = format!("fealty_{}", service.database());
+            let mut connection = self.connect(&database).await;
+            for table in tables(&mut connection).await {
+                let rows = format!("SELECT string_agg(t::text, chr(10)) FROM \"{table}\" AS t");
+                let rows: Option<String> = sqlx::query_scalar(AssertSqlSafe(rows))
+                    .fetch_one(&mut connection)
+                    .await
+                    .expect("a table can be read");
+                contents.push((format!("{database}.{table}"), rows.unwrap_or_default()));
+            }
+        }
+        contents
+    }
+
     /// How many rows each table has.
     ///
     /// # Panics

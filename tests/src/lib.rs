@@ -12,6 +12,7 @@ pub mod offers;
 pub mod python;
 pub mod raw;
 pub mod recorded;
+pub mod redis;
 pub mod replica;
 pub mod shop;
 pub mod shop_year;

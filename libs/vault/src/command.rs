@@ -4,7 +4,7 @@ use std::fmt;
 
 use fealty_types::ProgramId;
 
-use super::master_key::{KeyBytes, MasterKey, derive};
+use super::master_key::{KeyBytes, derive};
 
 /// Hashes commands under a key of its own (HMAC-SHA-256). A plain hash would give the command away: there are few
 /// enough phone numbers to try them all.
@@ -13,10 +13,8 @@ pub(super) struct Commands {
 }
 
 impl Commands {
-    pub(super) fn new(master: &MasterKey) -> Self {
-        Self {
-            key: master.derive("request"),
-        }
+    pub(super) const fn new(key: KeyBytes) -> Self {
+        Self { key }
     }
 
     pub(super) fn hash(&self, program_id: ProgramId, plain_hash: &[u8; 32]) -> [u8; 32] {

@@ -3,6 +3,7 @@
 use fealty_runtime::config::Secret;
 use serde::Deserialize;
 
+use super::Vault;
 use super::master_key::{MasterKey, MasterKeyError, decode};
 
 /// What personal data is encrypted under.
@@ -13,6 +14,9 @@ pub struct VaultConfig {
     /// is the one thing that a copy of the database must not come with. Keep a copy of it apart from the backups, for
     /// without it nobody can read the personal data again.
     pub master_key: Secret<String>,
+    /// Earlier ones that still open what lies under them, until `fealty keys rotate` has wrapped all of it under the one
+    /// above.
+    pub previous_master_keys: Vec<Secret<String>>,
 }
 
 impl VaultConfig {
@@ -21,14 +25,27 @@ impl VaultConfig {
         MasterKey::parse(service, self.master_key.expose())
     }
 
+    /// The vault of a service: it seals under the master key, and opens by the previous ones too.
+    pub fn vault(&self, service: &str) -> Result<Vault, MasterKeyError> {
+        let previous = self.previous_master_keys.iter();
+        let previous = previous.map(|key| MasterKey::parse(service, key.expose()));
+        Ok(Vault::with_previous(
+            self.master_key(service)?,
+            previous.collect::<Result<_, _>>()?,
+        ))
+    }
+
     /// Everything that is wrong with the settings.
     #[must_use]
     pub fn violations(&self) -> Vec<String> {
         let problem = decode(self.master_key.expose()).err();
-        problem
-            .map(|error| format!("master_key {error}"))
-            .into_iter()
-            .collect()
+        let own = problem.map(|error| format!("master_key {error}"));
+        let previous = self.previous_master_keys.iter().enumerate();
+        let previous = previous.filter_map(|(place, key)| {
+            let problem = decode(key.expose()).err()?;
+            Some(format!("previous_master_keys[{place}] {problem}"))
+        });
+        own.into_iter().chain(previous).collect()
     }
 }
 

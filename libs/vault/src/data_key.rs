@@ -71,6 +71,20 @@ impl DataKey {
         Ok(Self::of(person, &Zeroizing::new(key)))
     }
 
+    /// The same key, wrapped under another master key.
+    pub(super) fn wrap_again(
+        from: &MasterKey,
+        to: &MasterKey,
+        person: Person,
+        stored: &SealedKey,
+    ) -> Result<SealedKey, VaultError> {
+        let key = open(&wrapping_cipher(from, person), person, KEY_FIELD, &stored.bytes)?;
+        Ok(SealedKey {
+            master_key_id: to.id().clone(),
+            bytes: seal(&wrapping_cipher(to, person), person, KEY_FIELD, key.as_slice()),
+        })
+    }
+
     fn of(person: Person, key: &KeyBytes) -> Self {
         Self {
             person,
@@ -131,13 +145,28 @@ fn binding(person: Person, field: &str) -> Vec<u8> {
     binding
 }
 
+/// Seals what is no person's, under a key and a name.
+pub(super) fn seal_bytes(key: &KeyBytes, name: &str, plain: &[u8]) -> Vec<u8> {
+    seal_bound(&cipher(key), name.as_bytes(), plain)
+}
+
+/// Opens what was sealed so.
+pub(super) fn open_bytes(
+    key: &KeyBytes,
+    name: &str,
+    sealed: &[u8],
+) -> Result<Zeroizing<Vec<u8>>, VaultError> {
+    open_bound(&cipher(key), name.as_bytes(), sealed)
+}
+
 fn seal(cipher: &Aes256Gcm, person: Person, field: &str, plain: &[u8]) -> Vec<u8> {
+    seal_bound(cipher, &binding(person, field), plain)
+}
+
+fn seal_bound(cipher: &Aes256Gcm, aad: &[u8], plain: &[u8]) -> Vec<u8> {
     let mut nonce = [0; NONCE_LENGTH_BYTES];
     rand::rng().fill_bytes(&mut nonce);
-    let payload = Payload {
-        msg: plain,
-        aad: &binding(person, field),
-    };
+    let payload = Payload { msg: plain, aad };
     let ciphertext = cipher
         .encrypt(&nonce.into(), payload)
         .expect("GCM refuses only what is longer than 64 GiB");
@@ -150,16 +179,17 @@ fn open(
     field: &str,
     sealed: &[u8],
 ) -> Result<Zeroizing<Vec<u8>>, VaultError> {
+    open_bound(cipher, &binding(person, field), sealed)
+}
+
+fn open_bound(cipher: &Aes256Gcm, aad: &[u8], sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, VaultError> {
     if sealed.len() < NONCE_LENGTH_BYTES + TAG_LENGTH_BYTES {
         return Err(VaultError::Damaged);
     }
     let (nonce, ciphertext) = sealed
         .split_first_chunk::<NONCE_LENGTH_BYTES>()
         .ok_or(VaultError::Damaged)?;
-    let payload = Payload {
-        msg: ciphertext,
-        aad: &binding(person, field),
-    };
+    let payload = Payload { msg: ciphertext, aad };
     cipher
         .decrypt(&(*nonce).into(), payload)
         .map(Zeroizing::new)

@@ -17,13 +17,15 @@
 mod command;
 mod config;
 mod data_key;
+mod hash_keys;
 mod lookup;
 mod master_key;
 mod personal;
+pub mod rotation;
 mod signing;
 mod storage;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use fealty_types::ProgramId;
 
@@ -35,8 +37,7 @@ pub use personal::Personal;
 pub use signing::Signature;
 pub use storage::{OtherMasterKey, check_master_key};
 
-use command::Commands;
-use lookup::Lookup;
+use hash_keys::{HashKeys, WrappedHashKeys};
 use signing::Signer;
 
 /// Something sealed does not open.
@@ -59,8 +60,12 @@ pub enum VaultError {
 #[derive(Clone)]
 pub struct Vault {
     master: Arc<MasterKey>,
-    lookup: Arc<Lookup>,
-    commands: Arc<Commands>,
+    /// Earlier ones, which only open.
+    previous: Arc<[MasterKey]>,
+    /// Those of a database that was begun with the master key.
+    hash_keys: Arc<HashKeys>,
+    /// Those of this database, where it was begun with another one.
+    adopted: Arc<OnceLock<HashKeys>>,
     signer: Arc<Signer>,
 }
 
@@ -68,9 +73,16 @@ impl Vault {
     /// Over a master key.
     #[must_use]
     pub fn new(master: MasterKey) -> Self {
+        Self::with_previous(master, Vec::new())
+    }
+
+    /// Over a master key, and earlier ones under which something may still lie.
+    #[must_use]
+    pub fn with_previous(master: MasterKey, previous: Vec<MasterKey>) -> Self {
         Self {
-            lookup: Arc::new(Lookup::new(&master)),
-            commands: Arc::new(Commands::new(&master)),
+            hash_keys: Arc::new(HashKeys::of(&master)),
+            adopted: Arc::default(),
+            previous: previous.into(),
             signer: Arc::new(Signer::new(&master)),
             master: Arc::new(master),
         }
@@ -90,20 +102,66 @@ impl Vault {
 
     /// A person's data key from how it is stored.
     pub fn open_key(&self, person: Person, stored: &SealedKey) -> Result<DataKey, VaultError> {
-        DataKey::open(&self.master, person, stored)
+        DataKey::open(self.master_of(&stored.master_key_id)?, person, stored)
+    }
+
+    /// The same key under the newest master key: what it sealed stays as it is.
+    pub fn wrap_again(&self, person: Person, stored: &SealedKey) -> Result<SealedKey, VaultError> {
+        let from = self.master_of(&stored.master_key_id)?;
+        DataKey::wrap_again(from, &self.master, person, stored)
+    }
+
+    /// Whether it is one of the master keys.
+    #[must_use]
+    pub fn has_master_key(&self, id: &MasterKeyId) -> bool {
+        self.master_of(id).is_ok()
+    }
+
+    fn master_of(&self, id: &MasterKeyId) -> Result<&MasterKey, VaultError> {
+        let mut known = std::iter::once(&*self.master).chain(self.previous.iter());
+        known
+            .find(|key| key.id() == id)
+            .ok_or_else(|| VaultError::OtherMasterKey {
+                stored: id.clone(),
+                own: self.master.id().clone(),
+            })
+    }
+
+    fn hash_keys(&self) -> &HashKeys {
+        self.adopted.get().unwrap_or(&self.hash_keys)
+    }
+
+    /// Hashes as the database does: by the keys that it keeps, or by those that follow from the master key that it was begun
+    /// with. Before anything is hashed.
+    fn adopt_hash_keys(
+        &self,
+        begun_with: &MasterKeyId,
+        stored: Option<&WrappedHashKeys>,
+    ) -> Result<(), VaultError> {
+        let keys = match stored {
+            Some(wrapped) => HashKeys::unwrap(self.master_of(&wrapped.master_key_id)?, wrapped)?,
+            None => HashKeys::of(self.master_of(begun_with)?),
+        };
+        // They are the same however often the database is asked.
+        let _ = self.adopted.set(keys);
+        Ok(())
+    }
+
+    fn wrapped_hash_keys(&self) -> WrappedHashKeys {
+        self.hash_keys().wrap(&self.master)
     }
 
     /// By what a value is found within its program. Values of different kinds never meet.
     #[must_use]
     pub fn lookup_hash(&self, program_id: ProgramId, kind: &str, value: &Personal) -> LookupHash {
-        self.lookup.hash(program_id, kind, value)
+        self.hash_keys().lookup.hash(program_id, kind, value)
     }
 
     /// A command's hash as it may be stored, when the command tells of people: whoever lacks the master key cannot guess
     /// what it was.
     #[must_use]
     pub fn command_hash(&self, program_id: ProgramId, plain_hash: &[u8; 32]) -> [u8; 32] {
-        self.commands.hash(program_id, plain_hash)
+        self.hash_keys().commands.hash(program_id, plain_hash)
     }
 
     /// Signs a text for whoever does not ask us.

@@ -5,7 +5,7 @@ use std::fmt;
 use fealty_types::ProgramId;
 
 use super::Personal;
-use super::master_key::{KeyBytes, MasterKey, derive};
+use super::master_key::{KeyBytes, derive};
 
 /// A value's keyed hash (HMAC-SHA-256): the same value of the same kind has the same one within a program, and whoever
 /// lacks the master key can neither make nor guess one.
@@ -32,10 +32,8 @@ pub(super) struct Lookup {
 }
 
 impl Lookup {
-    pub(super) fn new(master: &MasterKey) -> Self {
-        Self {
-            key: master.derive("lookup"),
-        }
+    pub(super) const fn new(key: KeyBytes) -> Self {
+        Self { key }
     }
 
     pub(super) fn hash(&self, program_id: ProgramId, kind: &str, value: &Personal) -> LookupHash {

@@ -2,7 +2,9 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::commands::{call, check_config, demo, health, import, keys, migrate, service, up, verify};
+use crate::commands::{
+    call, check_config, demo, erasures, health, import, keys, migrate, person, service, up, verify,
+};
 
 const EXIT_CODES: &str = "Exit codes:
   0  done
@@ -62,6 +64,12 @@ pub enum Command {
     /// Bring in what happened before.
     #[command(subcommand)]
     Import(import::Command),
+    /// What concerns one person in all services.
+    #[command(subcommand)]
+    Person(person::Command),
+    /// The list of who was erased: kept outside the databases, and done again after a restore.
+    #[command(subcommand)]
+    Erasures(erasures::Command),
     /// Recompute everything that the ledger recorded: chains of hashes, sums, balances, lots, holds.
     ///
     /// It only reads, by the role of the ledger's jobs, and can run beside the services. Whatever was altered, removed,

@@ -12,6 +12,8 @@
 //! | `keys` | the door of those who have no key yet |
 //! | `call` | any method, in JSON |
 //! | `import` | a shop's history |
+//! | `person` | all that the suite keeps about somebody, as one document |
+//! | `erasures` | who was erased, and again after a restore |
 //! | `verify` | everything that the ledger recorded, recomputed |
 //!
 //! Services and tools read one file ([`config`]). `up` reads none: what it must keep, it keeps in its data folder
@@ -48,6 +50,8 @@ pub fn run() -> ExitCode {
         Command::Keys(command) => commands::keys::run(command),
         Command::Call(args) => commands::call::run(args),
         Command::Import(command) => commands::import::run(command),
+        Command::Person(command) => commands::person::run(command),
+        Command::Erasures(command) => commands::erasures::run(command),
         Command::Verify(args) => commands::verify::run(args),
     }
 }

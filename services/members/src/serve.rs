@@ -160,13 +160,13 @@ fn serve_faulty_on(
     faults: Faults,
     tasks: &Tasks,
 ) -> Result<Serving, ServeError> {
-    let master_key = config.vault.master_key(SERVICE_DATABASE);
+    let vault = config.vault.vault(SERVICE_DATABASE);
     let ground = Ground::try_new(NAME, config.database(), clock)?;
     let waker = FeedWaker::default();
     let means = Means {
         service: ground.service.clone(),
         jobs: ground.jobs.clone(),
-        vault: Vault::new(master_key.map_err(ServeError::settings("vault.master_key"))?),
+        vault: vault.map_err(ServeError::settings("vault.master_key"))?,
         ledger: LedgerDoor::try_new(&config.ledger).map_err(ServeError::settings("ledger"))?,
         clock: ground.clock.clone(),
         waker: waker.clone(),
@@ -361,8 +361,7 @@ fn spawn_jobs(rooms: &Rooms, writer: ReadAuditWriter, tasks: &Tasks) {
 }
 
 async fn check_vault(ground: &Ground, vault: &Vault) -> Result<(), CheckError> {
-    let own = vault.master_key_id();
-    match check_master_key(&ground.service, own, ground.clock.now()).await? {
+    match check_master_key(&ground.service, vault, ground.clock.now()).await? {
         None => Ok(()),
         Some(other) => Err(WrongDatabase::new(other).into()),
     }

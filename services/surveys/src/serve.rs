@@ -105,8 +105,8 @@ impl Parts {
         };
         let ground = Ground::try_new(NAME, database, clock)?;
         let access = AccessFollower::try_new(&ground, &config.members)?;
-        let master_key = config.vault.master_key(SERVICE_DATABASE);
-        let master_key = master_key.map_err(ServeError::settings("vault.master_key"))?;
+        let vault = config.vault.vault(SERVICE_DATABASE);
+        let vault = vault.map_err(ServeError::settings("vault.master_key"))?;
         let members = MembersDoor::try_new(&config.members).map_err(ServeError::settings("members"))?;
         let ledger = config
             .ledger
@@ -122,7 +122,7 @@ impl Parts {
             audit,
             audit_writer,
             access,
-            vault: Vault::new(master_key),
+            vault,
             invitations: Invitations::new(&ground, members, waker.clone()),
             feed: EventFeed::new(EventTable, &ground, waker.clone()),
             waker,
@@ -195,8 +195,7 @@ fn spawn_jobs(parts: Parts, tasks: &Tasks) {
 
 /// Whether the words in the database lie under the master key of the settings.
 async fn check_vault(ground: &Ground, vault: &Vault) -> Result<(), CheckError> {
-    let own = vault.master_key_id();
-    match check_master_key(&ground.service, own, ground.clock.now()).await? {
+    match check_master_key(&ground.service, vault, ground.clock.now()).await? {
         None => Ok(()),
         Some(other) => Err(WrongDatabase::new(other).into()),
     }

@@ -591,7 +591,7 @@ pub struct PersonalRecord {
 /// Asks for what is kept about a member.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ExportPersonalDataRequest {
-    /// About whom. Records that were merged into it are asked for by their own ids: GetMember and the export name them.
+    /// About whom. Records that were merged into it are asked for by their own ids.
     #[prost(string, tag = "1")]
     pub member_id: ::prost::alloc::string::String,
     /// Most of one answer: 0 for 100, at most 500. An answer may have fewer, so that it is never too large.

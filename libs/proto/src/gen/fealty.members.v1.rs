@@ -4970,7 +4970,7 @@ pub struct ErasureReceipt {
     /// Ed25519 over the bytes of the text.
     #[prost(bytes = "bytes", tag = "2")]
     pub signature: ::prost::bytes::Bytes,
-    /// Under which key: 32 bytes. Compare it with the one that `fealty keys receipt` shows.
+    /// Under which key: 32 bytes. Compare it with the one that `fealty erasures key` shows.
     #[prost(bytes = "bytes", tag = "3")]
     pub public_key: ::prost::bytes::Bytes,
 }
