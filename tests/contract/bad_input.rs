@@ -12,6 +12,7 @@ mod events;
 mod giving;
 mod holds;
 mod invitations;
+mod occasions;
 mod parties;
 mod people;
 mod postings;
@@ -38,8 +39,9 @@ use fealty_tests::suite::{Options, Suite};
 const BOUND: Duration = Duration::from_mins(6);
 
 /// Their requests have no fields: nothing in them can be wrong.
-const WITHOUT_FIELDS: [&str; 2] = [
+const WITHOUT_FIELDS: [&str; 3] = [
     "/fealty.members.v1.ContactService/GetContactSettings",
+    "/fealty.members.v1.OccasionService/GetProgramDays",
     "/fealty.members.v1.ProgramService/GetProgram",
 ];
 
@@ -77,6 +79,7 @@ async fn every_method_names_every_bad_field_and_knows_nothing_of_other_programs(
             consents::cases,
             contacts::cases,
             tiers::cases,
+            occasions::cases,
             holds::cases,
             rewards::cases,
             surveys::cases,

@@ -18,32 +18,35 @@ use fealty_proto::members::v1::{
     GetCardRequest, GetCardResponse, GetConsentsRequest, GetConsentsResponse, GetContactPreferencesRequest,
     GetContactPreferencesResponse, GetContactSettingsRequest, GetContactSettingsResponse, GetErasureRequest,
     GetErasureResponse, GetHouseholdRequest, GetHouseholdResponse, GetLadderRequest, GetLadderResponse,
-    GetMemberRequest, GetMemberResponse, GetMemberTiersRequest, GetMemberTiersResponse, GetPolicyRequest,
-    GetPolicyResponse, GetProgramRequest, GetProgramResponse, GetRetentionRequest, GetRetentionResponse,
+    GetMemberDaysRequest, GetMemberDaysResponse, GetMemberRequest, GetMemberResponse, GetMemberTiersRequest,
+    GetMemberTiersResponse, GetPolicyRequest, GetPolicyResponse, GetProgramDaysRequest,
+    GetProgramDaysResponse, GetProgramRequest, GetProgramResponse, GetRetentionRequest, GetRetentionResponse,
     GetStaffMemberRequest, GetStaffMemberResponse, GrantConsentRequest, GrantConsentResponse,
     GrantTierRequest, GrantTierResponse, IssueCardsRequest, IssueCardsResponse, LiftLegalHoldRequest,
     LiftLegalHoldResponse, ListApiKeysRequest, ListApiKeysResponse, ListCardBatchesRequest,
     ListCardBatchesResponse, ListCardsRequest, ListCardsResponse, ListCompaniesRequest,
     ListCompaniesResponse, ListConsentHistoryRequest, ListConsentHistoryResponse, ListDisclosuresRequest,
-    ListDisclosuresResponse, ListDuplicateCandidatesRequest, ListDuplicateCandidatesResponse,
-    ListErasuresRequest, ListErasuresResponse, ListIdentifierHistoryRequest, ListIdentifierHistoryResponse,
-    ListLaddersRequest, ListLaddersResponse, ListMembersRequest, ListMembersResponse, ListPoliciesRequest,
-    ListPoliciesResponse, ListProgramsRequest, ListProgramsResponse, ListPurgeableMembersRequest,
-    ListPurgeableMembersResponse, ListStaffMembersRequest, ListStaffMembersResponse, ListTierChangesRequest,
-    ListTierChangesResponse, ListTierGrantsRequest, ListTierGrantsResponse, ListTopicOptOutsRequest,
-    ListTopicOptOutsResponse, LookupMemberRequest, LookupMemberResponse, MarkIdentifierVerifiedRequest,
-    MarkIdentifierVerifiedResponse, MayContactRequest, MayContactResponse, MergeMembersRequest,
-    MergeMembersResponse, OptOutTopicRequest, OptOutTopicResponse, PlaceLegalHoldRequest,
-    PlaceLegalHoldResponse, PublishLadderRequest, PublishLadderResponse, PublishPolicyRequest,
-    PublishPolicyResponse, RecordDisclosureRequest, RecordDisclosureResponse, RemoveHouseholdMemberRequest,
-    RemoveHouseholdMemberResponse, RemoveIdentifierRequest, RemoveIdentifierResponse, ReplaceCardRequest,
-    ReplaceCardResponse, ReportDeliveryRequest, ReportDeliveryResponse, RetireLadderRequest,
-    RetireLadderResponse, RevokeApiKeyRequest, RevokeApiKeyResponse, RevokeTierGrantRequest,
-    RevokeTierGrantResponse, SetContactPreferencesRequest, SetContactPreferencesResponse,
+    ListDisclosuresResponse, ListDueOccasionsRequest, ListDueOccasionsResponse,
+    ListDuplicateCandidatesRequest, ListDuplicateCandidatesResponse, ListErasuresRequest,
+    ListErasuresResponse, ListIdentifierHistoryRequest, ListIdentifierHistoryResponse, ListLaddersRequest,
+    ListLaddersResponse, ListMembersRequest, ListMembersResponse, ListPoliciesRequest, ListPoliciesResponse,
+    ListProgramsRequest, ListProgramsResponse, ListPurgeableMembersRequest, ListPurgeableMembersResponse,
+    ListStaffMembersRequest, ListStaffMembersResponse, ListTierChangesRequest, ListTierChangesResponse,
+    ListTierGrantsRequest, ListTierGrantsResponse, ListTopicOptOutsRequest, ListTopicOptOutsResponse,
+    LookupMemberRequest, LookupMemberResponse, MarkIdentifierVerifiedRequest, MarkIdentifierVerifiedResponse,
+    MayContactRequest, MayContactResponse, MergeMembersRequest, MergeMembersResponse, OptOutTopicRequest,
+    OptOutTopicResponse, PlaceLegalHoldRequest, PlaceLegalHoldResponse, PublishLadderRequest,
+    PublishLadderResponse, PublishPolicyRequest, PublishPolicyResponse, RecordDisclosureRequest,
+    RecordDisclosureResponse, RemoveHouseholdMemberRequest, RemoveHouseholdMemberResponse,
+    RemoveIdentifierRequest, RemoveIdentifierResponse, ReplaceCardRequest, ReplaceCardResponse,
+    ReportDeliveryRequest, ReportDeliveryResponse, RetireLadderRequest, RetireLadderResponse,
+    RevokeApiKeyRequest, RevokeApiKeyResponse, RevokeTierGrantRequest, RevokeTierGrantResponse,
+    SetContactPreferencesRequest, SetContactPreferencesResponse, SetMemberDaysRequest, SetMemberDaysResponse,
     SetMemberStatusRequest, SetMemberStatusResponse, SetMemberTierRequest, SetMemberTierResponse,
-    UpdateContactSettingsRequest, UpdateContactSettingsResponse, UpdateMemberRequest, UpdateMemberResponse,
-    UpdateProgramRequest, UpdateProgramResponse, UpdateStaffMemberRequest, UpdateStaffMemberResponse,
-    WithdrawConsentRequest, WithdrawConsentResponse,
+    SetProgramDaysRequest, SetProgramDaysResponse, UpdateContactSettingsRequest,
+    UpdateContactSettingsResponse, UpdateMemberRequest, UpdateMemberResponse, UpdateProgramRequest,
+    UpdateProgramResponse, UpdateStaffMemberRequest, UpdateStaffMemberResponse, WithdrawConsentRequest,
+    WithdrawConsentResponse,
 };
 use fealty_types::ProgramId;
 
@@ -177,6 +180,16 @@ impl MembersClient {
         revoke_tier_grant("/fealty.members.v1.TierService/RevokeTierGrant"): write RevokeTierGrantRequest => RevokeTierGrantResponse;
         /// The grants of a member, newest first.
         list_tier_grants("/fealty.members.v1.TierService/ListTierGrants"): read ListTierGrantsRequest => ListTierGrantsResponse;
+        /// Sets the program's days, in the place of those that were set before.
+        set_program_days("/fealty.members.v1.OccasionService/SetProgramDays"): write SetProgramDaysRequest => SetProgramDaysResponse;
+        /// The program's days, by their codes.
+        get_program_days("/fealty.members.v1.OccasionService/GetProgramDays"): read GetProgramDaysRequest => GetProgramDaysResponse;
+        /// Sets a member's own days, in the place of those that were set before.
+        set_member_days("/fealty.members.v1.OccasionService/SetMemberDays"): write SetMemberDaysRequest => SetMemberDaysResponse;
+        /// A member's own days, by their codes.
+        get_member_days("/fealty.members.v1.OccasionService/GetMemberDays"): read GetMemberDaysRequest => GetMemberDaysResponse;
+        /// The occasions of a day, or of several in a row.
+        list_due_occasions("/fealty.members.v1.OccasionService/ListDueOccasions"): read ListDueOccasionsRequest => ListDueOccasionsResponse;
         /// Enrols a person who has accepted the policy in force. Once this answers, the ledger knows them too: points can be
         /// posted at once.
         enrol_member("/fealty.members.v1.MemberService/EnrolMember"): write EnrolMemberRequest => EnrolMemberResponse;
@@ -261,6 +274,11 @@ impl Shows for CreateCompanyResponse {}
 impl Shows for ListCompaniesResponse {}
 impl Shows for GrantConsentResponse {}
 impl Shows for WithdrawConsentResponse {}
+impl Shows for SetProgramDaysResponse {}
+impl Shows for GetProgramDaysResponse {}
+impl Shows for SetMemberDaysResponse {}
+impl Shows for GetMemberDaysResponse {}
+impl Shows for ListDueOccasionsResponse {}
 impl Shows for GetConsentsResponse {}
 impl Shows for ListConsentHistoryResponse {}
 impl Shows for AcceptPolicyResponse {}

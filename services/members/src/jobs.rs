@@ -6,6 +6,7 @@ mod finish_erasures;
 mod follow_ledger;
 mod keep_tiers;
 mod note_traits;
+mod tell_occasions;
 
 pub(crate) use finish_changes::keep_finishing_changes;
 pub(crate) use finish_enrolments::keep_finishing_enrolments;
@@ -13,3 +14,4 @@ pub(crate) use finish_erasures::keep_finishing_erasures;
 pub(crate) use follow_ledger::keep_counting;
 pub(crate) use keep_tiers::keep_tiers;
 pub(crate) use note_traits::keep_noting_traits;
+pub(crate) use tell_occasions::{keep_noting_days, keep_telling_occasions};

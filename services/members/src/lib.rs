@@ -31,6 +31,7 @@
 //! | [`retention`] | how long data about people is kept, and what holds it longer |
 //! | [`disclosures`] | what was disclosed to somebody outside |
 //! | [`personal`] | which tables name people: what is told of them in an export, and goes when they are erased |
+//! | [`occasions`] | on which days members are greeted, as a list and as events |
 //! | [`access`] | the feed of all three for the other services, and this service's own look-ups |
 //! | [`operator`] | the door for people who operate the suite, who need no key |
 //!
@@ -53,6 +54,7 @@ pub mod jobs;
 pub mod ladders;
 pub mod ledger;
 pub mod means;
+pub mod occasions;
 pub mod operator;
 pub mod people;
 pub mod personal;

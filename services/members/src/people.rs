@@ -4,6 +4,7 @@
 
 mod asked;
 mod cards;
+mod days;
 pub mod domain;
 mod duplicates;
 mod enrol;

@@ -94,6 +94,14 @@ pub const PERSONAL_TABLES: &[PersonalTable] = &[
         ..PersonalTable::of("contact_preference", "member_id::text")
     },
     PersonalTable {
+        at_erasure: AtErasure::Delete,
+        ..PersonalTable::of("occasion_day", "concat_ws('/', kind, day_code)")
+    },
+    PersonalTable {
+        at_erasure: AtErasure::Delete,
+        ..PersonalTable::of("occasion_told", "concat_ws('/', year, kind, day_code)")
+    },
+    PersonalTable {
         at_erasure: AtErasure::Keep("proof that a contact was allowed"),
         ..PersonalTable::of("contact_decision", "decision_id::text")
     },

@@ -25,6 +25,7 @@ use fealty_proto::members::v1::household_service_server::{
     HouseholdServiceServer, SERVICE_NAME as HOUSEHOLDS,
 };
 use fealty_proto::members::v1::member_service_server::{MemberServiceServer, SERVICE_NAME as MEMBERS};
+use fealty_proto::members::v1::occasion_service_server::{OccasionServiceServer, SERVICE_NAME as OCCASIONS};
 use fealty_proto::members::v1::policy_service_server::{PolicyServiceServer, SERVICE_NAME as POLICIES};
 use fealty_proto::members::v1::program_service_server::{ProgramServiceServer, SERVICE_NAME as PROGRAMS};
 use fealty_proto::members::v1::retention_service_server::{
@@ -70,6 +71,8 @@ use crate::ladders::grpc::TierGrpc;
 use crate::ladders::{Keeping, Ladders};
 use crate::ledger::LedgerDoor;
 use crate::means::Means;
+use crate::occasions::Occasions;
+use crate::occasions::grpc::OccasionGrpc;
 use crate::people::grpc::MemberGrpc;
 use crate::people::{Enrolments, People};
 use crate::personal::{KEY_STATEMENT, PERSONAL_TABLES};
@@ -119,6 +122,11 @@ impl Rooms {
     fn keeping(&self) -> Keeping {
         let means = &self.means;
         Keeping::new(means.jobs.clone(), means.clock.clone(), means.waker.clone())
+    }
+
+    fn occasions(&self) -> Occasions {
+        let means = self.means.clone();
+        Occasions::new(means.service, means.jobs, means.clock, means.waker)
     }
 }
 
@@ -200,6 +208,7 @@ fn serve_faulty_on(
         HOUSEHOLDS,
         MEMBERS,
         PERSONAL_DATA,
+        OCCASIONS,
         POLICIES,
         PROGRAMS,
         READ_AUDIT,
@@ -240,6 +249,7 @@ fn server_of(
         ground.clock.clone(),
         rooms.means.waker.clone(),
     );
+    let occasions = OccasionGrpc::new(rooms.occasions());
     let households = Households::new(ground.service.clone(), rooms.changes());
     let means = &rooms.means;
     let people = People::new(
@@ -289,6 +299,7 @@ fn server_of(
             limits,
             ConsentServiceServer::new(ConsentGrpc::new(consents))
         ))
+        .add_service(limited!(limits, OccasionServiceServer::new(occasions)))
         .add_service(limited!(
             limits,
             HouseholdServiceServer::new(HouseholdGrpc::new(households))
@@ -341,6 +352,7 @@ fn spawn_jobs(rooms: &Rooms, writer: ReadAuditWriter, tasks: &Tasks) {
     let (enrolments, changes, means) = (rooms.enrolments(), rooms.changes(), rooms.means.clone());
     let (keeping, ledger_events) = (rooms.keeping(), rooms.ledger_events.clone());
     let erasures = rooms.erasures.clone();
+    let occasions = rooms.occasions();
     rooms.ground.spawn_jobs(tasks, async move {
         ground
             .open_when(&MIGRATOR, async || check_vault(&ground, &vault).await)
@@ -349,7 +361,9 @@ fn spawn_jobs(rooms: &Rooms, writer: ReadAuditWriter, tasks: &Tasks) {
             keep_forgetting_requests(ground.clone()),
             Box::pin(jobs::keep_counting(ground, ledger_events)),
             jobs::keep_tiers(keeping),
-            jobs::keep_finishing_enrolments(enrolments),
+            jobs::keep_finishing_enrolments(enrolments.clone()),
+            Box::pin(jobs::keep_noting_days(enrolments)),
+            Box::pin(jobs::keep_telling_occasions(occasions)),
             jobs::keep_finishing_changes(changes),
             Box::pin(jobs::keep_finishing_erasures(erasures)),
             writer.keep_writing(),

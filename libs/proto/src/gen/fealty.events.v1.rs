@@ -33,7 +33,7 @@ pub struct Event {
     /// What happened.
     #[prost(
         oneof = "event::Payload",
-        tags = "20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 40, 42, 51, 52"
+        tags = "20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 40, 42, 51, 52, 44"
     )]
     pub payload: ::core::option::Option<event::Payload>,
 }
@@ -84,6 +84,9 @@ pub mod event {
         /// The other side has to be told of a disclosure.
         #[prost(message, tag = "52")]
         DisclosureNotificationDue(super::DisclosureNotificationDue),
+        /// A member has an occasion today.
+        #[prost(message, tag = "44")]
+        MemberOccasion(super::MemberOccasion),
     }
 }
 /// The ledger posted a transaction. Its entries are the change; the ledger has the rest.
@@ -161,6 +164,23 @@ pub struct MemberTierChanged {
     /// Why, as TierChangeCause names it without its prefix: "QUALIFIED". Empty for the tier that is set by hand.
     #[prost(string, tag = "4")]
     pub cause: ::prost::alloc::string::String,
+}
+/// A day has begun, by the member's clock, that is an occasion of theirs: once for each member, occasion and year. It occurs
+/// when the day begins. Where the service was away, it is told later, for a week.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct MemberOccasion {
+    /// What, as OccasionKind names it without its prefix: "BIRTHDAY".
+    #[prost(string, tag = "1")]
+    pub kind: ::prost::alloc::string::String,
+    /// The code of a MEMBER_DAY or PROGRAM_DAY; empty for the others.
+    #[prost(string, tag = "2")]
+    pub day_code: ::prost::alloc::string::String,
+    /// The day, with the year of the occasion.
+    #[prost(message, optional, tag = "3")]
+    pub date: ::core::option::Option<super::super::r#type::v1::Date>,
+    /// How many years a JOINING_ANNIVERSARY is about; 0 for the others.
+    #[prost(int32, tag = "4")]
+    pub number: i32,
 }
 /// A member allowed something, or withdrew it: whoever holds messages that are not sent yet asks again.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -317,6 +337,8 @@ pub enum EventType {
     MemberErased = 31,
     /// Members: DisclosureNotificationDue.
     DisclosureNotificationDue = 32,
+    /// Members: MemberOccasion.
+    MemberOccasion = 24,
 }
 impl EventType {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -340,6 +362,7 @@ impl EventType {
             Self::MemberConsentChanged => "EVENT_TYPE_MEMBER_CONSENT_CHANGED",
             Self::MemberErased => "EVENT_TYPE_MEMBER_ERASED",
             Self::DisclosureNotificationDue => "EVENT_TYPE_DISCLOSURE_NOTIFICATION_DUE",
+            Self::MemberOccasion => "EVENT_TYPE_MEMBER_OCCASION",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -362,6 +385,7 @@ impl EventType {
             "EVENT_TYPE_DISCLOSURE_NOTIFICATION_DUE" => {
                 Some(Self::DisclosureNotificationDue)
             }
+            "EVENT_TYPE_MEMBER_OCCASION" => Some(Self::MemberOccasion),
             _ => None,
         }
     }

@@ -9965,6 +9965,823 @@ pub mod member_service_server {
         const NAME: &'static str = SERVICE_NAME;
     }
 }
+/// A day of the whole program.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ProgramDay {
+    /// 1 to 40 small letters, digits, '-' and '_': "new_year". Once in the program.
+    #[prost(string, tag = "1")]
+    pub day_code: ::prost::alloc::string::String,
+    /// What people call it, 1 to 200 characters.
+    #[prost(string, tag = "2")]
+    pub display_name: ::prost::alloc::string::String,
+    /// When: of each year where its year is 0, else once.
+    #[prost(message, optional, tag = "3")]
+    pub date: ::core::option::Option<super::super::r#type::v1::Date>,
+}
+/// A day of a member's own.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct MemberDay {
+    /// 1 to 40 small letters, digits, '-' and '_': "wedding". Once for the member.
+    #[prost(string, tag = "1")]
+    pub day_code: ::prost::alloc::string::String,
+    /// When in each year; its own year is 0: nobody here keeps it.
+    #[prost(message, optional, tag = "2")]
+    pub date: ::core::option::Option<super::super::r#type::v1::Date>,
+}
+/// Something that is due.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Occasion {
+    /// What.
+    #[prost(enumeration = "OccasionKind", tag = "1")]
+    pub kind: i32,
+    /// The code of a MEMBER_DAY or PROGRAM_DAY; empty for the others.
+    #[prost(string, tag = "2")]
+    pub day_code: ::prost::alloc::string::String,
+    /// On which day it is due, with the year.
+    #[prost(message, optional, tag = "3")]
+    pub date: ::core::option::Option<super::super::r#type::v1::Date>,
+    /// Whose it is; empty for a PROGRAM_DAY, which is everybody's.
+    #[prost(string, tag = "4")]
+    pub member_id: ::prost::alloc::string::String,
+    /// How many years a JOINING_ANNIVERSARY is about, from 1 on; 0 for the others.
+    #[prost(int32, tag = "5")]
+    pub number: i32,
+    /// When the day begins by the member's clock; by the program's where they have named no time zone, and for a PROGRAM_DAY.
+    #[prost(message, optional, tag = "6")]
+    pub begin_time: ::core::option::Option<::prost_types::Timestamp>,
+    /// When it ends by the same clock.
+    #[prost(message, optional, tag = "7")]
+    pub end_time: ::core::option::Option<::prost_types::Timestamp>,
+}
+/// Sets the program's days.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct SetProgramDaysRequest {
+    /// UUID of this attempt.
+    #[prost(string, tag = "1")]
+    pub request_id: ::prost::alloc::string::String,
+    /// At most 100.
+    #[prost(message, repeated, tag = "2")]
+    pub days: ::prost::alloc::vec::Vec<ProgramDay>,
+}
+/// The program's days.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct SetProgramDaysResponse {
+    /// By their codes.
+    #[prost(message, repeated, tag = "1")]
+    pub days: ::prost::alloc::vec::Vec<ProgramDay>,
+}
+/// Asks for the program's days.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetProgramDaysRequest {}
+/// The program's days.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct GetProgramDaysResponse {
+    /// By their codes.
+    #[prost(message, repeated, tag = "1")]
+    pub days: ::prost::alloc::vec::Vec<ProgramDay>,
+}
+/// Sets a member's own days.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct SetMemberDaysRequest {
+    /// UUID of this attempt.
+    #[prost(string, tag = "1")]
+    pub request_id: ::prost::alloc::string::String,
+    /// Whose.
+    #[prost(string, tag = "2")]
+    pub member_id: ::prost::alloc::string::String,
+    /// At most 20.
+    #[prost(message, repeated, tag = "3")]
+    pub days: ::prost::alloc::vec::Vec<MemberDay>,
+}
+/// A member's own days.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct SetMemberDaysResponse {
+    /// By their codes.
+    #[prost(message, repeated, tag = "1")]
+    pub days: ::prost::alloc::vec::Vec<MemberDay>,
+}
+/// Asks for a member's own days.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetMemberDaysRequest {
+    /// Whose.
+    #[prost(string, tag = "1")]
+    pub member_id: ::prost::alloc::string::String,
+}
+/// A member's own days.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct GetMemberDaysResponse {
+    /// By their codes.
+    #[prost(message, repeated, tag = "1")]
+    pub days: ::prost::alloc::vec::Vec<MemberDay>,
+}
+/// Asks for a page of what is due.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListDueOccasionsRequest {
+    /// The first day, with its year; unset for today by the program's clock.
+    #[prost(message, optional, tag = "1")]
+    pub from_date: ::core::option::Option<super::super::r#type::v1::Date>,
+    /// How many days, 1 to 31; 0 asks for one.
+    #[prost(int32, tag = "2")]
+    pub day_count: i32,
+    /// What; empty for everything.
+    #[prost(enumeration = "OccasionKind", repeated, tag = "3")]
+    pub kinds: ::prost::alloc::vec::Vec<i32>,
+    /// 1 to 1000; 0 asks for 50.
+    #[prost(int32, tag = "4")]
+    pub page_size: i32,
+    /// `next_page_token` of the page before.
+    #[prost(string, tag = "5")]
+    pub page_token: ::prost::alloc::string::String,
+}
+/// A page of what is due.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListDueOccasionsResponse {
+    /// Day by day.
+    #[prost(message, repeated, tag = "1")]
+    pub occasions: ::prost::alloc::vec::Vec<Occasion>,
+    /// Empty on the last page.
+    #[prost(string, tag = "2")]
+    pub next_page_token: ::prost::alloc::string::String,
+}
+/// What is due.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum OccasionKind {
+    /// Not valid.
+    Unspecified = 0,
+    /// The member's birthday.
+    Birthday = 1,
+    /// So many years since the member joined, on the day when they did by the program's clock.
+    JoiningAnniversary = 2,
+    /// A day of the member's own.
+    MemberDay = 3,
+    /// A day of the whole program.
+    ProgramDay = 4,
+}
+impl OccasionKind {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "OCCASION_KIND_UNSPECIFIED",
+            Self::Birthday => "OCCASION_KIND_BIRTHDAY",
+            Self::JoiningAnniversary => "OCCASION_KIND_JOINING_ANNIVERSARY",
+            Self::MemberDay => "OCCASION_KIND_MEMBER_DAY",
+            Self::ProgramDay => "OCCASION_KIND_PROGRAM_DAY",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "OCCASION_KIND_UNSPECIFIED" => Some(Self::Unspecified),
+            "OCCASION_KIND_BIRTHDAY" => Some(Self::Birthday),
+            "OCCASION_KIND_JOINING_ANNIVERSARY" => Some(Self::JoiningAnniversary),
+            "OCCASION_KIND_MEMBER_DAY" => Some(Self::MemberDay),
+            "OCCASION_KIND_PROGRAM_DAY" => Some(Self::ProgramDay),
+            _ => None,
+        }
+    }
+}
+/// Generated client implementations.
+pub mod occasion_service_client {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    use tonic::codegen::http::Uri;
+    /// Days on which members are greeted: their birthdays, the anniversaries of their joining, days of their own such as a
+    /// wedding, and days of the whole program such as New Year. Who is greeted is a member who is active. On the day itself an
+    /// event (MemberOccasion) tells of each member's occasion, once in each year.
+    #[derive(Debug, Clone)]
+    pub struct OccasionServiceClient<T> {
+        inner: tonic::client::Grpc<T>,
+    }
+    impl<T> OccasionServiceClient<T>
+    where
+        T: tonic::client::GrpcService<tonic::body::Body>,
+        T::Error: Into<StdError>,
+        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
+        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
+    {
+        pub fn new(inner: T) -> Self {
+            let inner = tonic::client::Grpc::new(inner);
+            Self { inner }
+        }
+        pub fn with_origin(inner: T, origin: Uri) -> Self {
+            let inner = tonic::client::Grpc::with_origin(inner, origin);
+            Self { inner }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> OccasionServiceClient<InterceptedService<T, F>>
+        where
+            F: tonic::service::Interceptor,
+            T::ResponseBody: Default,
+            T: tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+                Response = http::Response<
+                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
+                >,
+            >,
+            <T as tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
+        {
+            OccasionServiceClient::new(InterceptedService::new(inner, interceptor))
+        }
+        /// Compress requests with the given encoding.
+        ///
+        /// This requires the server to support it otherwise it might respond with an
+        /// error.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.send_compressed(encoding);
+            self
+        }
+        /// Enable decompressing responses.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.accept_compressed(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_decoding_message_size(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_encoding_message_size(limit);
+            self
+        }
+        /// Sets the program's days, in the place of those that were set before. A day is told of in events from the first whole
+        /// day after it is set.
+        pub async fn set_program_days(
+            &mut self,
+            request: impl tonic::IntoRequest<super::SetProgramDaysRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::SetProgramDaysResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/fealty.members.v1.OccasionService/SetProgramDays",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new(
+                        "fealty.members.v1.OccasionService",
+                        "SetProgramDays",
+                    ),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// The program's days, by their codes.
+        pub async fn get_program_days(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GetProgramDaysRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetProgramDaysResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/fealty.members.v1.OccasionService/GetProgramDays",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new(
+                        "fealty.members.v1.OccasionService",
+                        "GetProgramDays",
+                    ),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// Sets a member's own days, in the place of those that were set before; the birthday is of their profile.
+        /// FAILED_PRECONDITION with MEMBER_NOT_ACTIVE for those who are closed or merged.
+        pub async fn set_member_days(
+            &mut self,
+            request: impl tonic::IntoRequest<super::SetMemberDaysRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::SetMemberDaysResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/fealty.members.v1.OccasionService/SetMemberDays",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("fealty.members.v1.OccasionService", "SetMemberDays"),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// A member's own days, by their codes.
+        pub async fn get_member_days(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GetMemberDaysRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetMemberDaysResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/fealty.members.v1.OccasionService/GetMemberDays",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("fealty.members.v1.OccasionService", "GetMemberDays"),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// The occasions of a day, or of several in a row: day by day, the program's first, then those of members. What falls on 29
+        /// February is due on the 28th in years that have no such day.
+        pub async fn list_due_occasions(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListDueOccasionsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListDueOccasionsResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/fealty.members.v1.OccasionService/ListDueOccasions",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new(
+                        "fealty.members.v1.OccasionService",
+                        "ListDueOccasions",
+                    ),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+    }
+}
+/// Generated server implementations.
+pub mod occasion_service_server {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    /// Generated trait containing gRPC methods that should be implemented for use with OccasionServiceServer.
+    #[async_trait]
+    pub trait OccasionService: std::marker::Send + std::marker::Sync + 'static {
+        /// Sets the program's days, in the place of those that were set before. A day is told of in events from the first whole
+        /// day after it is set.
+        async fn set_program_days(
+            &self,
+            request: tonic::Request<super::SetProgramDaysRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::SetProgramDaysResponse>,
+            tonic::Status,
+        >;
+        /// The program's days, by their codes.
+        async fn get_program_days(
+            &self,
+            request: tonic::Request<super::GetProgramDaysRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetProgramDaysResponse>,
+            tonic::Status,
+        >;
+        /// Sets a member's own days, in the place of those that were set before; the birthday is of their profile.
+        /// FAILED_PRECONDITION with MEMBER_NOT_ACTIVE for those who are closed or merged.
+        async fn set_member_days(
+            &self,
+            request: tonic::Request<super::SetMemberDaysRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::SetMemberDaysResponse>,
+            tonic::Status,
+        >;
+        /// A member's own days, by their codes.
+        async fn get_member_days(
+            &self,
+            request: tonic::Request<super::GetMemberDaysRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetMemberDaysResponse>,
+            tonic::Status,
+        >;
+        /// The occasions of a day, or of several in a row: day by day, the program's first, then those of members. What falls on 29
+        /// February is due on the 28th in years that have no such day.
+        async fn list_due_occasions(
+            &self,
+            request: tonic::Request<super::ListDueOccasionsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListDueOccasionsResponse>,
+            tonic::Status,
+        >;
+    }
+    /// Days on which members are greeted: their birthdays, the anniversaries of their joining, days of their own such as a
+    /// wedding, and days of the whole program such as New Year. Who is greeted is a member who is active. On the day itself an
+    /// event (MemberOccasion) tells of each member's occasion, once in each year.
+    #[derive(Debug)]
+    pub struct OccasionServiceServer<T> {
+        inner: Arc<T>,
+        accept_compression_encodings: EnabledCompressionEncodings,
+        send_compression_encodings: EnabledCompressionEncodings,
+        max_decoding_message_size: Option<usize>,
+        max_encoding_message_size: Option<usize>,
+    }
+    impl<T> OccasionServiceServer<T> {
+        pub fn new(inner: T) -> Self {
+            Self::from_arc(Arc::new(inner))
+        }
+        pub fn from_arc(inner: Arc<T>) -> Self {
+            Self {
+                inner,
+                accept_compression_encodings: Default::default(),
+                send_compression_encodings: Default::default(),
+                max_decoding_message_size: None,
+                max_encoding_message_size: None,
+            }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> InterceptedService<Self, F>
+        where
+            F: tonic::service::Interceptor,
+        {
+            InterceptedService::new(Self::new(inner), interceptor)
+        }
+        /// Enable decompressing requests with the given encoding.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.accept_compression_encodings.enable(encoding);
+            self
+        }
+        /// Compress responses with the given encoding, if the client supports it.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.send_compression_encodings.enable(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.max_decoding_message_size = Some(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.max_encoding_message_size = Some(limit);
+            self
+        }
+    }
+    impl<T, B> tonic::codegen::Service<http::Request<B>> for OccasionServiceServer<T>
+    where
+        T: OccasionService,
+        B: Body + std::marker::Send + 'static,
+        B::Error: Into<StdError> + std::marker::Send + 'static,
+    {
+        type Response = http::Response<tonic::body::Body>;
+        type Error = std::convert::Infallible;
+        type Future = BoxFuture<Self::Response, Self::Error>;
+        fn poll_ready(
+            &mut self,
+            _cx: &mut Context<'_>,
+        ) -> Poll<std::result::Result<(), Self::Error>> {
+            Poll::Ready(Ok(()))
+        }
+        fn call(&mut self, req: http::Request<B>) -> Self::Future {
+            match req.uri().path() {
+                "/fealty.members.v1.OccasionService/SetProgramDays" => {
+                    #[allow(non_camel_case_types)]
+                    struct SetProgramDaysSvc<T: OccasionService>(pub Arc<T>);
+                    impl<
+                        T: OccasionService,
+                    > tonic::server::UnaryService<super::SetProgramDaysRequest>
+                    for SetProgramDaysSvc<T> {
+                        type Response = super::SetProgramDaysResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::SetProgramDaysRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as OccasionService>::set_program_days(&inner, request)
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = SetProgramDaysSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/fealty.members.v1.OccasionService/GetProgramDays" => {
+                    #[allow(non_camel_case_types)]
+                    struct GetProgramDaysSvc<T: OccasionService>(pub Arc<T>);
+                    impl<
+                        T: OccasionService,
+                    > tonic::server::UnaryService<super::GetProgramDaysRequest>
+                    for GetProgramDaysSvc<T> {
+                        type Response = super::GetProgramDaysResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::GetProgramDaysRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as OccasionService>::get_program_days(&inner, request)
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GetProgramDaysSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/fealty.members.v1.OccasionService/SetMemberDays" => {
+                    #[allow(non_camel_case_types)]
+                    struct SetMemberDaysSvc<T: OccasionService>(pub Arc<T>);
+                    impl<
+                        T: OccasionService,
+                    > tonic::server::UnaryService<super::SetMemberDaysRequest>
+                    for SetMemberDaysSvc<T> {
+                        type Response = super::SetMemberDaysResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::SetMemberDaysRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as OccasionService>::set_member_days(&inner, request)
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = SetMemberDaysSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/fealty.members.v1.OccasionService/GetMemberDays" => {
+                    #[allow(non_camel_case_types)]
+                    struct GetMemberDaysSvc<T: OccasionService>(pub Arc<T>);
+                    impl<
+                        T: OccasionService,
+                    > tonic::server::UnaryService<super::GetMemberDaysRequest>
+                    for GetMemberDaysSvc<T> {
+                        type Response = super::GetMemberDaysResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::GetMemberDaysRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as OccasionService>::get_member_days(&inner, request)
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GetMemberDaysSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/fealty.members.v1.OccasionService/ListDueOccasions" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListDueOccasionsSvc<T: OccasionService>(pub Arc<T>);
+                    impl<
+                        T: OccasionService,
+                    > tonic::server::UnaryService<super::ListDueOccasionsRequest>
+                    for ListDueOccasionsSvc<T> {
+                        type Response = super::ListDueOccasionsResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListDueOccasionsRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as OccasionService>::list_due_occasions(&inner, request)
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListDueOccasionsSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                _ => {
+                    Box::pin(async move {
+                        let mut response = http::Response::new(
+                            tonic::body::Body::default(),
+                        );
+                        let headers = response.headers_mut();
+                        headers
+                            .insert(
+                                tonic::Status::GRPC_STATUS,
+                                (tonic::Code::Unimplemented as i32).into(),
+                            );
+                        headers
+                            .insert(
+                                http::header::CONTENT_TYPE,
+                                tonic::metadata::GRPC_CONTENT_TYPE,
+                            );
+                        Ok(response)
+                    })
+                }
+            }
+        }
+    }
+    impl<T> Clone for OccasionServiceServer<T> {
+        fn clone(&self) -> Self {
+            let inner = self.inner.clone();
+            Self {
+                inner,
+                accept_compression_encodings: self.accept_compression_encodings,
+                send_compression_encodings: self.send_compression_encodings,
+                max_decoding_message_size: self.max_decoding_message_size,
+                max_encoding_message_size: self.max_encoding_message_size,
+            }
+        }
+    }
+    /// Generated gRPC service name
+    pub const SERVICE_NAME: &str = "fealty.members.v1.OccasionService";
+    impl<T> tonic::server::NamedService for OccasionServiceServer<T> {
+        const NAME: &'static str = SERVICE_NAME;
+    }
+}
 /// One version of a program's policy.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Policy {

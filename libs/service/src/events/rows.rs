@@ -135,6 +135,7 @@ pub const fn event_type_of(payload: &Payload) -> EventType {
         Payload::MemberConsentChanged(_) => EventType::MemberConsentChanged,
         Payload::MemberErased(_) => EventType::MemberErased,
         Payload::DisclosureNotificationDue(_) => EventType::DisclosureNotificationDue,
+        Payload::MemberOccasion(_) => EventType::MemberOccasion,
     }
 }
 

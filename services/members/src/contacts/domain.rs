@@ -17,6 +17,7 @@ use crate::consents::domain::{ConsentPurpose, Item, Party};
 pub use decide::{Check, Decision, Facts, History, Judged, RuleFacts, Verdict, decide};
 pub use names::{Channel, Purpose, Rule};
 pub use preferences::{ADDRESS_LENGTH_MAX, Address, Preferences, Reached, candidates};
+pub(crate) use quiet::instants_of;
 pub use quiet::{Quiet, quiet_until};
 pub use settings::{Settings, SettingsChange};
 

@@ -8,9 +8,8 @@ use fealty_vault::DataKey;
 use super::domain::{Address, Channel, Preferences, Settings, SettingsChange};
 use super::storage::SealedPreferences;
 use super::{Contacts, not_found, storage};
-use crate::people;
-use crate::programs;
 use crate::refusal::{MembersError, Refusal, Resource};
+use crate::{occasions, people, programs};
 
 impl Contacts {
     /// Sets how a member likes to be contacted, in the place of what was set before.
@@ -42,7 +41,8 @@ impl Contacts {
                     update_time: Some(self.clock.now()),
                     ..seal(&key, preferences)
                 };
-                storage::upsert_preferences_in_tx(tx, program_id, member_id, &sealed).await?;
+                storage::upsert_preferences_in_tx(&mut *tx, program_id, member_id, &sealed).await?;
+                occasions::note_zone_in_tx(tx, program_id, sealed.time_zone).await?;
                 Ok::<_, MembersError>(Made::now(Preferences {
                     update_time: sealed.update_time,
                     ..preferences.clone()

@@ -11,6 +11,7 @@ use fealty_types::{MemberId, ProgramId};
 use sqlx::PgConnection;
 
 use super::cards::{Sent, link_in_tx};
+use super::days;
 use super::domain::{
     Change, Identifier, IdentifierChange, IdentifierValue, Member, NewMember, accept, check_counts,
 };
@@ -30,7 +31,7 @@ const FINISH_AFTER: TimeDelta = TimeDelta::seconds(30);
 /// Enrols people.
 #[derive(Debug, Clone)]
 pub struct Enrolments {
-    means: Means,
+    pub(super) means: Means,
 }
 
 /// What the first step left.
@@ -167,7 +168,8 @@ impl Enrolments {
                 };
                 storage::insert_history_in_tx(&mut *tx, program_id, member_id, &noted, done).await?;
                 note_traits_in_tx(&mut *tx, &self.means.vault, program_id, None, &member).await?;
-                consents::note_enrolment_in_tx(tx, program_id, &member, now).await?;
+                consents::note_enrolment_in_tx(&mut *tx, program_id, &member, now).await?;
+                days::note_in_tx(tx, program_id, &member).await?;
                 Ok(Enrolled {
                     member,
                     replayed: false,

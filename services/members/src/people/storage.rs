@@ -1,6 +1,7 @@
 //! Members in the database: rows of ciphertexts.
 
 mod acceptance;
+mod days;
 mod guardians;
 mod history;
 mod identifiers;
@@ -23,6 +24,7 @@ use super::seal::{SealedGuardian, SealedMember, SealedProfile};
 use row::MemberRow;
 
 pub(crate) use acceptance::accept_policy_in_tx;
+pub(super) use days::{list_unnoted_in_tx, mark_noted_in_tx};
 pub(super) use guardians::{is_ending_in_tx, list_ward_ids_in_tx, lock_all_in_tx, share_in_tx};
 pub(super) use history::{insert_history_in_tx, list_history_in_tx, verify_in_tx};
 pub(super) use identifiers::{

@@ -10,6 +10,7 @@ use super::domain::{BirthDate, Change, Guardian, Member, Naming, Profile, Profil
 use super::guardians::{lock_candidate_in_tx, majority_in_tx};
 use super::traits::note_traits_in_tx;
 use super::{People, lock_in_tx, seal, storage};
+use crate::occasions::note_birthday_in_tx;
 use crate::refusal::{MembersError, Refusal, Resource};
 
 /// New values for some of what is known of a member.
@@ -60,6 +61,10 @@ impl People {
                 let guardian = seal::seal_guardian(&key, changed.guardian);
                 let vault = &self.vault;
                 note_traits_in_tx(&mut *tx, vault, program_id, Some(&current), &changed).await?;
+                if changed.profile.birth_date != current.profile.birth_date {
+                    let birth_date = changed.profile.birth_date;
+                    note_birthday_in_tx(&mut *tx, program_id, changed.member_id, birth_date).await?;
+                }
                 storage::update_profile_in_tx(tx, program_id, &changed, (&profile, guardian.as_ref()))
                     .await?;
                 Ok(changed)

@@ -25,6 +25,7 @@ use fealty_proto::members::v1::disclosure_service_client::DisclosureServiceClien
 use fealty_proto::members::v1::erasure_service_client::ErasureServiceClient;
 use fealty_proto::members::v1::household_service_client::HouseholdServiceClient;
 use fealty_proto::members::v1::member_service_client::MemberServiceClient;
+use fealty_proto::members::v1::occasion_service_client::OccasionServiceClient;
 use fealty_proto::members::v1::policy_service_client::PolicyServiceClient;
 use fealty_proto::members::v1::program_service_client::ProgramServiceClient;
 use fealty_proto::members::v1::retention_service_client::RetentionServiceClient;
@@ -264,6 +265,10 @@ impl World {
         DisclosureServiceClient::with_interceptor(self.channel(), auth.clone())
     }
 
+    pub fn occasions(&self, auth: &Auth) -> OccasionServiceClient<Authed> {
+        OccasionServiceClient::with_interceptor(self.channel(), auth.clone())
+    }
+
     pub fn households(&self, auth: &Auth) -> HouseholdServiceClient<Authed> {
         HouseholdServiceClient::with_interceptor(self.channel(), auth.clone())
     }
@@ -318,7 +323,8 @@ impl World {
     pub async fn contents(&self) -> Vec<(String, Option<String>)> {
         let tables: Vec<String> = sqlx::query_scalar(
             "SELECT table_name::text FROM information_schema.tables \
-             WHERE table_schema = 'public' AND table_name NOT LIKE '\\_sqlx%' ORDER BY 1",
+             WHERE table_schema = 'public' AND table_name NOT LIKE '\\_sqlx%' \
+               AND table_name <> 'occasion_run' ORDER BY 1",
         )
         .fetch_all(&self.database.owner)
         .await

@@ -64,7 +64,7 @@ pub fn quiet_until(quiet: Quiet, time: DateTime<Utc>, zone: Tz) -> Option<DateTi
 
 /// The instants at which a zone's clock shows a time: two where it was put back, and where it was put forward over it the
 /// first one after.
-fn instants_of(local: NaiveDateTime, zone: Tz) -> Vec<DateTime<Utc>> {
+pub(crate) fn instants_of(local: NaiveDateTime, zone: Tz) -> Vec<DateTime<Utc>> {
     for step in 0..GAP_STEPS_MAX {
         let steps = i32::try_from(step).unwrap_or(0);
         match zone.from_local_datetime(&(local + GAP_STEP * steps)) {
