@@ -26,9 +26,12 @@ pub use storage::StoredCard;
 /// Attempts to make numbers that nobody else makes at the same time.
 const ATTEMPTS_MAX: u32 = 3;
 
-/// How often numbers by chance that are taken are made anew. Where half of all possible ones are taken a batch of ten thousand
-/// needs about fourteen rounds, each half as long as the one before; where this many are not enough, nearly all are taken.
-const ROUNDS_MAX: usize = 40;
+/// Numbers by chance that are made for one card on the average, before so many are taken that a batch is refused: three of four
+/// then. Looking for them takes some tenths of a second for the largest batch, of the two that its transaction has.
+const DRAWS_PER_CARD_MAX: usize = 4;
+
+/// Numbers that are made besides: a batch of a few cards finds the last ones of a small space.
+const DRAWS_SPARE: usize = 200;
 
 /// Bytes below this are digits by chance, each as likely as the others: 25 times each of the ten.
 const FAIR_BYTES_END: u8 = 250;
@@ -203,7 +206,9 @@ impl Cards {
         let mut cards = cards.to_vec();
         let mut seen: HashSet<String> = cards.iter().map(|card| card.number.clone()).collect();
         let mut unsure: Vec<usize> = (0..cards.len()).collect();
-        for _ in 0..ROUNDS_MAX {
+        let mut draws_left = DRAWS_PER_CARD_MAX * cards.len() + DRAWS_SPARE;
+        while unsure.len() <= draws_left {
+            draws_left -= unsure.len();
             let looked_at = unsure.iter().map(|place| &cards[*place]);
             let taken = storage::find_taken_in_tx(&mut *tx, program_id, looked_at).await?;
             unsure.retain(|place| taken.contains(&cards[*place].value_hash));

@@ -197,7 +197,7 @@ pub enum Refusal {
     CardNotLinked,
     /// The program knows no such card. The number may be personal, so it is not repeated.
     NoSuchCard,
-    /// Nearly all numbers that cards could have are taken.
+    /// Most of the numbers that cards could have are taken.
     CardNumbersSpent {
         /// How many there are.
         count_max: u64,

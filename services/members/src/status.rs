@@ -192,7 +192,7 @@ fn card_number_taken(place: usize) -> ApiError {
 fn card_numbers_spent(count_max: u64) -> ApiError {
     ApiError::refused(
         ErrorReason::CountExceeded,
-        "Nearly all of the {count_max} numbers with that prefix and so many digits are taken.",
+        "Most of the {count_max} numbers with that prefix and so many digits are taken.",
     )
     .with("resource", "card_numbers")
     .with("count_max", count_max)

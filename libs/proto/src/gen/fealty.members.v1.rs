@@ -769,7 +769,7 @@ pub mod issue_cards_request {
         /// One after the other. Where one of them is taken none is made, and RESOURCE_EXISTS tells its place in the batch.
         #[prost(message, tag = "4")]
         Range(super::CardNumberRange),
-        /// By chance. Numbers that are taken are made anew; where nearly all of them are, COUNT_EXCEEDED says so.
+        /// By chance. Numbers that are taken are made anew; where most of them are, COUNT_EXCEEDED says so.
         #[prost(message, tag = "5")]
         Random(super::RandomCardNumbers),
     }

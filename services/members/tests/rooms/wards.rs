@@ -106,6 +106,36 @@ async fn who_is_enrolled_while_their_guardian_is_merged_has_the_one_who_stays() 
 }
 
 #[tokio::test]
+async fn who_is_given_a_guardian_while_that_one_is_merged_has_the_one_who_stays() {
+    let (shop, clock) = Shop::open_with_clock().await;
+    // Older than the guardians, and younger: whoever locks two of them does so in one order.
+    let early = shop.enrol(&[]).await;
+    let vera = enrol(&shop, ago(&clock, 40, 0), "").await.unwrap();
+    let same = enrol(&shop, ago(&clock, 40, 0), "").await.unwrap();
+    let late = shop.enrol(&[]).await;
+    // Waits after the guardian was judged, as long as the test says.
+    let statements = [
+        "CREATE FUNCTION wait_at_the_gate() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \
+             LOCK TABLE identifier_history IN ROW EXCLUSIVE MODE; RETURN NEW; END $$",
+        "CREATE TRIGGER gate BEFORE UPDATE OF guardian_member_id ON member FOR EACH ROW \
+             WHEN (OLD.guardian_member_id IS NULL) EXECUTE FUNCTION wait_at_the_gate()",
+    ];
+    for statement in statements {
+        sqlx::query(statement)
+            .execute(&shop.world.database.owner)
+            .await
+            .unwrap();
+    }
+    let child = Some(ago(&clock, 10, 0));
+    let paths = ["profile.birth_date", "guardian_member_id"];
+    let naming = shop.update(change(&early, child, &vera.member_id), &paths);
+    race(&shop, naming, &vera, &same).await;
+    let other = enrol(&shop, ago(&clock, 40, 0), "").await.unwrap();
+    let naming = shop.update(change(&late, child, &same.member_id), &paths);
+    race(&shop, naming, &same, &other).await;
+}
+
+#[tokio::test]
 async fn nobody_becomes_the_ward_of_somebody_whose_merge_is_under_way() {
     let (shop, clock) = Shop::open_with_clock().await;
     let vera = enrol(&shop, ago(&clock, 40, 0), "").await.unwrap();
