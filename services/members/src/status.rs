@@ -5,13 +5,14 @@ use fealty_proto::types::v1::ErrorReason;
 use fealty_rpc::errors::ApiError;
 use fealty_rpc::violations::Violations;
 use fealty_service::status::{CONTENTION_RETRY_AFTER, storage_status};
-use fealty_types::{ContactId, HouseholdId, IdentifierId, MemberId};
+use fealty_types::{ContactId, HouseholdId, IdentifierId, MemberId, PolicyId};
 use tonic::Code;
 use uuid::Uuid;
 
 use crate::cards::domain::{CardState, CardStatus, EndReason};
 use crate::contacts::domain::Outcome;
 use crate::people::domain::{IdentifierKind, MemberStatus, PartyProblem};
+use crate::policies::domain::PolicyVersion;
 use crate::refusal::{LedgerRefusal, MembersError, Refusal, Resource};
 
 impl From<Refusal> for ApiError {
@@ -30,21 +31,11 @@ impl From<Refusal> for ApiError {
             Refusal::ConsentRequired {
                 policy_id,
                 policy_version,
-            } => Self::refused(
-                ErrorReason::ConsentRequired,
-                "Nobody is enrolled without having accepted version {policy_version} of the policy.",
-            )
-            .with("policy_id", policy_id)
-            .with("policy_version", policy_version),
+            } => consent_required(policy_id, policy_version),
             Refusal::PolicyVersionOutdated {
                 policy_id,
                 policy_version,
-            } => Self::refused(
-                ErrorReason::PolicyVersionOutdated,
-                "The accepted policy version is not the one in force, which is {policy_version}.",
-            )
-            .with("policy_id", policy_id)
-            .with("policy_version", policy_version),
+            } => policy_version_outdated(policy_id, policy_version),
             Refusal::CountExceeded { resource, count_max } => Self::refused(
                 ErrorReason::CountExceeded,
                 "A member has at most {count_max} of {resource}.",
@@ -66,11 +57,7 @@ impl From<Refusal> for ApiError {
                 member_id,
                 guardian_member_id,
             } => not_the_guardian(member_id, guardian_member_id),
-            Refusal::CardNotLinked => Self::refused(
-                ErrorReason::CardNotLinked,
-                "Nobody has the card, so nobody can get another one in its stead.",
-            )
-            .with("kind", IdentifierKind::CardNumber.field()),
+            Refusal::CardNotLinked => card_not_linked(),
             Refusal::CardNumbersSpent { count_max } => card_numbers_spent(count_max),
             Refusal::NoSuchCard => no_such_card(),
             Refusal::CardNumberTaken { place } => card_number_taken(place),
@@ -155,6 +142,24 @@ fn not_the_guardian(member_id: MemberId, guardian_member_id: MemberId) -> ApiErr
     .with("guardian_member_id", guardian_member_id)
 }
 
+fn consent_required(policy_id: PolicyId, policy_version: PolicyVersion) -> ApiError {
+    ApiError::refused(
+        ErrorReason::ConsentRequired,
+        "Nobody is enrolled without having accepted version {policy_version} of the policy.",
+    )
+    .with("policy_id", policy_id)
+    .with("policy_version", policy_version)
+}
+
+fn policy_version_outdated(policy_id: PolicyId, policy_version: PolicyVersion) -> ApiError {
+    ApiError::refused(
+        ErrorReason::PolicyVersionOutdated,
+        "The accepted policy version is not the one in force, which is {policy_version}.",
+    )
+    .with("policy_id", policy_id)
+    .with("policy_version", policy_version)
+}
+
 fn policy_missing() -> ApiError {
     ApiError::refused(
         ErrorReason::PolicyMissing,
@@ -187,6 +192,14 @@ fn card_number_taken(place: usize) -> ApiError {
     ApiError::new(Code::AlreadyExists, ErrorReason::ResourceExists, template)
         .with("resource", Resource::Card.as_str())
         .with("place", place)
+}
+
+fn card_not_linked() -> ApiError {
+    ApiError::refused(
+        ErrorReason::CardNotLinked,
+        "Nobody has the card, so nobody can get another one in its stead.",
+    )
+    .with("kind", IdentifierKind::CardNumber.field())
 }
 
 fn card_numbers_spent(count_max: u64) -> ApiError {
