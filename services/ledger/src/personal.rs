@@ -31,6 +31,7 @@ pub const PERSONAL_TABLES: &[PersonalTable] = &[
     },
     of("purchase", "purchase_id::text"),
     of("refund", "refund_id::text"),
+    of("spending", "concat_ws('/', account_owner_id, unit_code)"),
     of("expiry_notice", "transaction_id::text"),
     of("transfer_day", "unit_code"),
 ];

@@ -1,6 +1,7 @@
 //! `fealty keys`: the door of operators, who have no key yet. It works on the members database itself.
 
 mod list;
+mod rotate;
 mod scopes;
 mod time;
 
@@ -35,6 +36,10 @@ pub enum Command {
     List(ListArgs),
     /// End a key for good. All services that reach members heed it within 5 seconds, and the others once they do.
     Revoke(RevokeArgs),
+    /// Wrap the keys of all persons under a new master key, after which the old one can be taken out of the config.
+    ///
+    /// It works in bounded steps beside running services. When it is cut off, run it again: it goes on where it was.
+    Rotate(rotate::RotateArgs),
 }
 
 /// The key to make.
@@ -110,6 +115,7 @@ pub fn run(command: Command) -> ExitCode {
                 list::print(&operator, args.program, args.suite).await?;
             }
             Command::Revoke(args) => revoke(args).await?,
+            Command::Rotate(args) => rotate::rotate(args).await?,
         }
         Ok(true)
     })

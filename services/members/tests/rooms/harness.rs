@@ -62,7 +62,7 @@ pub struct World {
     pub serving: Serving,
     pub operator: Operator,
     channel: Channel,
-    config: MembersConfig,
+    pub config: MembersConfig,
     process: Process,
 }
 
@@ -79,6 +79,10 @@ impl Replica {
 
     pub fn erasures(&self, auth: &Auth) -> ErasureServiceClient<Authed> {
         ErasureServiceClient::with_interceptor(self.channel.clone(), auth.clone())
+    }
+
+    pub fn members(&self, auth: &Auth) -> MemberServiceClient<Authed> {
+        MemberServiceClient::with_interceptor(self.channel.clone(), auth.clone())
     }
 }
 
@@ -191,8 +195,13 @@ impl World {
     }
 
     pub async fn start_replica(&self, clock: SharedClock) -> Replica {
+        Self::start_replica_with(&self.config, clock).await
+    }
+
+    /// With other settings over the same database.
+    pub async fn start_replica_with(config: &MembersConfig, clock: SharedClock) -> Replica {
         let process = Process::new(&DrainConfig::default());
-        let serving = serve(&self.config, clock, &process.tasks())
+        let serving = serve(config, clock, &process.tasks())
             .await
             .expect("the replica starts");
         assert!(

@@ -42,6 +42,7 @@ mod privacy;
 mod programs;
 mod replays;
 mod retention;
+mod rotation;
 mod shop;
 mod staff;
 mod status;
