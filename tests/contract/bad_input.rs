@@ -16,6 +16,7 @@ mod occasions;
 mod parties;
 mod people;
 mod postings;
+mod privacy;
 mod rewards;
 mod sharing;
 mod standing;
@@ -81,6 +82,7 @@ async fn every_method_names_every_bad_field_and_knows_nothing_of_other_programs(
             tiers::cases,
             occasions::cases,
             holds::cases,
+            privacy::cases,
             rewards::cases,
             surveys::cases,
             invitations::cases,

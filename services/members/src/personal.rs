@@ -49,29 +49,6 @@ pub const PERSONAL_TABLES: &[PersonalTable] = &[
         ..PersonalTable::of("member_tier", "lpad(revision::text, 20, '0')")
     },
     PersonalTable {
-        // Sums by day tell how somebody lived; nothing is judged by them any more.
-        at_erasure: AtErasure::Delete,
-        ..PersonalTable::of("qualification_day", "concat_ws('/', measure, day)")
-    },
-    PersonalTable {
-        at_erasure: AtErasure::Keep("which tier by which ladder; nothing moves it any more"),
-        ..PersonalTable::of("member_ladder", "ladder_code")
-    },
-    PersonalTable {
-        // By which tier a purchase was judged stays provable.
-        at_erasure: AtErasure::Keep("which tier since when, and the kind of its cause"),
-        ..PersonalTable::of("tier_change", "lpad(revision::text, 20, '0')")
-    },
-    PersonalTable {
-        sealed: &[Sealed {
-            column: "reason",
-            field: "tier_grant/{tier_grant_id}",
-            names: None,
-        }],
-        at_erasure: AtErasure::Blank("reason = ''"),
-        ..PersonalTable::of("tier_grant", "tier_grant_id::text")
-    },
-    PersonalTable {
         sealed: &[Sealed {
             column: "reason",
             field: "tier_grant/{tier_grant_id}",

@@ -5,9 +5,20 @@ use fealty_proto::ledger::v1 as pb;
 use fealty_proto::types::v1::Amount;
 use fealty_types::{ProgramId, SystemClock};
 
+use fealty_ledger::personal::PERSONAL_TABLES;
+use fealty_service::personal::unlisted;
+
 use super::harness::{Ledger, new_id};
 use super::messages::{points, purchase_of, unreferenced_refund};
 use super::support::transfer;
+
+#[tokio::test]
+async fn every_table_that_names_owners_is_decided_about() {
+    let ledger = Ledger::start().await;
+    let mut connection = ledger.database.owner.acquire().await.unwrap();
+    let forgotten = unlisted(&mut connection, PERSONAL_TABLES, &["owner_id"]).await;
+    assert_eq!(forgotten.unwrap(), Vec::<String>::new(), "add them to PERSONAL_TABLES in src/personal.rs");
+}
 
 #[tokio::test]
 async fn every_table_that_carries_a_program_is_fenced_and_shows_a_stranger_nothing() {

@@ -135,7 +135,12 @@ async fn nobody_hands_out_what_they_lack() {
     let program = world.program().await;
     let auth = world.key_of(program, &ADMIN).await;
     let suite = world
-        .suite_key(&[Scope::AccessWrite, Scope::ProgramsWrite, Scope::AccessFeed])
+        .suite_key(&[
+            Scope::AccessWrite,
+            Scope::ProgramsWrite,
+            Scope::AccessFeed,
+            Scope::ErasuresConfirm,
+        ])
         .await;
     let suite = suite.of_program(&program.to_string());
     let before = world.contents().await;
@@ -154,7 +159,7 @@ async fn nobody_hands_out_what_they_lack() {
         ErrorReason::ScopeMissing,
     );
     assert!(status.message().contains("SCOPE_LEDGER_WRITE"), "{status:?}");
-    for scope in [Scope::ProgramsWrite, Scope::AccessFeed] {
+    for scope in [Scope::ProgramsWrite, Scope::AccessFeed, Scope::ErasuresConfirm] {
         let result = send_create(&world, &suite, &request_id(), Some(new_key(&[scope], ""))).await;
         assert_invalid("a suite's scope", result, &["api_key.scopes[0]"]);
     }

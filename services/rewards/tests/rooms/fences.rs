@@ -2,10 +2,20 @@
 
 use fealty_postgres::fences;
 use fealty_proto::rewards::v1 as pb;
+use fealty_rewards::personal::PERSONAL_TABLES;
+use fealty_service::personal::unlisted;
 use fealty_types::ProgramId;
 use tonic::Code;
 
 use crate::harness::{PRICE, World, coded_coffee, new_id};
+
+#[tokio::test]
+async fn every_table_that_names_members_is_decided_about() {
+    let world = World::start().await;
+    let mut connection = world.database.owner.acquire().await.unwrap();
+    let forgotten = unlisted(&mut connection, PERSONAL_TABLES, &["member_id"]).await;
+    assert_eq!(forgotten.unwrap(), Vec::<String>::new(), "add them to PERSONAL_TABLES in src/personal.rs");
+}
 
 #[tokio::test]
 async fn every_table_with_a_program_is_fenced_and_shows_a_stranger_nothing() {
@@ -27,7 +37,7 @@ async fn every_table_with_a_program_is_fenced_and_shows_a_stranger_nothing() {
         .await
         .unwrap();
     assert_eq!(leaks.seen, Vec::<String>::new());
-    // Nobody here is staff, nobody was erased, and nothing went wrong.
+    // Nobody here is staff, nobody was erased, and no event could not be applied.
     assert_eq!(leaks.untried, ["parked_event", "person_erasure", "staff"]);
 }
 

@@ -4,6 +4,8 @@ use fealty_client::CallError;
 use fealty_postgres::fences;
 use fealty_proto::surveys::v1 as pb;
 use fealty_proto::types::v1::ErrorReason;
+use fealty_service::personal::unlisted;
+use fealty_surveys::personal::PERSONAL_TABLES;
 use tonic::Code;
 
 use crate::harness::{World, by_hand, database, new_id, plain, refused, reply};
@@ -15,6 +17,14 @@ async fn every_table_with_a_program_is_fenced() {
         .await
         .unwrap();
     assert_eq!(violations, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn every_table_that_names_members_is_decided_about() {
+    let database = database().await;
+    let mut connection = database.owner.acquire().await.unwrap();
+    let forgotten = unlisted(&mut connection, PERSONAL_TABLES, &["member_id"]).await;
+    assert_eq!(forgotten.unwrap(), Vec::<String>::new(), "add them to PERSONAL_TABLES in src/personal.rs");
 }
 
 fn not_there<T: std::fmt::Debug>(result: Result<T, CallError>) {
