@@ -51,28 +51,6 @@ pub const PERSONAL_TABLES: &[PersonalTable] = &[
     PersonalTable {
         sealed: &[Sealed {
             column: "reason",
-            field: "tier_grant/{tier_grant_id}",
-            names: None,
-        }],
-        // The changes that they made stay.
-        at_erasure: AtErasure::Delete,
-        ..PersonalTable::of("tier_grant", "tier_grant_id::text")
-    },
-    PersonalTable {
-        at_erasure: AtErasure::Keep("when they were in which tier, and by what; no word about who"),
-        ..PersonalTable::of("tier_change", "lpad(revision::text, 20, '0')")
-    },
-    PersonalTable {
-        at_erasure: AtErasure::Keep("the tier that purchases were judged by"),
-        ..PersonalTable::of("member_ladder", "ladder_code")
-    },
-    PersonalTable {
-        at_erasure: AtErasure::Keep("sums of what the ledger has"),
-        ..PersonalTable::of("qualification_day", "concat_ws('/', measure, day)")
-    },
-    PersonalTable {
-        sealed: &[Sealed {
-            column: "reason",
             field: "change_reason/{change_id}",
             names: None,
         }],

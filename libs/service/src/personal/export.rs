@@ -9,6 +9,9 @@ use sqlx::{AssertSqlSafe, PgConnection, Row};
 
 use super::{PersonalTable, Sealed};
 
+/// No bytes, as Postgres shows them in JSON.
+const NO_BYTES: &str = "\\x";
+
 /// Where a page begins: after that row.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cursor {
@@ -101,6 +104,8 @@ fn opened(
         let value = row.get(sealed.column).unwrap_or(&Value::Null);
         let open = match (value, key) {
             (Value::Null, _) | (_, None) => Value::Null,
+            // Erased, in a column that is never null.
+            (Value::String(bytes), _) if bytes == NO_BYTES => Value::Null,
             (value, Some(key)) => open_value(sealed, &row, key, value)?,
         };
         told.insert(sealed.column.to_owned(), open);
