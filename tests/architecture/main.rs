@@ -41,6 +41,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "postgres",
             "client",
             "runtime",
+            "vault",
         ],
     ),
     ("members", SERVICE_MAY_USE),
