@@ -49,6 +49,28 @@ pub const PERSONAL_TABLES: &[PersonalTable] = &[
         ..PersonalTable::of("member_tier", "lpad(revision::text, 20, '0')")
     },
     PersonalTable {
+        // The ledger's books keep what was bought; it counts for nobody's tier any more.
+        at_erasure: AtErasure::Delete,
+        ..PersonalTable::of("qualification_day", "concat_ws('/', measure, day)")
+    },
+    PersonalTable {
+        at_erasure: AtErasure::Delete,
+        ..PersonalTable::of("member_ladder", "ladder_code")
+    },
+    PersonalTable {
+        at_erasure: AtErasure::Keep("by which tier a purchase was judged stays provable; codes and times"),
+        ..PersonalTable::of("tier_change", "lpad(revision::text, 20, '0')")
+    },
+    PersonalTable {
+        sealed: &[Sealed {
+            column: "reason",
+            field: "tier_grant/{tier_grant_id}",
+            names: None,
+        }],
+        at_erasure: AtErasure::Blank("reason = NULL"),
+        ..PersonalTable::of("tier_grant", "tier_grant_id::text")
+    },
+    PersonalTable {
         sealed: &[Sealed {
             column: "reason",
             field: "change_reason/{change_id}",

@@ -21,8 +21,8 @@ use crate::refusal::{MembersError, Refusal, Resource};
 pub struct ShownGrant {
     /// The grant.
     pub grant: Grant,
-    /// Words about a person.
-    pub reason: Personal,
+    /// Words about a person; none where they were erased.
+    pub reason: Option<Personal>,
 }
 
 impl Ladders {
@@ -59,7 +59,7 @@ impl Ladders {
                 self.store_in_tx(tx, program_id, &grant, &new.reason).await?;
                 Ok::<_, MembersError>(Made::now(ShownGrant {
                     grant,
-                    reason: new.reason.clone(),
+                    reason: Some(new.reason.clone()),
                 }))
             })
         })
@@ -150,7 +150,7 @@ impl Ladders {
         let key = key.ok_or_else(|| Refusal::not_found(Resource::Member, member_id))?;
         let sealed = SealedGrant {
             grant: grant.clone(),
-            reason: key.seal(&field_of(grant.tier_grant_id), reason),
+            reason: Some(key.seal(&field_of(grant.tier_grant_id), reason)),
         };
         storage::insert_grant_in_tx(&mut *tx, program_id, &sealed).await?;
         events.extend(settle_in_tx(&mut *tx, program_id, member_id, Trigger::Grant, now).await?);
@@ -198,12 +198,18 @@ impl Ladders {
         sealed: SealedGrant,
     ) -> Result<ShownGrant, MembersError> {
         let grant = sealed.grant;
+        let Some(reason) = sealed.reason else {
+            return Ok(ShownGrant { grant, reason: None });
+        };
         let key = people::find_key_in_tx(tx, &self.vault, program_id, grant.member_id).await?;
         let key = key.ok_or_else(|| Refusal::not_found(Resource::Member, grant.member_id))?;
         let reason = key
-            .open_field(&field_of(grant.tier_grant_id), &sealed.reason)
+            .open_field(&field_of(grant.tier_grant_id), &reason)
             .map_err(|error| StorageError::corrupt("tier_grant.reason", error))?;
-        Ok(ShownGrant { grant, reason })
+        Ok(ShownGrant {
+            grant,
+            reason: Some(reason),
+        })
     }
 }
 

@@ -148,7 +148,11 @@ pub(super) fn grant(shown: &ShownGrant) -> pb::TierGrant {
         tier_code: grant.tier_code.to_string(),
         end_time: grant.end_time.map(timestamp),
         actor: grant.actor.clone(),
-        reason: shown.reason.expose().to_owned(),
+        reason: shown
+            .reason
+            .as_ref()
+            .map(|reason| reason.expose().to_owned())
+            .unwrap_or_default(),
         create_time: Some(timestamp(grant.create_time)),
         revoke_time: grant.revoked.as_ref().map(|(time, _)| timestamp(*time)),
         revoke_actor: grant

@@ -42,7 +42,7 @@ pub(in crate::ladders) struct Counting {
 }
 
 /// Keeps a member's tiers from being changed by anybody else until the end of the transaction, and says for whom what they
-/// earn counts. None when there is no such member.
+/// earn counts. None when there is no such member, or one who is closed for good.
 pub(in crate::ladders) async fn lock_counting_in_tx(
     tx: &mut PgConnection,
     program_id: ProgramId,
@@ -53,7 +53,8 @@ pub(in crate::ladders) async fn lock_counting_in_tx(
         let locked = sqlx::query!(
             r#"SELECT m.merged_into_member_id AS "merged_into_member_id: MemberId", p.time_zone
                FROM member m JOIN program p ON p.program = m.program
-               WHERE m.program = $1 AND m.member_id = $2 FOR NO KEY UPDATE OF m"#,
+               WHERE m.program = $1 AND m.member_id = $2 AND m.status <> 'CLOSED'
+               FOR NO KEY UPDATE OF m"#,
             program_id.as_uuid(),
             counting.as_uuid(),
         )

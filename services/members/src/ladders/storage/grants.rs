@@ -14,7 +14,8 @@ use crate::people::domain::TierCode;
 #[derive(Debug, Clone)]
 pub(in crate::ladders) struct SealedGrant {
     pub(in crate::ladders) grant: Grant,
-    pub(in crate::ladders) reason: Vec<u8>,
+    /// None where the member was erased.
+    pub(in crate::ladders) reason: Option<Vec<u8>>,
 }
 
 struct GrantRow {
@@ -24,7 +25,7 @@ struct GrantRow {
     tier_code: String,
     end_time: Option<DateTime<Utc>>,
     actor: String,
-    reason: Vec<u8>,
+    reason: Option<Vec<u8>>,
     create_time: DateTime<Utc>,
     revoke_time: Option<DateTime<Utc>>,
     revoke_actor: Option<String>,
