@@ -198,7 +198,7 @@ mod tests {
         let program = ProgramContext {
             program_id,
             time_zone: chrono_tz::UTC,
-            currency_code: "GBP".parse().unwrap(),
+            currency: "GBP".parse().unwrap(),
         };
         Caller::new(key, Some(program))
     }

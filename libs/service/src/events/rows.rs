@@ -149,6 +149,7 @@ mod tests {
         let time = DateTime::from_timestamp(1_790_000_000, 123_456_000).unwrap();
         let payload = Payload::MemberTierChanged(MemberTierChanged {
             tier_code: "gold".to_owned(),
+            ..MemberTierChanged::default()
         });
         let new = new_event(Uuid::from_u128(7), payload.clone(), time, time);
         let position = EventPosition {

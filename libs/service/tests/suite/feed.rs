@@ -228,6 +228,7 @@ pub fn program() -> ProgramId {
 pub fn tier(subject: Uuid, code: &str) -> NewEvent {
     let payload = Payload::MemberTierChanged(MemberTierChanged {
         tier_code: code.to_owned(),
+        ..MemberTierChanged::default()
     });
     let now = SystemClock.now();
     new_event(subject, payload, now, now)
