@@ -192,7 +192,7 @@ impl Erasures {
                     let whose = (person.member_id, records.as_slice());
                     retention::check_time_ended_in_tx(&mut *tx, program_id, whose, now).await?;
                 }
-                let erasure = self.new_erasure(asked, person, erasure_id, now);
+                let erasure = self.new_erasure(asked, &person, (erasure_id, now));
                 storage::insert_in_tx(&mut *tx, program_id, &erasure, now + ATTEMPT_LENGTH_MAX).await?;
                 Ok::<_, MembersError>(Made::now(erasure))
             })
@@ -200,7 +200,12 @@ impl Erasures {
         .await
     }
 
-    fn new_erasure(&self, asked: &Asked, person: OnePerson, erasure_id: Uuid, now: DateTime<Utc>) -> Erasure {
+    fn new_erasure(
+        &self,
+        asked: &Asked,
+        person: &OnePerson,
+        (erasure_id, now): (Uuid, DateTime<Utc>),
+    ) -> Erasure {
         Erasure {
             erasure_id,
             member_id: person.member_id,

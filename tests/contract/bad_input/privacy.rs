@@ -3,8 +3,8 @@
 use fealty_proto::access::v1::{ExportPersonalDataRequest, ListPersonalReadsRequest};
 use fealty_proto::members::v1::{
     ConfirmErasureRequest, DisclosureBasis, EndContractRequest, EraseMemberRequest, ErasureCause,
-    GetErasureRequest, GetRetentionRequest, LiftLegalHoldRequest, ListDisclosuresRequest, ListErasuresRequest,
-    ListPurgeableMembersRequest, PlaceLegalHoldRequest, RecordDisclosureRequest,
+    GetErasureRequest, GetRetentionRequest, LiftLegalHoldRequest, ListDisclosuresRequest,
+    ListErasuresRequest, ListPurgeableMembersRequest, PlaceLegalHoldRequest, RecordDisclosureRequest,
 };
 use fealty_proto::types::v1::Date;
 use fealty_tests::shop::request_id;
@@ -62,7 +62,10 @@ fn erasures(world: &World) -> Vec<Case> {
     );
     cases.extend(
         Table::of(world, "/fealty.members.v1.ErasureService/ListErasures")
-            .pages(|page_size, page_token| ListErasuresRequest { page_size, page_token })
+            .pages(|page_size, page_token| ListErasuresRequest {
+                page_size,
+                page_token,
+            })
             .done(),
     );
     let confirm = |erasure_id: &str, service: &str| ConfirmErasureRequest {
@@ -71,11 +74,7 @@ fn erasures(world: &World) -> Vec<Case> {
     };
     cases.extend(
         Table::of(world, "/fealty.members.v1.ErasureService/ConfirmErasure")
-            .row(
-                "nothing",
-                &confirm("", ""),
-                invalid(&["erasure_id", "service"]),
-            )
+            .row("nothing", &confirm("", ""), invalid(&["erasure_id", "service"]))
             .row(
                 "who has nothing to confirm",
                 &confirm(&request_id(), "ledger"),
@@ -122,12 +121,19 @@ fn contracts(world: &World) -> Vec<Case> {
     cases.extend(
         Table::of(world, "/fealty.members.v1.RetentionService/GetRetention")
             .row("nothing", &get(""), invalid(&["member_id"]))
-            .row("another shop's member", &get(&world.theirs.member_id), not_found())
+            .row(
+                "another shop's member",
+                &get(&world.theirs.member_id),
+                not_found(),
+            )
             .done(),
     );
     cases.extend(
         Table::of(world, "/fealty.members.v1.RetentionService/ListPurgeableMembers")
-            .pages(|page_size, page_token| ListPurgeableMembersRequest { page_size, page_token })
+            .pages(|page_size, page_token| ListPurgeableMembersRequest {
+                page_size,
+                page_token,
+            })
             .done(),
     );
     cases
@@ -150,7 +156,11 @@ fn holds(world: &World) -> Vec<Case> {
             &of(&world.ours.member_id, &"x".repeat(NAME_TOO_LONG)),
             invalid(&["case_reference"]),
         )
-        .row("another shop's member", &of(&world.theirs.member_id, "7"), not_found())
+        .row(
+            "another shop's member",
+            &of(&world.theirs.member_id, "7"),
+            not_found(),
+        )
         .done();
     let lift = |legal_hold_id: &str| LiftLegalHoldRequest {
         legal_hold_id: legal_hold_id.to_owned(),

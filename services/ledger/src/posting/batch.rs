@@ -160,16 +160,7 @@ impl<R: Room> Batch<R> {
 
     fn decide(&mut self, call: &Call<R::Work>, moment: &Moment, sides: Sides) -> Result<Vec<u8>, Refusal> {
         let account = sides.account;
-        if let Some(receipt) = call.receipt()
-            && let Some(transaction_id) = self.earlier.receipts.get(&receipt)
-        {
-            let (source, receipt_id) = receipt;
-            return Err(Refusal::ReceiptAlreadyUsed {
-                source,
-                receipt_id,
-                transaction_id: *transaction_id,
-            });
-        }
+        self.require_new_receipt(call)?;
         self.require_standing(call.kind, call.owner_id, account)?;
         self.require_counterpart(call, sides)?;
         // What has ended is written off whether the command is accepted or not, and known to who plans it.
@@ -237,6 +228,22 @@ impl<R: Room> Batch<R> {
             chain_hash: None,
         });
         Ok(message)
+    }
+
+    /// Refuses a receipt that something else was recorded by.
+    fn require_new_receipt(&self, call: &Call<R::Work>) -> Result<(), Refusal> {
+        let Some(receipt) = call.receipt() else {
+            return Ok(());
+        };
+        let Some(transaction_id) = self.earlier.receipts.get(&receipt).copied() else {
+            return Ok(());
+        };
+        let (source, receipt_id) = receipt;
+        Err(Refusal::ReceiptAlreadyUsed {
+            source,
+            receipt_id,
+            transaction_id,
+        })
     }
 
     /// Refuses what is not for an owner of that status: neither of whom was named nor of whose account it is.

@@ -17,7 +17,11 @@ async fn every_table_that_names_owners_is_decided_about() {
     let ledger = Ledger::start().await;
     let mut connection = ledger.database.owner.acquire().await.unwrap();
     let forgotten = unlisted(&mut connection, PERSONAL_TABLES, &["owner_id"]).await;
-    assert_eq!(forgotten.unwrap(), Vec::<String>::new(), "add them to PERSONAL_TABLES in src/personal.rs");
+    assert_eq!(
+        forgotten.unwrap(),
+        Vec::<String>::new(),
+        "add them to PERSONAL_TABLES in src/personal.rs"
+    );
 }
 
 #[tokio::test]

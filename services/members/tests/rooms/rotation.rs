@@ -15,14 +15,19 @@ use crate::shop::{Shop, enrolment, identifier, phone};
 fn with_keys(config: &MembersConfig, key: &str, previous: &[&str]) -> MembersConfig {
     let mut config = config.clone();
     config.vault.master_key = Secret::new(key.to_owned());
-    config.vault.previous_master_keys = previous.iter().map(|key| Secret::new((*key).to_owned())).collect();
+    config.vault.previous_master_keys = previous
+        .iter()
+        .map(|key| Secret::new((*key).to_owned()))
+        .collect();
     config
 }
 
 async fn rotation(shop: &Shop, config: &MembersConfig) -> Rotation {
     let jobs = shop.world.database.jobs.clone();
     let vault = config.vault.vault("members").expect("keys");
-    let other = check_master_key(&jobs, &vault, SystemClock.now()).await.expect("an answer");
+    let other = check_master_key(&jobs, &vault, SystemClock.now())
+        .await
+        .expect("an answer");
     assert_eq!(other, None);
     Rotation::new(jobs, vault, "member")
 }
@@ -40,7 +45,11 @@ async fn name_by_phone(shop: &Shop, replica: &Replica) -> String {
     let request = pb::LookupMemberRequest {
         identifier: Some(identifier(phone("+442079460018"))),
     };
-    let found = replica.members(&shop.auth).lookup_member(request).await.expect("found");
+    let found = replica
+        .members(&shop.auth)
+        .lookup_member(request)
+        .await
+        .expect("found");
     found.into_inner().member.unwrap().profile.unwrap().given_name
 }
 
@@ -65,15 +74,29 @@ async fn after_a_rotation_the_old_master_key_is_needed_for_nothing() {
     // Cut off after its first step, and begun again.
     let cut_off = rotation(&shop, &both).await;
     let begun = cut_off.begin().await.unwrap();
-    assert_eq!(cut_off.step(begun, SystemClock.now()).await.unwrap().wrapped_count, 2);
-    assert_eq!(rotate(&shop, &both).await.wrapped_count, 0, "all were wrapped already");
+    assert_eq!(
+        cut_off
+            .step(begun, SystemClock.now())
+            .await
+            .unwrap()
+            .wrapped_count,
+        2
+    );
+    assert_eq!(
+        rotate(&shop, &both).await.wrapped_count,
+        0,
+        "all were wrapped already"
+    );
 
     drop(replica);
     let replica = World::start_replica_with(&alone, clock()).await;
     assert_eq!(name_by_phone(&shop, &replica).await, "Anastasija");
     let again = replica.members(&shop.auth).enrol_member(retried).await.unwrap();
     assert!(is_replayed(&again), "a repeated command is known as before");
-    let taken = replica.members(&shop.auth).enrol_member(enrolment(&[phone("+442079460021")])).await;
+    let taken = replica
+        .members(&shop.auth)
+        .enrol_member(enrolment(&[phone("+442079460021")]))
+        .await;
     assert!(taken.is_err(), "a number belongs to one member");
     let left: i64 = sqlx::query_scalar("SELECT count(DISTINCT master_key_id) FROM member")
         .fetch_one(&shop.world.database.owner)

@@ -14,7 +14,11 @@ async fn every_table_that_names_members_is_decided_about() {
     let world = World::start().await;
     let mut connection = world.database.owner.acquire().await.unwrap();
     let forgotten = unlisted(&mut connection, PERSONAL_TABLES, &["member_id"]).await;
-    assert_eq!(forgotten.unwrap(), Vec::<String>::new(), "add them to PERSONAL_TABLES in src/personal.rs");
+    assert_eq!(
+        forgotten.unwrap(),
+        Vec::<String>::new(),
+        "add them to PERSONAL_TABLES in src/personal.rs"
+    );
 }
 
 #[tokio::test]

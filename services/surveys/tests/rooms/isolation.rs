@@ -24,7 +24,11 @@ async fn every_table_that_names_members_is_decided_about() {
     let database = database().await;
     let mut connection = database.owner.acquire().await.unwrap();
     let forgotten = unlisted(&mut connection, PERSONAL_TABLES, &["member_id"]).await;
-    assert_eq!(forgotten.unwrap(), Vec::<String>::new(), "add them to PERSONAL_TABLES in src/personal.rs");
+    assert_eq!(
+        forgotten.unwrap(),
+        Vec::<String>::new(),
+        "add them to PERSONAL_TABLES in src/personal.rs"
+    );
 }
 
 fn not_there<T: std::fmt::Debug>(result: Result<T, CallError>) {

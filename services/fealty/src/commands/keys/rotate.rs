@@ -40,7 +40,10 @@ struct Vaulted<'a> {
 }
 
 pub(super) async fn rotate(args: RotateArgs) -> anyhow::Result<()> {
-    let config = Config::load(args.config.as_deref(), &[ServiceName::Members, ServiceName::Surveys])?;
+    let config = Config::load(
+        args.config.as_deref(),
+        &[ServiceName::Members, ServiceName::Surveys],
+    )?;
     let services = [
         Vaulted {
             name: ServiceName::Members,
@@ -59,7 +62,10 @@ pub(super) async fn rotate(args: RotateArgs) -> anyhow::Result<()> {
     ];
     for service in services {
         let name = service.name.as_str();
-        let wrapped_count = service.rotate().await.with_context(|| format!("{name}: not done"))?;
+        let wrapped_count = service
+            .rotate()
+            .await
+            .with_context(|| format!("{name}: not done"))?;
         tool::print_line(&format!(
             "{name}: {wrapped_count} keys wrapped anew; the previous master keys can be taken out of the config"
         ))?;
@@ -77,7 +83,11 @@ impl Vaulted<'_> {
         check_schema(&pool, self.migrator).await?;
         let vault = self.vault.vault(self.name.database())?;
         let other = check_master_key(&pool, &vault, SystemClock.now()).await?;
-        ensure!(other.is_none(), "{}", other.map(|other| other.to_string()).unwrap_or_default());
+        ensure!(
+            other.is_none(),
+            "{}",
+            other.map(|other| other.to_string()).unwrap_or_default()
+        );
         let rotation = Rotation::new(pool, vault, self.table);
         let mut progress = rotation.begin().await?;
         let mut steps = 0_u64;
