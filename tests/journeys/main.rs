@@ -3,6 +3,7 @@
 mod club;
 mod erased;
 mod import;
+mod member_tokens;
 mod purchase;
 mod standing;
 mod trace;

@@ -22,31 +22,31 @@ use fealty_proto::members::v1::{
     GetMemberTiersResponse, GetPolicyRequest, GetPolicyResponse, GetProgramDaysRequest,
     GetProgramDaysResponse, GetProgramRequest, GetProgramResponse, GetRetentionRequest, GetRetentionResponse,
     GetStaffMemberRequest, GetStaffMemberResponse, GrantConsentRequest, GrantConsentResponse,
-    GrantTierRequest, GrantTierResponse, IssueCardsRequest, IssueCardsResponse, LiftLegalHoldRequest,
-    LiftLegalHoldResponse, ListApiKeysRequest, ListApiKeysResponse, ListCardBatchesRequest,
-    ListCardBatchesResponse, ListCardsRequest, ListCardsResponse, ListCompaniesRequest,
-    ListCompaniesResponse, ListConsentHistoryRequest, ListConsentHistoryResponse, ListDisclosuresRequest,
-    ListDisclosuresResponse, ListDueOccasionsRequest, ListDueOccasionsResponse,
-    ListDuplicateCandidatesRequest, ListDuplicateCandidatesResponse, ListErasuresRequest,
-    ListErasuresResponse, ListIdentifierHistoryRequest, ListIdentifierHistoryResponse, ListLaddersRequest,
-    ListLaddersResponse, ListMembersRequest, ListMembersResponse, ListPoliciesRequest, ListPoliciesResponse,
-    ListProgramsRequest, ListProgramsResponse, ListPurgeableMembersRequest, ListPurgeableMembersResponse,
-    ListStaffMembersRequest, ListStaffMembersResponse, ListTierChangesRequest, ListTierChangesResponse,
-    ListTierGrantsRequest, ListTierGrantsResponse, ListTopicOptOutsRequest, ListTopicOptOutsResponse,
-    LookupMemberRequest, LookupMemberResponse, MarkIdentifierVerifiedRequest, MarkIdentifierVerifiedResponse,
-    MayContactRequest, MayContactResponse, MergeMembersRequest, MergeMembersResponse, OptOutTopicRequest,
-    OptOutTopicResponse, PlaceLegalHoldRequest, PlaceLegalHoldResponse, PublishLadderRequest,
-    PublishLadderResponse, PublishPolicyRequest, PublishPolicyResponse, RecordDisclosureRequest,
-    RecordDisclosureResponse, RemoveHouseholdMemberRequest, RemoveHouseholdMemberResponse,
-    RemoveIdentifierRequest, RemoveIdentifierResponse, ReplaceCardRequest, ReplaceCardResponse,
-    ReportDeliveryRequest, ReportDeliveryResponse, RetireLadderRequest, RetireLadderResponse,
-    RevokeApiKeyRequest, RevokeApiKeyResponse, RevokeTierGrantRequest, RevokeTierGrantResponse,
-    SetContactPreferencesRequest, SetContactPreferencesResponse, SetMemberDaysRequest, SetMemberDaysResponse,
-    SetMemberStatusRequest, SetMemberStatusResponse, SetMemberTierRequest, SetMemberTierResponse,
-    SetProgramDaysRequest, SetProgramDaysResponse, UpdateContactSettingsRequest,
-    UpdateContactSettingsResponse, UpdateMemberRequest, UpdateMemberResponse, UpdateProgramRequest,
-    UpdateProgramResponse, UpdateStaffMemberRequest, UpdateStaffMemberResponse, WithdrawConsentRequest,
-    WithdrawConsentResponse,
+    GrantTierRequest, GrantTierResponse, IssueCardsRequest, IssueCardsResponse, IssueMemberTokenRequest,
+    IssueMemberTokenResponse, LiftLegalHoldRequest, LiftLegalHoldResponse, ListApiKeysRequest,
+    ListApiKeysResponse, ListCardBatchesRequest, ListCardBatchesResponse, ListCardsRequest,
+    ListCardsResponse, ListCompaniesRequest, ListCompaniesResponse, ListConsentHistoryRequest,
+    ListConsentHistoryResponse, ListDisclosuresRequest, ListDisclosuresResponse, ListDueOccasionsRequest,
+    ListDueOccasionsResponse, ListDuplicateCandidatesRequest, ListDuplicateCandidatesResponse,
+    ListErasuresRequest, ListErasuresResponse, ListIdentifierHistoryRequest, ListIdentifierHistoryResponse,
+    ListLaddersRequest, ListLaddersResponse, ListMembersRequest, ListMembersResponse, ListPoliciesRequest,
+    ListPoliciesResponse, ListProgramsRequest, ListProgramsResponse, ListPurgeableMembersRequest,
+    ListPurgeableMembersResponse, ListStaffMembersRequest, ListStaffMembersResponse, ListTierChangesRequest,
+    ListTierChangesResponse, ListTierGrantsRequest, ListTierGrantsResponse, ListTopicOptOutsRequest,
+    ListTopicOptOutsResponse, LookupMemberRequest, LookupMemberResponse, MarkIdentifierVerifiedRequest,
+    MarkIdentifierVerifiedResponse, MayContactRequest, MayContactResponse, MergeMembersRequest,
+    MergeMembersResponse, OptOutTopicRequest, OptOutTopicResponse, PlaceLegalHoldRequest,
+    PlaceLegalHoldResponse, PublishLadderRequest, PublishLadderResponse, PublishPolicyRequest,
+    PublishPolicyResponse, RecordDisclosureRequest, RecordDisclosureResponse, RemoveHouseholdMemberRequest,
+    RemoveHouseholdMemberResponse, RemoveIdentifierRequest, RemoveIdentifierResponse, ReplaceCardRequest,
+    ReplaceCardResponse, ReportDeliveryRequest, ReportDeliveryResponse, RetireLadderRequest,
+    RetireLadderResponse, RevokeApiKeyRequest, RevokeApiKeyResponse, RevokeTierGrantRequest,
+    RevokeTierGrantResponse, SetContactPreferencesRequest, SetContactPreferencesResponse,
+    SetMemberDaysRequest, SetMemberDaysResponse, SetMemberStatusRequest, SetMemberStatusResponse,
+    SetMemberTierRequest, SetMemberTierResponse, SetProgramDaysRequest, SetProgramDaysResponse,
+    UpdateContactSettingsRequest, UpdateContactSettingsResponse, UpdateMemberRequest, UpdateMemberResponse,
+    UpdateProgramRequest, UpdateProgramResponse, UpdateStaffMemberRequest, UpdateStaffMemberResponse,
+    WithdrawConsentRequest, WithdrawConsentResponse,
 };
 use fealty_types::ProgramId;
 
@@ -127,6 +127,8 @@ impl MembersClient {
         list_api_keys("/fealty.members.v1.ApiKeyService/ListApiKeys"): read ListApiKeysRequest => ListApiKeysResponse;
         /// Ends a key for good, in every service within 5 seconds. Revoking it again changes nothing.
         revoke_api_key("/fealty.members.v1.ApiKeyService/RevokeApiKey"): read RevokeApiKeyRequest => RevokeApiKeyResponse;
+        /// Issues a token that an app or a web page shows in place of a key: for one member, for some minutes.
+        issue_member_token("/fealty.members.v1.MemberTokenService/IssueMemberToken"): read IssueMemberTokenRequest => IssueMemberTokenResponse;
         /// Names a company of the group that runs the program.
         create_company("/fealty.members.v1.ConsentService/CreateCompany"): write CreateCompanyRequest => CreateCompanyResponse;
         /// The program's companies, by their codes.
@@ -268,6 +270,7 @@ impl MembersClient {
 impl Shows for ListAccessChangesResponse {}
 impl Shows for CreateApiKeyResponse {}
 impl Shows for ListApiKeysResponse {}
+impl Shows for IssueMemberTokenResponse {}
 impl Shows for RevokeApiKeyResponse {}
 impl Shows for MayContactResponse {}
 impl Shows for CreateCompanyResponse {}

@@ -11,7 +11,7 @@ mod method;
 /// Another name for [`mod@type`], without the keyword.
 pub use generated::r#type as types;
 pub use generated::{access, events, ledger, members, rewards, surveys, r#type};
-pub use method::{Method, method, methods};
+pub use method::{MemberAccess, Method, method, methods};
 
 /// Every proto with what it imports, encoded as a `google.protobuf.FileDescriptorSet`: for server reflection and for
 /// reading the options of methods. Encoded, because decoding it with `prost-types` loses the options.

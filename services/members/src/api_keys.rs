@@ -116,6 +116,7 @@ impl KeyIdentity {
             program_id,
             short_id: secret.short_id().to_owned(),
             secret_sha256: secret.secret_sha256(),
+            token_public_key: secret.token_public_key(),
         }
     }
 }

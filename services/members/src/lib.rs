@@ -18,6 +18,7 @@
 //! |---|---|
 //! | [`programs`] | loyalty programs |
 //! | [`api_keys`] | callers' keys |
+//! | [`member_tokens`] | what an app shows in place of a key, for one member |
 //! | [`staff`] | the people who work with a program |
 //! | [`policies`] | the terms that people accept when they join |
 //! | [`people`] | members, their identifiers, their consent and their tier |
@@ -54,6 +55,7 @@ pub mod jobs;
 pub mod ladders;
 pub mod ledger;
 pub mod means;
+pub mod member_tokens;
 pub mod occasions;
 pub mod operator;
 pub mod people;

@@ -111,6 +111,8 @@ pub enum Refusal {
     RequestIdReused(RequestId),
     /// Nobody hands out a right that they lack.
     ScopeMissing(Scope),
+    /// Nobody could verify what the key signs.
+    KeyIssuesNoTokens,
     /// The staff member is not active.
     StaffInactive(StaffId),
     /// A value that was well formed cannot be taken now.

@@ -25,6 +25,9 @@ use fealty_proto::members::v1::household_service_server::{
     HouseholdServiceServer, SERVICE_NAME as HOUSEHOLDS,
 };
 use fealty_proto::members::v1::member_service_server::{MemberServiceServer, SERVICE_NAME as MEMBERS};
+use fealty_proto::members::v1::member_token_service_server::{
+    MemberTokenServiceServer, SERVICE_NAME as MEMBER_TOKENS,
+};
 use fealty_proto::members::v1::occasion_service_server::{OccasionServiceServer, SERVICE_NAME as OCCASIONS};
 use fealty_proto::members::v1::policy_service_server::{PolicyServiceServer, SERVICE_NAME as POLICIES};
 use fealty_proto::members::v1::program_service_server::{ProgramServiceServer, SERVICE_NAME as PROGRAMS};
@@ -71,6 +74,8 @@ use crate::ladders::grpc::TierGrpc;
 use crate::ladders::{Keeping, Ladders};
 use crate::ledger::LedgerDoor;
 use crate::means::Means;
+use crate::member_tokens::MemberTokens;
+use crate::member_tokens::grpc::MemberTokenGrpc;
 use crate::occasions::Occasions;
 use crate::occasions::grpc::OccasionGrpc;
 use crate::people::grpc::MemberGrpc;
@@ -207,6 +212,7 @@ fn serve_faulty_on(
         EVENTS,
         HOUSEHOLDS,
         MEMBERS,
+        MEMBER_TOKENS,
         PERSONAL_DATA,
         OCCASIONS,
         POLICIES,
@@ -232,46 +238,28 @@ fn server_of(
     let records = Arc::new(OwnRecords::new(ground.jobs.clone(), ground.gate.clone()));
     // These records are the original: there is nothing fresher to ask for.
     let authenticator = Authenticator::new(records, ground.clock.clone(), Nudge::none());
-
-    let programs = Programs::new(ground.service.clone(), ground.jobs.clone(), ground.clock.clone());
-    let api_keys = ApiKeys::new(ground.service.clone(), ground.clock.clone());
-    let staff = Staff::new(ground.service.clone(), ground.clock.clone());
-    let feed = AccessFeed::new(ground.jobs.clone());
-    let policies = Policies::new(ground.service.clone(), ground.clock.clone());
-    let contacts = Contacts::new(
-        ground.service.clone(),
-        rooms.means.vault.clone(),
-        ground.clock.clone(),
-    );
-    let consents = Consents::new(
-        ground.service.clone(),
-        rooms.means.vault.clone(),
-        ground.clock.clone(),
-        rooms.means.waker.clone(),
-    );
-    let occasions = OccasionGrpc::new(rooms.occasions());
-    let households = Households::new(ground.service.clone(), rooms.changes());
-    let means = &rooms.means;
-    let people = People::new(
-        means.service.clone(),
-        means.vault.clone(),
-        means.clock.clone(),
-        means.waker.clone(),
-    );
-    let cards = Cards::new(means.service.clone(), means.vault.clone(), means.clock.clone());
-    let cards = CardGrpc::new(cards, people.clone());
-    let members = MemberGrpc::new(
-        (people, rooms.enrolments()),
-        rooms.changes(),
-        ground.clock.clone(),
-        rooms.audit.clone(),
-    );
-    let events = rooms.feed.grpc(tasks.soft_shutdown());
-    let retentions = Retentions::new(means.service.clone(), means.clock.clone());
-    let disclosures = Disclosures::new(means.clone());
-
     let limits = &config.server;
-    ServerBuilder::new(limits.clone(), Arc::new(authenticator))
+    let builder = ServerBuilder::new(limits.clone(), Arc::new(authenticator));
+    let builder = with_people(with_administration(builder, ground), rooms, tasks);
+    let builder = with_personal_data(builder, rooms);
+    let events = rooms.feed.grpc(tasks.soft_shutdown());
+    builder
+        .add_service(limited!(limits, EventServiceServer::new(events)))
+        .add_health(health.grpc_service())
+        .build()
+}
+
+/// Programs, and who may call them.
+fn with_administration(builder: ServerBuilder, ground: &Ground) -> ServerBuilder {
+    let limits = &builder.config().clone();
+    let (service, clock) = (&ground.service, &ground.clock);
+    let programs = Programs::new(service.clone(), ground.jobs.clone(), clock.clone());
+    let api_keys = ApiKeys::new(service.clone(), clock.clone());
+    let tokens = MemberTokens::new(service.clone(), clock.clone());
+    let staff = Staff::new(service.clone(), clock.clone());
+    let feed = AccessFeed::new(ground.jobs.clone());
+    let policies = Policies::new(service.clone(), clock.clone());
+    builder
         .add_service(limited!(
             limits,
             ProgramServiceServer::new(ProgramGrpc::new(programs))
@@ -279,6 +267,10 @@ fn server_of(
         .add_service(limited!(
             limits,
             ApiKeyServiceServer::new(ApiKeyGrpc::new(api_keys))
+        ))
+        .add_service(limited!(
+            limits,
+            MemberTokenServiceServer::new(MemberTokenGrpc::new(tokens))
         ))
         .add_service(limited!(limits, StaffServiceServer::new(StaffGrpc::new(staff))))
         .add_service(limited!(
@@ -289,6 +281,32 @@ fn server_of(
             limits,
             PolicyServiceServer::new(PolicyGrpc::new(policies))
         ))
+}
+
+/// Members, and what becomes of them.
+fn with_people(builder: ServerBuilder, rooms: &Rooms, tasks: &Tasks) -> ServerBuilder {
+    let limits = &builder.config().clone();
+    let Means {
+        service,
+        vault,
+        clock,
+        waker,
+        ..
+    } = &rooms.means;
+    let contacts = Contacts::new(service.clone(), vault.clone(), clock.clone());
+    let consents = Consents::new(service.clone(), vault.clone(), clock.clone(), waker.clone());
+    let households = Households::new(service.clone(), rooms.changes());
+    let people = People::new(service.clone(), vault.clone(), clock.clone(), waker.clone());
+    let cards = Cards::new(service.clone(), vault.clone(), clock.clone());
+    let cards = CardGrpc::new(cards, people.clone());
+    let audit = rooms.audit.clone();
+    let members = MemberGrpc::new(
+        (people, rooms.enrolments()),
+        rooms.changes(),
+        clock.clone(),
+        audit,
+    );
+    builder
         .add_service(limited!(limits, MemberServiceServer::new(members)))
         .add_service(limited!(limits, CardServiceServer::new(cards)))
         .add_service(limited!(
@@ -299,7 +317,10 @@ fn server_of(
             limits,
             ConsentServiceServer::new(ConsentGrpc::new(consents))
         ))
-        .add_service(limited!(limits, OccasionServiceServer::new(occasions)))
+        .add_service(limited!(
+            limits,
+            OccasionServiceServer::new(OccasionGrpc::new(rooms.occasions()))
+        ))
         .add_service(limited!(
             limits,
             HouseholdServiceServer::new(HouseholdGrpc::new(households))
@@ -308,6 +329,15 @@ fn server_of(
             limits,
             TierServiceServer::new(TierGrpc::new(rooms.ladders(), tasks.soft_shutdown()))
         ))
+}
+
+/// What is kept about people: exported, erased, held, disclosed, and who read it.
+fn with_personal_data(builder: ServerBuilder, rooms: &Rooms) -> ServerBuilder {
+    let limits = &builder.config().clone();
+    let means = &rooms.means;
+    let retentions = Retentions::new(means.service.clone(), means.clock.clone());
+    let disclosures = Disclosures::new(means.clone());
+    builder
         .add_service(limited!(
             limits,
             ErasureServiceServer::new(ErasureGrpc::new(rooms.erasures.clone()))
@@ -326,11 +356,8 @@ fn server_of(
         ))
         .add_service(limited!(
             limits,
-            ReadAuditServiceServer::new(ReadAuditGrpc::new(ground.service.clone()))
+            ReadAuditServiceServer::new(ReadAuditGrpc::new(means.service.clone()))
         ))
-        .add_service(limited!(limits, EventServiceServer::new(events)))
-        .add_health(health.grpc_service())
-        .build()
 }
 
 fn personal_data_of(rooms: &Rooms) -> PersonalDataGrpc {

@@ -23,6 +23,7 @@ impl From<Refusal> for ApiError {
             Refusal::EtagMismatch { resource, id } => Self::etag_mismatch(resource.as_str(), id),
             Refusal::RequestIdReused(request_id) => Self::request_id_reused(request_id),
             Refusal::ScopeMissing(scope) => Self::scope_missing(scope),
+            Refusal::KeyIssuesNoTokens => key_issues_no_tokens(),
             Refusal::StaffInactive(staff_id) => Self::staff_inactive(staff_id),
             Refusal::FieldInvalid { field, description } => Self::field_invalid(field, description),
             Refusal::PartyUnfit(problems) => party_unfit(&problems),
@@ -111,6 +112,13 @@ fn retention_not_ended(member_id: MemberId, purgeable_from_date: Option<NaiveDat
             .with("purgeable_from_date", date),
         None => refused("The contract with the member {member_id} goes on.").with("member_id", member_id),
     }
+}
+
+fn key_issues_no_tokens() -> ApiError {
+    ApiError::refused(
+        ErrorReason::KeyIssuesNoTokens,
+        "The key was made before there were member tokens, or belongs to no program: make another one.",
+    )
 }
 
 fn guardian_required() -> ApiError {

@@ -3,9 +3,9 @@
 use fealty_proto::access::v1::{ListAccessChangesRequest, Scope};
 use fealty_proto::members::v1::{
     ApiKey, CreateApiKeyRequest, CreateProgramRequest, CreateStaffMemberRequest, GetPolicyRequest,
-    GetStaffMemberRequest, ListApiKeysRequest, ListPoliciesRequest, ListProgramsRequest,
-    ListStaffMembersRequest, Policy, Program, PublishPolicyRequest, RevokeApiKeyRequest, StaffMember,
-    UpdateProgramRequest, UpdateStaffMemberRequest,
+    GetStaffMemberRequest, IssueMemberTokenRequest, ListApiKeysRequest, ListPoliciesRequest,
+    ListProgramsRequest, ListStaffMembersRequest, Policy, Program, PublishPolicyRequest, RevokeApiKeyRequest,
+    StaffMember, UpdateProgramRequest, UpdateStaffMemberRequest,
 };
 use fealty_tests::shop::request_id;
 use tonic::Code;
@@ -15,7 +15,7 @@ use super::world::World;
 
 /// All cases.
 pub fn cases(world: &World) -> Vec<Case> {
-    [access_feed, programs, staff, api_keys, policies]
+    [access_feed, programs, staff, api_keys, member_tokens, policies]
         .into_iter()
         .flat_map(|cases| cases(world))
         .collect()
@@ -36,6 +36,57 @@ fn access_feed(world: &World) -> Vec<Case> {
             "a token that nobody gave",
             &list(1, "AAAA"),
             refused(Code::InvalidArgument, "PAGE_TOKEN_INVALID"),
+        )
+        .done()
+}
+
+fn member_tokens(world: &World) -> Vec<Case> {
+    let of = |member_id: &str| IssueMemberTokenRequest {
+        member_id: member_id.to_owned(),
+        ..IssueMemberTokenRequest::default()
+    };
+    let lasting = |seconds, nanos| Some(prost_types::Duration { seconds, nanos });
+    let ours = || of(&world.ours.member_id);
+    Table::of(world, "/fealty.members.v1.MemberTokenService/IssueMemberToken")
+        .row(
+            "nothing",
+            &IssueMemberTokenRequest::default(),
+            invalid(&["member_id"]),
+        )
+        .row(
+            "scopes of nonsense, for ever",
+            &IssueMemberTokenRequest {
+                member_id: "me".to_owned(),
+                scopes: vec![
+                    9_999,
+                    Scope::LedgerRead.into(),
+                    Scope::LedgerRead.into(),
+                    Scope::LedgerAdjust.into(),
+                ],
+                time_to_live: lasting(3_600, 1),
+            },
+            invalid(&["member_id", "scopes[0]", "scopes[2]", "scopes[3]", "time_to_live"]),
+        )
+        .row(
+            "no time at all",
+            &IssueMemberTokenRequest {
+                time_to_live: lasting(0, 999_999_999),
+                ..ours()
+            },
+            invalid(&["time_to_live"]),
+        )
+        .row(
+            "a time that runs backwards",
+            &IssueMemberTokenRequest {
+                time_to_live: lasting(5, -1),
+                ..ours()
+            },
+            invalid(&["time_to_live"]),
+        )
+        .row(
+            "a member of another program",
+            &of(&world.theirs.member_id),
+            not_found(),
         )
         .done()
 }

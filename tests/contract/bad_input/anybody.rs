@@ -1,7 +1,7 @@
 //! What is the same for every method: who calls, and whether what they send is a message at all.
 
-use fealty_proto::Method;
 use fealty_proto::access::v1::Scope;
+use fealty_proto::{MemberAccess, Method};
 use tonic::Code;
 
 use super::case::{Caller, Case, Expected, invalid, refused};
@@ -20,7 +20,43 @@ pub fn cases(world: &World, path: &str, method: Method) -> Vec<Case> {
     let mut cases = keys(world, path, scope);
     cases.extend(messages(world, path));
     cases.extend(programs(world, path, method));
+    cases.extend(member_tokens(world, path, method));
     cases
+}
+
+/// Whatever the method, nobody learns or does by a member token what concerns somebody else.
+fn member_tokens(world: &World, path: &str, method: Method) -> Vec<Case> {
+    let denied = || refused(Code::PermissionDenied, "MEMBER_TOKEN_DENIED");
+    let case = |what, message| Case {
+        message,
+        ..case(path, what, bearer(&world.member_token), denied())
+    };
+    match method.member_access {
+        MemberAccess::Open => Vec::new(),
+        MemberAccess::Denied => vec![case("a member token", Vec::new())],
+        MemberAccess::Own(field) => vec![
+            case("a member token, about nobody", Vec::new()),
+            case(
+                "a member token, about somebody else",
+                naming(field, &world.theirs.member_id),
+            ),
+            case(
+                "a member token, about its member and then somebody else",
+                [
+                    naming(field, &world.ours.member_id),
+                    naming(field, &world.theirs.member_id),
+                ]
+                .concat(),
+            ),
+        ],
+    }
+}
+
+/// A message with that text in that field.
+fn naming(field: u32, text: &str) -> Vec<u8> {
+    let mut message = Vec::new();
+    prost::encoding::string::encode(field, &text.to_owned(), &mut message);
+    message
 }
 
 fn case(path: &str, what: &'static str, caller: Caller, expected: Expected) -> Case {

@@ -1,5 +1,6 @@
 //! Two shops, of which one calls and the other has what is none of its business.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use fealty::services::{PerService, ServiceName};
@@ -8,8 +9,11 @@ use fealty_proto::ledger::v1::{
     CreateUnitRequest, HoldPointsRequest, ListEarningRulesRequest, ShortfallPolicy, Unit,
 };
 use fealty_proto::members::v1::identifier::Value;
-use fealty_proto::members::v1::{CreateStaffMemberRequest, RevokeApiKeyRequest, StaffMember};
+use fealty_proto::members::v1::{
+    CreateStaffMemberRequest, IssueMemberTokenRequest, RevokeApiKeyRequest, StaffMember,
+};
 use fealty_proto::types::v1::Amount;
+use fealty_proto::{MemberAccess, Method};
 use fealty_tests::bounded::eventually;
 use fealty_tests::database::Database;
 use fealty_tests::raw::{Raw, Refusal};
@@ -37,6 +41,8 @@ pub struct World {
     pub revoked_key: String,
     /// One with nothing but the scope to read policies, and one with nothing but that to read units.
     narrow_keys: [(Scope, String); 2],
+    /// Speaks for our member, with everything that a token can carry.
+    pub member_token: String,
     /// A member of the shop.
     pub ours: Somebody,
     /// A member of the other shop.
@@ -88,8 +94,10 @@ impl World {
         for scope in [Scope::PoliciesRead, Scope::UnitsRead] {
             narrow_keys.push((scope, create_key(&shop.operator, &[scope]).await.0));
         }
+        let ours = somebody(&shop, "ours").await;
         let world = Self {
-            ours: somebody(&shop, "ours").await,
+            member_token: member_token(&shop, &ours.member_id).await,
+            ours,
             theirs: somebody(&other, "theirs").await,
             shop,
             other,
@@ -242,4 +250,21 @@ fn unknown_key() -> String {
     fealty_rpc::access::ApiKeySecret::generate(&mut rand::rng())
         .expose()
         .to_owned()
+}
+
+async fn member_token(shop: &Shop, member_id: &str) -> String {
+    let takes_tokens = |method: &&Method| method.member_access != MemberAccess::Denied;
+    let methods = fealty_proto::methods().values().filter(takes_tokens);
+    let scopes: BTreeSet<i32> = methods.filter_map(|method| method.scope).map(i32::from).collect();
+    let request = IssueMemberTokenRequest {
+        member_id: member_id.to_owned(),
+        scopes: scopes.into_iter().collect(),
+        // The tests take longer than the usual token lasts.
+        time_to_live: Some(prost_types::Duration {
+            seconds: 3_600,
+            nanos: 0,
+        }),
+    };
+    let issued = shop.members.issue_member_token(request).await;
+    issued.expect("a token").into_message().token
 }

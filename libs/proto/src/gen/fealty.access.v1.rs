@@ -77,6 +77,8 @@ pub enum Scope {
     RetentionRead = 126,
     /// Say that a service has erased its part of a person. Only a key of the whole suite can hold it.
     ErasuresConfirm = 127,
+    /// Issue member tokens: short-lived, for an app or a web page that shows one member their own things.
+    MemberTokensWrite = 60,
 }
 impl Scope {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -122,6 +124,7 @@ impl Scope {
             Self::RetentionWrite => "SCOPE_RETENTION_WRITE",
             Self::RetentionRead => "SCOPE_RETENTION_READ",
             Self::ErasuresConfirm => "SCOPE_ERASURES_CONFIRM",
+            Self::MemberTokensWrite => "SCOPE_MEMBER_TOKENS_WRITE",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -164,6 +167,7 @@ impl Scope {
             "SCOPE_RETENTION_WRITE" => Some(Self::RetentionWrite),
             "SCOPE_RETENTION_READ" => Some(Self::RetentionRead),
             "SCOPE_ERASURES_CONFIRM" => Some(Self::ErasuresConfirm),
+            "SCOPE_MEMBER_TOKENS_WRITE" => Some(Self::MemberTokensWrite),
             _ => None,
         }
     }
@@ -260,6 +264,10 @@ pub struct ApiKeyRecord {
     /// When it ends by itself; unset for never.
     #[prost(message, optional, tag = "8")]
     pub expire_time: ::core::option::Option<::prost_types::Timestamp>,
+    /// The Ed25519 key by which member tokens are verified that are signed with this key's secret: 32 bytes. Empty for keys
+    /// that were made before there were such tokens.
+    #[prost(bytes = "bytes", tag = "9")]
+    pub token_public_key: ::prost::bytes::Bytes,
 }
 /// What the other services need to know of a staff member.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]

@@ -9965,6 +9965,352 @@ pub mod member_service_server {
         const NAME: &'static str = SERVICE_NAME;
     }
 }
+/// Asks for a token.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct IssueMemberTokenRequest {
+    /// UUID of the member.
+    #[prost(string, tag = "1")]
+    pub member_id: ::prost::alloc::string::String,
+    /// What the token may do: scopes of the caller's key, each of a method that takes member tokens. None for those among them
+    /// that only read.
+    #[prost(enumeration = "super::super::access::v1::Scope", repeated, tag = "2")]
+    pub scopes: ::prost::alloc::vec::Vec<i32>,
+    /// How long it is good for: 1 second to 1 hour; unset for 15 minutes.
+    #[prost(message, optional, tag = "3")]
+    pub time_to_live: ::core::option::Option<::prost_types::Duration>,
+}
+/// The token.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct IssueMemberTokenResponse {
+    /// To be sent as `authorization: Bearer ...`.
+    #[prost(string, tag = "1")]
+    pub token: ::prost::alloc::string::String,
+    /// When it ends.
+    #[prost(message, optional, tag = "2")]
+    pub expire_time: ::core::option::Option<::prost_types::Timestamp>,
+    /// What it may do.
+    #[prost(enumeration = "super::super::access::v1::Scope", repeated, tag = "3")]
+    pub scopes: ::prost::alloc::vec::Vec<i32>,
+}
+/// Generated client implementations.
+pub mod member_token_service_client {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    use tonic::codegen::http::Uri;
+    /// Member tokens: what an app or a web page shows to the suite in place of a key. A token speaks for one member, to all
+    /// services alike: it sees and does what concerns that member, and is refused everything else. The methods that take it
+    /// say so by the options `member_field` and `member_open`.
+    ///
+    /// A token is a PASETO v4.public, sent as a key is: `authorization: Bearer v4.public....`. It ends by itself within the
+    /// hour, and with the key that issued it: revoke that, and its tokens are refused everywhere within 5 seconds. Requests with
+    /// a token are sent uncompressed.
+    #[derive(Debug, Clone)]
+    pub struct MemberTokenServiceClient<T> {
+        inner: tonic::client::Grpc<T>,
+    }
+    impl<T> MemberTokenServiceClient<T>
+    where
+        T: tonic::client::GrpcService<tonic::body::Body>,
+        T::Error: Into<StdError>,
+        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
+        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
+    {
+        pub fn new(inner: T) -> Self {
+            let inner = tonic::client::Grpc::new(inner);
+            Self { inner }
+        }
+        pub fn with_origin(inner: T, origin: Uri) -> Self {
+            let inner = tonic::client::Grpc::with_origin(inner, origin);
+            Self { inner }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> MemberTokenServiceClient<InterceptedService<T, F>>
+        where
+            F: tonic::service::Interceptor,
+            T::ResponseBody: Default,
+            T: tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+                Response = http::Response<
+                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
+                >,
+            >,
+            <T as tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
+        {
+            MemberTokenServiceClient::new(InterceptedService::new(inner, interceptor))
+        }
+        /// Compress requests with the given encoding.
+        ///
+        /// This requires the server to support it otherwise it might respond with an
+        /// error.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.send_compressed(encoding);
+            self
+        }
+        /// Enable decompressing responses.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.accept_compressed(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_decoding_message_size(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_encoding_message_size(limit);
+            self
+        }
+        /// Issues a token for a member who is active or suspended; others: FAILED_PRECONDITION, MEMBER_NOT_ACTIVE. It is signed
+        /// by means of the caller's key, which must belong to a program, and is kept nowhere; so there is no request id, and each
+        /// call issues another one. A key that was made before there were member tokens cannot issue any: FAILED_PRECONDITION,
+        /// KEY_ISSUES_NO_TOKENS.
+        pub async fn issue_member_token(
+            &mut self,
+            request: impl tonic::IntoRequest<super::IssueMemberTokenRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::IssueMemberTokenResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/fealty.members.v1.MemberTokenService/IssueMemberToken",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new(
+                        "fealty.members.v1.MemberTokenService",
+                        "IssueMemberToken",
+                    ),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+    }
+}
+/// Generated server implementations.
+pub mod member_token_service_server {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    /// Generated trait containing gRPC methods that should be implemented for use with MemberTokenServiceServer.
+    #[async_trait]
+    pub trait MemberTokenService: std::marker::Send + std::marker::Sync + 'static {
+        /// Issues a token for a member who is active or suspended; others: FAILED_PRECONDITION, MEMBER_NOT_ACTIVE. It is signed
+        /// by means of the caller's key, which must belong to a program, and is kept nowhere; so there is no request id, and each
+        /// call issues another one. A key that was made before there were member tokens cannot issue any: FAILED_PRECONDITION,
+        /// KEY_ISSUES_NO_TOKENS.
+        async fn issue_member_token(
+            &self,
+            request: tonic::Request<super::IssueMemberTokenRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::IssueMemberTokenResponse>,
+            tonic::Status,
+        >;
+    }
+    /// Member tokens: what an app or a web page shows to the suite in place of a key. A token speaks for one member, to all
+    /// services alike: it sees and does what concerns that member, and is refused everything else. The methods that take it
+    /// say so by the options `member_field` and `member_open`.
+    ///
+    /// A token is a PASETO v4.public, sent as a key is: `authorization: Bearer v4.public....`. It ends by itself within the
+    /// hour, and with the key that issued it: revoke that, and its tokens are refused everywhere within 5 seconds. Requests with
+    /// a token are sent uncompressed.
+    #[derive(Debug)]
+    pub struct MemberTokenServiceServer<T> {
+        inner: Arc<T>,
+        accept_compression_encodings: EnabledCompressionEncodings,
+        send_compression_encodings: EnabledCompressionEncodings,
+        max_decoding_message_size: Option<usize>,
+        max_encoding_message_size: Option<usize>,
+    }
+    impl<T> MemberTokenServiceServer<T> {
+        pub fn new(inner: T) -> Self {
+            Self::from_arc(Arc::new(inner))
+        }
+        pub fn from_arc(inner: Arc<T>) -> Self {
+            Self {
+                inner,
+                accept_compression_encodings: Default::default(),
+                send_compression_encodings: Default::default(),
+                max_decoding_message_size: None,
+                max_encoding_message_size: None,
+            }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> InterceptedService<Self, F>
+        where
+            F: tonic::service::Interceptor,
+        {
+            InterceptedService::new(Self::new(inner), interceptor)
+        }
+        /// Enable decompressing requests with the given encoding.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.accept_compression_encodings.enable(encoding);
+            self
+        }
+        /// Compress responses with the given encoding, if the client supports it.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.send_compression_encodings.enable(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.max_decoding_message_size = Some(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.max_encoding_message_size = Some(limit);
+            self
+        }
+    }
+    impl<T, B> tonic::codegen::Service<http::Request<B>> for MemberTokenServiceServer<T>
+    where
+        T: MemberTokenService,
+        B: Body + std::marker::Send + 'static,
+        B::Error: Into<StdError> + std::marker::Send + 'static,
+    {
+        type Response = http::Response<tonic::body::Body>;
+        type Error = std::convert::Infallible;
+        type Future = BoxFuture<Self::Response, Self::Error>;
+        fn poll_ready(
+            &mut self,
+            _cx: &mut Context<'_>,
+        ) -> Poll<std::result::Result<(), Self::Error>> {
+            Poll::Ready(Ok(()))
+        }
+        fn call(&mut self, req: http::Request<B>) -> Self::Future {
+            match req.uri().path() {
+                "/fealty.members.v1.MemberTokenService/IssueMemberToken" => {
+                    #[allow(non_camel_case_types)]
+                    struct IssueMemberTokenSvc<T: MemberTokenService>(pub Arc<T>);
+                    impl<
+                        T: MemberTokenService,
+                    > tonic::server::UnaryService<super::IssueMemberTokenRequest>
+                    for IssueMemberTokenSvc<T> {
+                        type Response = super::IssueMemberTokenResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::IssueMemberTokenRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as MemberTokenService>::issue_member_token(
+                                        &inner,
+                                        request,
+                                    )
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = IssueMemberTokenSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                _ => {
+                    Box::pin(async move {
+                        let mut response = http::Response::new(
+                            tonic::body::Body::default(),
+                        );
+                        let headers = response.headers_mut();
+                        headers
+                            .insert(
+                                tonic::Status::GRPC_STATUS,
+                                (tonic::Code::Unimplemented as i32).into(),
+                            );
+                        headers
+                            .insert(
+                                http::header::CONTENT_TYPE,
+                                tonic::metadata::GRPC_CONTENT_TYPE,
+                            );
+                        Ok(response)
+                    })
+                }
+            }
+        }
+    }
+    impl<T> Clone for MemberTokenServiceServer<T> {
+        fn clone(&self) -> Self {
+            let inner = self.inner.clone();
+            Self {
+                inner,
+                accept_compression_encodings: self.accept_compression_encodings,
+                send_compression_encodings: self.send_compression_encodings,
+                max_decoding_message_size: self.max_decoding_message_size,
+                max_encoding_message_size: self.max_encoding_message_size,
+            }
+        }
+    }
+    /// Generated gRPC service name
+    pub const SERVICE_NAME: &str = "fealty.members.v1.MemberTokenService";
+    impl<T> tonic::server::NamedService for MemberTokenServiceServer<T> {
+        const NAME: &'static str = SERVICE_NAME;
+    }
+}
 /// A day of the whole program.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ProgramDay {

@@ -257,6 +257,12 @@ pub enum ErrorReason {
     /// FAILED_PRECONDITION. The person was merged with too many others to be erased in one step. Metadata: member_id,
     /// count_max.
     TooManyRecords = 124,
+    /// UNAUTHENTICATED. The member token has passed its end: whoever issued it issues another one.
+    MemberTokenExpired = 129,
+    /// PERMISSION_DENIED. The method takes no member tokens, or the request is about somebody else than the token's member.
+    MemberTokenDenied = 130,
+    /// FAILED_PRECONDITION. The key was made before there were member tokens, or belongs to no program: make another one.
+    KeyIssuesNoTokens = 131,
 }
 impl ErrorReason {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -350,6 +356,9 @@ impl ErrorReason {
             Self::LegalHold => "ERROR_REASON_LEGAL_HOLD",
             Self::RetentionNotEnded => "ERROR_REASON_RETENTION_NOT_ENDED",
             Self::TooManyRecords => "ERROR_REASON_TOO_MANY_RECORDS",
+            Self::MemberTokenExpired => "ERROR_REASON_MEMBER_TOKEN_EXPIRED",
+            Self::MemberTokenDenied => "ERROR_REASON_MEMBER_TOKEN_DENIED",
+            Self::KeyIssuesNoTokens => "ERROR_REASON_KEY_ISSUES_NO_TOKENS",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -446,6 +455,9 @@ impl ErrorReason {
             "ERROR_REASON_LEGAL_HOLD" => Some(Self::LegalHold),
             "ERROR_REASON_RETENTION_NOT_ENDED" => Some(Self::RetentionNotEnded),
             "ERROR_REASON_TOO_MANY_RECORDS" => Some(Self::TooManyRecords),
+            "ERROR_REASON_MEMBER_TOKEN_EXPIRED" => Some(Self::MemberTokenExpired),
+            "ERROR_REASON_MEMBER_TOKEN_DENIED" => Some(Self::MemberTokenDenied),
+            "ERROR_REASON_KEY_ISSUES_NO_TOKENS" => Some(Self::KeyIssuesNoTokens),
             _ => None,
         }
     }

@@ -3,14 +3,15 @@
 use std::fmt;
 use std::sync::Arc;
 
-use fealty_proto::Method;
 use fealty_proto::access::v1::Scope;
+use fealty_proto::{MemberAccess, Method};
 use fealty_types::{ProgramId, SharedClock};
 use http::HeaderMap;
 
 use super::cache::RecordCache;
 use super::caller::{Caller, CallerKey, ProgramContext};
 use super::key::{ApiKeySecret, SHORT_ID_LENGTH};
+use super::member_token::{MemberGrant, ShownToken, TOKEN_PREFIX};
 use super::nudge::Nudge;
 use super::records::{AccessRecords, KeyRecord, ProgramRecord};
 use crate::errors::ApiError;
@@ -57,12 +58,28 @@ impl Authenticator {
     /// staff member active; it carries the scope; it fits the method (methods of the whole suite take no key of a
     /// program: `PROGRAM_DENIED`); the program is the key's own or is named, exists, and is active. An inactive program
     /// is still open to the scopes of programs themselves, or nobody could wake it.
+    ///
+    /// A member token is judged likewise: signed by a key that may issue tokens and is still valid itself, for that key's
+    /// program, not past its end; the method takes member tokens; both it and its key carry the scope. That the request is
+    /// about its member is not seen here.
     pub async fn authenticate(&self, method: &Method, headers: &HeaderMap) -> Result<Caller, ApiError> {
         let scope = method
             .scope
             .ok_or_else(|| ApiError::internal_message("a method without a scope is served"))?;
-        let key = self.verify_key(headers).await?;
-        if !key.record.scopes.contains(&scope) {
+        let (key, grant) = match shown_in(headers)? {
+            Shown::Key(secret) => (self.verify_key(&secret).await?, None),
+            Shown::Token(token) => {
+                let (key, grant) = self.verify_token(&token).await?;
+                (key, Some(grant))
+            }
+        };
+        if grant.is_some() && method.member_access == MemberAccess::Denied {
+            return Err(ApiError::member_token_denied(
+                "The method takes no member tokens.",
+            ));
+        }
+        let is_granted = |grant: &MemberGrant| grant.scopes.contains(&scope);
+        if !key.record.scopes.contains(&scope) || !grant.as_ref().is_none_or(is_granted) {
             return Err(ApiError::scope_missing(scope));
         }
         if method.suite_wide && key.record.program_id.is_some() {
@@ -72,28 +89,50 @@ impl Authenticator {
             Some(program_id) => Some(self.open_program(program_id, scope).await?),
             None => None,
         };
-        Ok(Caller::of(Arc::clone(&key.caller), program))
+        Ok(Caller::of(Arc::clone(&key.caller), program, grant))
     }
 
-    async fn verify_key(&self, headers: &HeaderMap) -> Result<Arc<KnownKey>, ApiError> {
-        let secret = key_of(headers)?;
-        let known = self.find_key(&secret).await?.ok_or_else(ApiError::key_invalid)?;
+    async fn verify_key(&self, secret: &ApiKeySecret) -> Result<Arc<KnownKey>, ApiError> {
+        let known = self.find_key(secret.short_id()).await?;
         if !secret.matches(&known.record.secret_sha256) {
             return Err(ApiError::key_invalid());
         }
+        self.check_valid(&known.record)?;
+        Ok(known)
+    }
+
+    async fn verify_token(&self, token: &ShownToken) -> Result<(Arc<KnownKey>, MemberGrant), ApiError> {
+        let short_id = token.short_id();
+        let short_id = std::str::from_utf8(&short_id).map_err(|_| ApiError::key_invalid())?;
+        let known = self.find_key(short_id).await?;
+        let public_key = known.record.token_public_key;
+        let public_key = public_key.ok_or_else(ApiError::key_invalid)?;
+        let grant = token.verify(&public_key).map_err(|_| ApiError::key_invalid())?;
+        let may_sign = known.record.scopes.contains(&Scope::MemberTokensWrite);
+        let now = self.clock.now();
+        if !may_sign || !grant.is_sound(now) || known.record.program_id != Some(grant.program_id) {
+            return Err(ApiError::key_invalid());
+        }
+        self.check_valid(&known.record)?;
+        if grant.expire_time <= now {
+            return Err(ApiError::member_token_expired());
+        }
+        Ok((known, grant))
+    }
+
+    fn check_valid(&self, key: &KeyRecord) -> Result<(), ApiError> {
         let now = self.clock.now();
         let ended = |time: Option<_>| time.is_some_and(|time| time <= now);
-        if ended(known.record.revoke_time) || ended(known.record.expire_time) {
+        if ended(key.revoke_time) || ended(key.expire_time) {
             return Err(ApiError::key_revoked());
         }
-        match known.record.staff {
+        match key.staff {
             Some(staff) if !staff.active => Err(ApiError::staff_inactive(staff.staff_id)),
-            _ => Ok(known),
+            _ => Ok(()),
         }
     }
 
-    async fn find_key(&self, secret: &ApiKeySecret) -> Result<Option<Arc<KnownKey>>, ApiError> {
-        let short_id = secret.short_id();
+    async fn find_key(&self, short_id: &str) -> Result<Arc<KnownKey>, ApiError> {
         let cached_as: ShortId = short_id
             .as_bytes()
             .try_into()
@@ -108,9 +147,10 @@ impl Authenticator {
             }),
             record,
         };
-        self.keys
-            .find(cached_as, &self.nudge, || self.records.find_key(short_id), keep)
-            .await
+        let found = self
+            .keys
+            .find(cached_as, &self.nudge, || self.records.find_key(short_id), keep);
+        found.await?.ok_or_else(ApiError::key_invalid)
     }
 
     async fn open_program(&self, program_id: ProgramId, scope: Scope) -> Result<ProgramContext, ApiError> {
@@ -140,17 +180,44 @@ impl fmt::Debug for Authenticator {
     }
 }
 
-/// The key in `authorization: Bearer KEY`; the scheme's case does not matter.
-fn key_of(headers: &HeaderMap) -> Result<ApiKeySecret, ApiError> {
+/// What a caller shows.
+enum Shown {
+    Key(ApiKeySecret),
+    Token(Box<ShownToken>),
+}
+
+fn shown_in(headers: &HeaderMap) -> Result<Shown, ApiError> {
+    let text = bearer_in(headers)?;
+    if text.starts_with(TOKEN_PREFIX) {
+        let token = ShownToken::parse(text).map_err(|_| ApiError::key_invalid())?;
+        return Ok(Shown::Token(Box::new(token)));
+    }
+    let secret = ApiKeySecret::parse(text).map_err(|_| ApiError::key_invalid())?;
+    Ok(Shown::Key(secret))
+}
+
+/// The key that a caller showed, for the one call that signs by it. None for a member token.
+#[must_use]
+pub fn key_of<T>(request: &tonic::Request<T>) -> Option<ApiKeySecret> {
+    let value = request.metadata().get(http::header::AUTHORIZATION.as_str())?;
+    ApiKeySecret::parse(key_text(value.to_str().ok()?)?).ok()
+}
+
+/// What stands in `authorization: Bearer KEY`.
+fn bearer_in(headers: &HeaderMap) -> Result<&str, ApiError> {
     let value = headers
         .get(http::header::AUTHORIZATION)
         .ok_or_else(ApiError::key_missing)?;
     let text = value.to_str().map_err(|_| ApiError::key_invalid())?;
-    let scheme = text.get(..BEARER.len()).ok_or_else(ApiError::key_missing)?;
-    if !scheme.eq_ignore_ascii_case(BEARER) {
-        return Err(ApiError::key_missing());
-    }
-    ApiKeySecret::parse(text[BEARER.len()..].trim()).map_err(|_| ApiError::key_invalid())
+    key_text(text).ok_or_else(ApiError::key_missing)
+}
+
+/// What follows the scheme, whose case does not matter.
+fn key_text(header: &str) -> Option<&str> {
+    let scheme = header.get(..BEARER.len())?;
+    scheme
+        .eq_ignore_ascii_case(BEARER)
+        .then(|| header[BEARER.len()..].trim())
 }
 
 /// The program that the call is about, if it is about one.

@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use chrono_tz::Tz;
 use fealty_proto::access::v1::Scope;
-use fealty_types::{ApiKeyId, CurrencyCode, ProgramId, StaffId};
+use fealty_types::{ApiKeyId, CurrencyCode, MemberId, ProgramId, StaffId};
 
+use super::member_token::MemberGrant;
 use crate::errors::ApiError;
 
 /// The verified caller of a call. Cheap to clone.
@@ -13,9 +14,11 @@ use crate::errors::ApiError;
 pub struct Caller {
     key: Arc<CallerKey>,
     program: Option<ProgramContext>,
+    /// What the member token says that was shown in place of the key.
+    grant: Option<Arc<MemberGrant>>,
 }
 
-/// The key that a caller showed.
+/// The key that a caller showed, or that signed their member token.
 #[derive(Debug, PartialEq, Eq)]
 pub struct CallerKey {
     /// The key.
@@ -49,11 +52,20 @@ impl Caller {
         Self {
             key: Arc::new(key),
             program,
+            grant: None,
         }
     }
 
-    pub(crate) fn of(key: Arc<CallerKey>, program: Option<ProgramContext>) -> Self {
-        Self { key, program }
+    pub(crate) fn of(
+        key: Arc<CallerKey>,
+        program: Option<ProgramContext>,
+        grant: Option<MemberGrant>,
+    ) -> Self {
+        Self {
+            key,
+            program,
+            grant: grant.map(Arc::new),
+        }
     }
 
     /// The caller of a request that came through the access layer. A request without one means that the layer is
@@ -94,18 +106,29 @@ impl Caller {
         self.key.program_id.is_none()
     }
 
-    /// Whether the key carries the scope.
+    /// The member for whom the caller speaks, if they showed a member token: all that the call is about.
     #[must_use]
-    pub fn has_scope(&self, scope: Scope) -> bool {
-        self.key.scopes.contains(&scope)
+    pub fn member_id(&self) -> Option<MemberId> {
+        self.grant.as_ref().map(|grant| grant.member_id)
     }
 
-    /// Who acted, for records: the person where one holds the key, else the key.
+    /// Whether the key carries the scope, and the member token, if one was shown.
+    #[must_use]
+    pub fn has_scope(&self, scope: Scope) -> bool {
+        let granted = self
+            .grant
+            .as_ref()
+            .is_none_or(|grant| grant.scopes.contains(&scope));
+        granted && self.key.scopes.contains(&scope)
+    }
+
+    /// Who acted, for records: the member or the person where one holds the token or the key, else the key.
     #[must_use]
     pub fn actor(&self) -> String {
-        match self.key.staff_id {
-            Some(staff_id) => format!("staff:{staff_id}"),
-            None => format!("key:{}", self.key.api_key_id),
+        match (self.member_id(), self.key.staff_id) {
+            (Some(member_id), _) => format!("member:{member_id}"),
+            (None, Some(staff_id)) => format!("staff:{staff_id}"),
+            (None, None) => format!("key:{}", self.key.api_key_id),
         }
     }
 }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use http::{Request, Response};
 use tonic::body::Body;
 
-use super::Authenticator;
 use super::stream::VerifiedBody;
+use super::{Authenticator, own};
 use crate::call::{Call, Endpoint, Next, Stage, refuse};
 use crate::errors::ApiError;
 
@@ -37,6 +37,12 @@ impl Stage for Access {
                 };
                 // The only layer that sets it.
                 let _ = call.caller.set(caller.clone());
+                if let Some(member_id) = caller.member_id() {
+                    request = match own::check(request, method.member_access, member_id).await {
+                        Ok(request) => request,
+                        Err(error) => return refuse(&error),
+                    };
+                }
                 request.extensions_mut().insert(caller);
                 if !method.server_streaming {
                     return next.call(request).await;

@@ -10,6 +10,7 @@ use fealty_proto::access::v1::Scope;
 use fealty_types::{ApiKeyId, CurrencyCode, ProgramId, StaffId};
 
 use super::key::SecretHash;
+use super::member_token::TokenPublicKey;
 
 /// What is known of a key.
 #[derive(Debug, Clone)]
@@ -22,6 +23,8 @@ pub struct KeyRecord {
     pub staff: Option<StaffState>,
     /// SHA-256 of its secret.
     pub secret_sha256: SecretHash,
+    /// By what member tokens are verified that it signed. None for one that was made before there were any.
+    pub token_public_key: Option<TokenPublicKey>,
     /// What it may do.
     pub scopes: Vec<Scope>,
     /// None while it has not been revoked.

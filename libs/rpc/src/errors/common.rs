@@ -42,6 +42,22 @@ impl ApiError {
         )
     }
 
+    /// UNAUTHENTICATED: the member token has passed its end.
+    #[must_use]
+    pub fn member_token_expired() -> Self {
+        Self::new(
+            Code::Unauthenticated,
+            ErrorReason::MemberTokenExpired,
+            "The member token has passed its end: ask for another one.",
+        )
+    }
+
+    /// `PERMISSION_DENIED`: not by a member token, or not about its member.
+    #[must_use]
+    pub fn member_token_denied(why: &str) -> Self {
+        Self::new(Code::PermissionDenied, ErrorReason::MemberTokenDenied, why)
+    }
+
     /// `PERMISSION_DENIED`: the key lacks the scope that the method needs.
     #[must_use]
     pub fn scope_missing(scope: Scope) -> Self {

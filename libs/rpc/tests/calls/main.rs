@@ -4,6 +4,7 @@ mod access;
 mod fixture;
 mod limits;
 mod log;
+mod member_tokens;
 mod reflection;
 mod refusals;
 mod tls;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
+use fealty_rpc::access::TokenPublicKey;
 use fealty_types::{ApiKeyId, CurrencyCode, ProgramId, StaffId};
 
 /// SHA-256 of a key's secret.
@@ -37,6 +38,8 @@ pub struct Key {
     pub short_id: String,
     /// SHA-256 of its secret.
     pub secret_sha256: SecretHash,
+    /// By what member tokens are verified that it signed; none for one that was made before there were any.
+    pub token_public_key: Option<TokenPublicKey>,
     /// Numbers of the scopes, those among them that this build does not know.
     pub scopes: Vec<i32>,
     /// None while it has not been revoked.

@@ -2,6 +2,7 @@
 
 use fealty_proto::access::v1 as pb;
 use fealty_proto::access::v1::access_change::Record;
+use fealty_rpc::access::TokenPublicKey;
 use fealty_rpc::errors::ApiError;
 use fealty_rpc::fields::{self, TimeRange};
 use fealty_rpc::violations::{Problem, Violations};
@@ -51,6 +52,12 @@ fn parse_key(v: &mut Violations, record: pb::ApiKeyRecord, sequence: i64) -> Opt
     let hash =
         SecretHash::try_from(record.secret_sha256.as_ref()).map_err(|_| Problem::new("must have 32 bytes"));
     let secret_sha256 = v.check("secret_sha256", hash);
+    let token_key = match record.token_public_key.as_ref() {
+        [] => Ok(None),
+        bytes => TokenPublicKey::try_from(bytes).map(Some),
+    };
+    let token_key = token_key.map_err(|_| Problem::new("must have 32 bytes"));
+    let token_public_key = v.check("token_public_key", token_key);
     let time = |time: Option<&prost_types::Timestamp>| fields::optional_timestamp(time, TimeRange::any());
     let revoke_time = v.check("revoke_time", time(record.revoke_time.as_ref()));
     let expire_time = v.check("expire_time", time(record.expire_time.as_ref()));
@@ -60,6 +67,7 @@ fn parse_key(v: &mut Violations, record: pb::ApiKeyRecord, sequence: i64) -> Opt
         staff_id: staff_id?,
         short_id: record.short_id,
         secret_sha256: secret_sha256?,
+        token_public_key: token_public_key?,
         scopes: record.scopes,
         revoke_time: revoke_time?,
         expire_time: expire_time?,

@@ -4,7 +4,7 @@
 use chrono::{DateTime, Utc};
 use fealty_postgres::StorageError;
 use fealty_proto::access::v1::Scope;
-use fealty_rpc::access::{KeyRecord, ProgramRecord, StaffState};
+use fealty_rpc::access::{KeyRecord, ProgramRecord, StaffState, TokenPublicKey};
 use fealty_types::{ApiKeyId, CurrencyCode, ProgramId, StaffId};
 use sqlx::{FromRow, PgConnection};
 use uuid::Uuid;
@@ -69,15 +69,16 @@ pub(super) async fn upsert_keys_in_tx(tx: &mut PgConnection, keys: &[Key]) -> Re
     }
     sqlx::query(
         "INSERT INTO api_key AS t (program, api_key_id, short_id, secret_sha256, scopes, staff_id, revoke_time, \
-         expire_time, sequence) \
+         expire_time, sequence, token_public_key) \
          SELECT u.program, u.api_key_id, u.short_id, u.secret_sha256, u.scopes::integer[], u.staff_id, u.revoke_time, \
-         u.expire_time, u.sequence \
+         u.expire_time, u.sequence, u.token_public_key \
          FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::bytea[], $5::text[], $6::uuid[], $7::timestamptz[], \
-         $8::timestamptz[], $9::bigint[]) \
-         AS u (program, api_key_id, short_id, secret_sha256, scopes, staff_id, revoke_time, expire_time, sequence) \
+         $8::timestamptz[], $9::bigint[], $10::bytea[]) \
+         AS u (program, api_key_id, short_id, secret_sha256, scopes, staff_id, revoke_time, expire_time, sequence, \
+         token_public_key) \
          ON CONFLICT (program, api_key_id) DO UPDATE SET short_id = EXCLUDED.short_id, \
          secret_sha256 = EXCLUDED.secret_sha256, scopes = EXCLUDED.scopes, staff_id = EXCLUDED.staff_id, \
-         revoke_time = EXCLUDED.revoke_time, expire_time = EXCLUDED.expire_time, sequence = EXCLUDED.sequence \
+         token_public_key = EXCLUDED.token_public_key, revoke_time = EXCLUDED.revoke_time, expire_time = EXCLUDED.expire_time, sequence = EXCLUDED.sequence \
          WHERE t.sequence < EXCLUDED.sequence",
     )
     .bind(column(keys, |key| program_column(key.program_id)))
@@ -89,6 +90,7 @@ pub(super) async fn upsert_keys_in_tx(tx: &mut PgConnection, keys: &[Key]) -> Re
     .bind(column(keys, |key| key.revoke_time))
     .bind(column(keys, |key| key.expire_time))
     .bind(column(keys, |key| key.sequence))
+    .bind(column(keys, |key| key.token_public_key.map(|bytes| bytes.to_vec())))
     .execute(tx)
     .await?;
     Ok(())
@@ -117,6 +119,7 @@ struct KeyRow {
     program: Uuid,
     api_key_id: ApiKeyId,
     secret_sha256: Vec<u8>,
+    token_public_key: Option<Vec<u8>>,
     scopes: Vec<i32>,
     staff_id: Option<StaffId>,
     staff_active: Option<bool>,
@@ -130,6 +133,9 @@ impl TryFrom<KeyRow> for KeyRecord {
     fn try_from(row: KeyRow) -> Result<Self, StorageError> {
         let secret_sha256 = SecretHash::try_from(row.secret_sha256)
             .map_err(|_| StorageError::corrupt("api_key.secret_sha256", "has not 32 bytes"))?;
+        let token_public_key = row.token_public_key.map(TokenPublicKey::try_from).transpose();
+        let token_public_key = token_public_key
+            .map_err(|_| StorageError::corrupt("api_key.token_public_key", "has not 32 bytes"))?;
         Ok(Self {
             api_key_id: row.api_key_id,
             // The nil UUID is no program's.
@@ -140,6 +146,7 @@ impl TryFrom<KeyRow> for KeyRecord {
                 active: row.staff_active.unwrap_or(false),
             }),
             secret_sha256,
+            token_public_key,
             // What this build does not know opens nothing in it.
             scopes: row
                 .scopes
@@ -157,8 +164,8 @@ pub(super) async fn find_key_in_tx(
     short_id: &str,
 ) -> Result<Option<KeyRecord>, StorageError> {
     let row: Option<KeyRow> = sqlx::query_as(
-        "SELECT k.program, k.api_key_id, k.secret_sha256, k.scopes, k.staff_id, s.active AS staff_active, \
-         k.revoke_time, k.expire_time \
+        "SELECT k.program, k.api_key_id, k.secret_sha256, k.token_public_key, k.scopes, k.staff_id, \
+         s.active AS staff_active, k.revoke_time, k.expire_time \
          FROM api_key AS k LEFT JOIN staff AS s ON s.program = k.program AND s.staff_id = k.staff_id \
          WHERE k.short_id = $1",
     )

@@ -39,6 +39,7 @@ fn key(program_id: Option<ProgramId>, staff_id: Option<StaffId>, sequence: i64) 
         staff_id,
         short_id: format!("short{sequence}"),
         secret_sha256: [7; 32],
+        token_public_key: None,
         scopes: vec![Scope::UnitsRead.into(), 9_999],
         revoke_time: None,
         expire_time: DateTime::from_timestamp(4_000_000_000, 0),

@@ -121,6 +121,7 @@ impl Feed {
             program_id,
             staff: None,
             secret_sha256: key.secret_sha256(),
+            token_public_key: None,
             scopes: vec![KeyScope::EventsRead],
             revoke_time: None,
             expire_time: None,

@@ -95,6 +95,10 @@ fn present_key(key: ApiKey) -> pb::ApiKeyRecord {
         scopes: key.scopes.into_iter().map(i32::from).collect(),
         revoke_time: key.revoke_time.map(timestamp),
         expire_time: key.expire_time.map(timestamp),
+        token_public_key: key
+            .token_public_key
+            .map(|bytes| bytes.to_vec().into())
+            .unwrap_or_default(),
     }
 }
 

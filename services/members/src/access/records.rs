@@ -7,7 +7,7 @@ use fealty_types::{ApiKeyId, ProgramId};
 use sqlx::postgres::PgPool;
 
 use super::storage::{self, KeyRow};
-use crate::api_keys::storage::{parse_hash, parse_scopes};
+use crate::api_keys::storage::{parse_hash, parse_scopes, parse_token_key};
 use crate::programs;
 
 /// The access records in this service's own tables.
@@ -79,6 +79,7 @@ impl TryFrom<KeyRow> for KeyRecord {
                 active: row.staff_active.unwrap_or(false),
             }),
             secret_sha256: parse_hash(&row.secret_sha256)?,
+            token_public_key: row.token_public_key.as_deref().map(parse_token_key).transpose()?,
             scopes: parse_scopes(&row.scopes)?,
             revoke_time: row.revoke_time,
             expire_time: row.expire_time,

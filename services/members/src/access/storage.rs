@@ -142,6 +142,7 @@ pub(super) struct KeyRow {
     pub(super) staff_id: Option<StaffId>,
     pub(super) staff_active: Option<bool>,
     pub(super) secret_sha256: Vec<u8>,
+    pub(super) token_public_key: Option<Vec<u8>>,
     pub(super) scopes: Vec<String>,
     pub(super) revoke_time: Option<chrono::DateTime<chrono::Utc>>,
     pub(super) expire_time: Option<chrono::DateTime<chrono::Utc>>,
@@ -155,7 +156,7 @@ pub(super) async fn find_key_in_tx(
     let row = sqlx::query_as!(
         KeyRow,
         r#"SELECT api_key.api_key_id, api_key.program, api_key.staff_id AS "staff_id: StaffId",
-                  staff.active AS "staff_active?", secret_sha256, scopes, revoke_time, expire_time
+                  staff.active AS "staff_active?", secret_sha256, token_public_key, scopes, revoke_time, expire_time
            FROM api_key
            LEFT JOIN staff ON staff.program = api_key.program AND staff.staff_id = api_key.staff_id
            WHERE short_id = $1"#,

@@ -23,6 +23,8 @@ pub struct ApiKey {
     pub short_id: String,
     /// What is stored of its secret.
     pub secret_sha256: [u8; 32],
+    /// By what member tokens are verified that it signed; None for one that was made before there were any.
+    pub token_public_key: Option<[u8; 32]>,
     /// What it may do.
     pub scopes: Vec<Scope>,
     /// Who holds it; None for a machine's key.
@@ -140,6 +142,7 @@ impl NewApiKey {
             display_name: self.display_name,
             short_id: identity.short_id,
             secret_sha256: identity.secret_sha256,
+            token_public_key: Some(identity.token_public_key),
             scopes: self.scopes.0,
             staff_id: self.staff_id,
             expire_time: self.expire_time,
@@ -171,6 +174,8 @@ pub struct KeyIdentity {
     pub short_id: String,
     /// What is stored of its secret.
     pub secret_sha256: [u8; 32],
+    /// By what member tokens are verified that it signs.
+    pub token_public_key: [u8; 32],
 }
 
 #[cfg(test)]

@@ -16,6 +16,7 @@ struct ApiKeyRow {
     display_name: String,
     short_id: String,
     secret_sha256: Vec<u8>,
+    token_public_key: Option<Vec<u8>>,
     scopes: Vec<String>,
     staff_id: Option<StaffId>,
     expire_time: Option<DateTime<Utc>>,
@@ -35,6 +36,7 @@ impl TryFrom<ApiKeyRow> for ApiKey {
                 .map_err(|error| StorageError::corrupt("api_key.display_name", error))?,
             short_id: row.short_id,
             secret_sha256: parse_hash(&row.secret_sha256)?,
+            token_public_key: row.token_public_key.as_deref().map(parse_token_key).transpose()?,
             scopes: parse_scopes(&row.scopes)?,
             staff_id: row.staff_id,
             expire_time: row.expire_time,
@@ -49,6 +51,13 @@ pub(crate) fn parse_hash(stored: &[u8]) -> Result<[u8; 32], StorageError> {
     stored
         .try_into()
         .map_err(|error| StorageError::corrupt("api_key.secret_sha256", error))
+}
+
+/// The column `token_public_key`.
+pub(crate) fn parse_token_key(stored: &[u8]) -> Result<[u8; 32], StorageError> {
+    stored
+        .try_into()
+        .map_err(|error| StorageError::corrupt("api_key.token_public_key", error))
 }
 
 /// The column `scopes`.
@@ -75,8 +84,9 @@ pub(super) async fn insert_in_tx(tx: &mut PgConnection, key: &ApiKey) -> Result<
         .collect();
     sqlx::query!(
         "INSERT INTO api_key \
-         (program, api_key_id, display_name, short_id, secret_sha256, scopes, staff_id, expire_time, create_time) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+         (program, api_key_id, display_name, short_id, secret_sha256, scopes, staff_id, expire_time, create_time, \
+          token_public_key) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
         program_column(key.program_id),
         key.api_key_id.as_uuid(),
         key.display_name.as_str(),
@@ -86,21 +96,22 @@ pub(super) async fn insert_in_tx(tx: &mut PgConnection, key: &ApiKey) -> Result<
         key.staff_id.map(|staff_id| staff_id.as_uuid()),
         key.expire_time,
         key.create_time,
+        key.token_public_key.as_ref().map(<[u8; 32]>::as_slice),
     )
     .execute(tx)
     .await?;
     Ok(())
 }
 
-pub(super) async fn find_in_tx(
+pub(crate) async fn find_in_tx(
     tx: &mut PgConnection,
     program_id: Option<ProgramId>,
     api_key_id: ApiKeyId,
 ) -> Result<Option<ApiKey>, StorageError> {
     sqlx::query_as!(
         ApiKeyRow,
-        r#"SELECT program, api_key_id AS "api_key_id: ApiKeyId", display_name, short_id, secret_sha256, scopes,
-                  staff_id AS "staff_id: StaffId", expire_time, revoke_time, create_time
+        r#"SELECT program, api_key_id AS "api_key_id: ApiKeyId", display_name, short_id, secret_sha256,
+                  token_public_key, scopes, staff_id AS "staff_id: StaffId", expire_time, revoke_time, create_time
            FROM api_key WHERE program = $1 AND api_key_id = $2"#,
         program_column(program_id),
         api_key_id.as_uuid(),
@@ -139,8 +150,8 @@ pub(crate) async fn list_in_tx(
 ) -> Result<Vec<ApiKey>, StorageError> {
     sqlx::query_as!(
         ApiKeyRow,
-        r#"SELECT program, api_key_id AS "api_key_id: ApiKeyId", display_name, short_id, secret_sha256, scopes,
-                  staff_id AS "staff_id: StaffId", expire_time, revoke_time, create_time
+        r#"SELECT program, api_key_id AS "api_key_id: ApiKeyId", display_name, short_id, secret_sha256,
+                  token_public_key, scopes, staff_id AS "staff_id: StaffId", expire_time, revoke_time, create_time
            FROM api_key WHERE program = $1 AND api_key_id > $2 ORDER BY api_key_id LIMIT $3"#,
         program_column(program_id),
         // Nil lies before every id.
@@ -161,8 +172,8 @@ pub(crate) async fn list_by_id_in_tx(
 ) -> Result<Vec<ApiKey>, StorageError> {
     sqlx::query_as!(
         ApiKeyRow,
-        r#"SELECT program, api_key_id AS "api_key_id: ApiKeyId", display_name, short_id, secret_sha256, scopes,
-                  staff_id AS "staff_id: StaffId", expire_time, revoke_time, create_time
+        r#"SELECT program, api_key_id AS "api_key_id: ApiKeyId", display_name, short_id, secret_sha256,
+                  token_public_key, scopes, staff_id AS "staff_id: StaffId", expire_time, revoke_time, create_time
            FROM api_key WHERE api_key_id = ANY($1)"#,
         api_key_ids,
     )
@@ -180,8 +191,8 @@ pub(crate) async fn find_by_short_id_in_tx(
 ) -> Result<Option<ApiKey>, StorageError> {
     sqlx::query_as!(
         ApiKeyRow,
-        r#"SELECT program, api_key_id AS "api_key_id: ApiKeyId", display_name, short_id, secret_sha256, scopes,
-                  staff_id AS "staff_id: StaffId", expire_time, revoke_time, create_time
+        r#"SELECT program, api_key_id AS "api_key_id: ApiKeyId", display_name, short_id, secret_sha256,
+                  token_public_key, scopes, staff_id AS "staff_id: StaffId", expire_time, revoke_time, create_time
            FROM api_key WHERE short_id = $1"#,
         short_id,
     )
