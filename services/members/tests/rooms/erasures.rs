@@ -254,7 +254,9 @@ async fn an_erasure_that_is_cut_off_anywhere_is_finished_by_its_retry_and_by_the
             let faults = Faults::new(move |at| at == point);
             let shop = Shop::open_cut_off(Arc::new(clock.clone()), faults).await;
             shop.publish("The terms.").await;
-            let ana = enrol_whole(&shop).await;
+            let ana = shop
+                .enrol(&[phone("+442079460018"), email("ana@example.com")])
+                .await;
             households::create(&shop, &ana).await;
             let request = erasing(&ana.member_id);
             try_erase(&shop, &request).await.expect_err("it was cut off");
