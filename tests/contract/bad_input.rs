@@ -9,6 +9,7 @@ mod consents;
 mod contacts;
 mod corrections;
 mod events;
+mod families;
 mod giving;
 mod holds;
 mod invitations;
@@ -17,6 +18,7 @@ mod parties;
 mod people;
 mod postings;
 mod privacy;
+mod referrals;
 mod rewards;
 mod sharing;
 mod standing;
@@ -40,10 +42,11 @@ use fealty_tests::suite::{Options, Suite};
 const BOUND: Duration = Duration::from_mins(6);
 
 /// Their requests have no fields: nothing in them can be wrong.
-const WITHOUT_FIELDS: [&str; 3] = [
+const WITHOUT_FIELDS: [&str; 4] = [
     "/fealty.members.v1.ContactService/GetContactSettings",
     "/fealty.members.v1.OccasionService/GetProgramDays",
     "/fealty.members.v1.ProgramService/GetProgram",
+    "/fealty.members.v1.ReferralService/GetReferralSettings",
 ];
 
 #[tokio::test(flavor = "multi_thread")]
@@ -77,6 +80,8 @@ async fn every_method_names_every_bad_field_and_knows_nothing_of_other_programs(
             postings::cases,
             sharing::cases,
             standing::cases,
+            families::cases,
+            referrals::cases,
             consents::cases,
             contacts::cases,
             tiers::cases,

@@ -2,9 +2,11 @@
 
 mod club;
 mod erased;
+mod family;
 mod import;
 mod member_tokens;
 mod purchase;
+mod referrals;
 mod standing;
 mod trace;
 mod whole;

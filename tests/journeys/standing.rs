@@ -136,6 +136,7 @@ async fn b9_a_household_earns_and_spends_together_and_keeps_what_it_has() {
             request_id: request_id(),
             household_id: household.household_id.clone(),
             member_id: vera.member_id.clone(),
+            ..AddHouseholdMemberRequest::default()
         };
         shop.members
             .add_household_member(joining)
@@ -152,6 +153,7 @@ async fn b9_a_household_earns_and_spends_together_and_keeps_what_it_has() {
             request_id: request_id(),
             household_id: household.household_id.clone(),
             member_id: ana.member_id.clone(),
+            by_member_id: String::new(),
         };
         shop.members
             .remove_household_member(leaving)

@@ -6,8 +6,10 @@ use fealty_proto::access::v1::{ExportPersonalDataRequest, ExportPersonalDataResp
 use fealty_proto::ledger::v1::points_outcome::Outcome as PointsOutcome;
 use fealty_proto::ledger::v1::{
     ActivatePointsRequest, ActivatePointsResponse, BatchPostPointsRequest, BatchPostPointsResponse,
-    CreateBudgetRequest, CreateBudgetResponse, GetBudgetRequest, GetBudgetResponse, ListBudgetsRequest,
-    ListBudgetsResponse, UpdateBudgetRequest, UpdateBudgetResponse,
+    CreateBudgetRequest, CreateBudgetResponse, DissolveHouseholdRequest, DissolveHouseholdResponse,
+    GetBudgetRequest, GetBudgetResponse, GetSpendingRequest, GetSpendingResponse, ListBudgetsRequest,
+    ListBudgetsResponse, SetSpendingLimitsRequest, SetSpendingLimitsResponse, UpdateBudgetRequest,
+    UpdateBudgetResponse,
 };
 use fealty_proto::ledger::v1::{
     AdjustPointsRequest, AdjustPointsResponse, CaptureHoldRequest, CaptureHoldResponse,
@@ -158,6 +160,12 @@ impl LedgerClient {
         /// Merges an owner into another: what the one has moves to the other, lots with their ends, in one commit. From
         /// then on whatever names the first means the second.
         merge_owners("/fealty.ledger.v1.OwnerService/MergeOwners"): write MergeOwnersRequest => MergeOwnersResponse;
+        /// Says how many points an owner may spend of a household's account, per day and month.
+        set_spending_limits("/fealty.ledger.v1.HouseholdService/SetSpendingLimits"): read SetSpendingLimitsRequest => SetSpendingLimitsResponse;
+        /// The limits of an owner, and how much of them is used now.
+        get_spending("/fealty.ledger.v1.HouseholdService/GetSpending"): read GetSpendingRequest => GetSpendingResponse;
+        /// Ends a household: whoever used its account has one of their own again, and what it has goes to them.
+        dissolve_household("/fealty.ledger.v1.HouseholdService/DissolveHousehold"): write DissolveHouseholdRequest => DissolveHouseholdResponse;
         /// Records a purchase and what it earns by the rules of the time when it happened.
         record_purchase("/fealty.ledger.v1.PurchaseService/RecordPurchase"): posting RecordPurchaseRequest => RecordPurchaseResponse;
         /// Records a refund and takes back what the refunded part earned. With a purchase: its exact share, never more than
@@ -266,6 +274,13 @@ impl Shows for LeaveHouseholdResponse {
 impl Shows for MergeOwnersResponse {
     fn owners(&self) -> Vec<&Owner> {
         self.from_owner.iter().chain(&self.into_owner).collect()
+    }
+}
+impl Shows for SetSpendingLimitsResponse {}
+impl Shows for GetSpendingResponse {}
+impl Shows for DissolveHouseholdResponse {
+    fn owners(&self) -> Vec<&Owner> {
+        self.household.iter().collect()
     }
 }
 impl Shows for RecordPurchaseResponse {

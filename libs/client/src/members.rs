@@ -7,46 +7,59 @@ use fealty_proto::access::v1::{
     ListAccessChangesResponse, ListPersonalReadsRequest, ListPersonalReadsResponse,
 };
 use fealty_proto::members::v1::{
-    AcceptPolicyRequest, AcceptPolicyResponse, AddHouseholdMemberRequest, AddHouseholdMemberResponse,
-    AddIdentifierRequest, AddIdentifierResponse, BatchGetMembersRequest, BatchGetMembersResponse,
-    BlockCardRequest, BlockCardResponse, CheckEntitlementRequest, CheckEntitlementResponse,
-    ConfirmErasureRequest, ConfirmErasureResponse, CreateApiKeyRequest, CreateApiKeyResponse,
-    CreateCompanyRequest, CreateCompanyResponse, CreateHouseholdRequest, CreateHouseholdResponse,
-    CreateProgramRequest, CreateProgramResponse, CreateStaffMemberRequest, CreateStaffMemberResponse,
-    EndContractRequest, EndContractResponse, EnrolMemberRequest, EnrolMemberResponse, EraseMemberRequest,
-    EraseMemberResponse, EvaluateLadderRequest, ExplainContactRequest, ExplainContactResponse,
-    GetCardRequest, GetCardResponse, GetConsentsRequest, GetConsentsResponse, GetContactPreferencesRequest,
-    GetContactPreferencesResponse, GetContactSettingsRequest, GetContactSettingsResponse, GetErasureRequest,
-    GetErasureResponse, GetHouseholdRequest, GetHouseholdResponse, GetLadderRequest, GetLadderResponse,
-    GetMemberDaysRequest, GetMemberDaysResponse, GetMemberRequest, GetMemberResponse, GetMemberTiersRequest,
+    AcceptHouseholdInvitationRequest, AcceptHouseholdInvitationResponse, AcceptPolicyRequest,
+    AcceptPolicyResponse, AddHouseholdMemberRequest, AddHouseholdMemberResponse, AddIdentifierRequest,
+    AddIdentifierResponse, BatchGetMembersRequest, BatchGetMembersResponse, BlockCardRequest,
+    BlockCardResponse, CheckEntitlementRequest, CheckEntitlementResponse, CloseReferralCodeRequest,
+    CloseReferralCodeResponse, ConfirmErasureRequest, ConfirmErasureResponse, CreateApiKeyRequest,
+    CreateApiKeyResponse, CreateCompanyRequest, CreateCompanyResponse, CreateHouseholdRequest,
+    CreateHouseholdResponse, CreateProgramRequest, CreateProgramResponse, CreateStaffMemberRequest,
+    CreateStaffMemberResponse, DeclineHouseholdInvitationRequest, DeclineHouseholdInvitationResponse,
+    DissolveHouseholdRequest, DissolveHouseholdResponse, EndContractRequest, EndContractResponse,
+    EnrolMemberRequest, EnrolMemberResponse, EraseMemberRequest, EraseMemberResponse, EvaluateLadderRequest,
+    ExplainContactRequest, ExplainContactResponse, GetCardRequest, GetCardResponse, GetConsentsRequest,
+    GetConsentsResponse, GetContactPreferencesRequest, GetContactPreferencesResponse,
+    GetContactSettingsRequest, GetContactSettingsResponse, GetErasureRequest, GetErasureResponse,
+    GetHouseholdRequest, GetHouseholdResponse, GetLadderRequest, GetLadderResponse, GetMemberDaysRequest,
+    GetMemberDaysResponse, GetMemberRequest, GetMemberResponse, GetMemberTiersRequest,
     GetMemberTiersResponse, GetPolicyRequest, GetPolicyResponse, GetProgramDaysRequest,
-    GetProgramDaysResponse, GetProgramRequest, GetProgramResponse, GetRetentionRequest, GetRetentionResponse,
-    GetStaffMemberRequest, GetStaffMemberResponse, GrantConsentRequest, GrantConsentResponse,
-    GrantTierRequest, GrantTierResponse, IssueCardsRequest, IssueCardsResponse, IssueMemberTokenRequest,
-    IssueMemberTokenResponse, LiftLegalHoldRequest, LiftLegalHoldResponse, ListApiKeysRequest,
+    GetProgramDaysResponse, GetProgramRequest, GetProgramResponse, GetReferralFactorRequest,
+    GetReferralFactorResponse, GetReferralRequest, GetReferralResponse, GetReferralSettingsRequest,
+    GetReferralSettingsResponse, GetReferralTreeRequest, GetReferralTreeResponse, GetRetentionRequest,
+    GetRetentionResponse, GetStaffMemberRequest, GetStaffMemberResponse, GrantConsentRequest,
+    GrantConsentResponse, GrantTierRequest, GrantTierResponse, InviteToHouseholdRequest,
+    InviteToHouseholdResponse, IssueCardsRequest, IssueCardsResponse, IssueMemberTokenRequest,
+    IssueMemberTokenResponse, IssueReferralCodeRequest, IssueReferralCodeResponse, LeaveHouseholdRequest,
+    LeaveHouseholdResponse, LiftLegalHoldRequest, LiftLegalHoldResponse, ListApiKeysRequest,
     ListApiKeysResponse, ListCardBatchesRequest, ListCardBatchesResponse, ListCardsRequest,
     ListCardsResponse, ListCompaniesRequest, ListCompaniesResponse, ListConsentHistoryRequest,
     ListConsentHistoryResponse, ListDisclosuresRequest, ListDisclosuresResponse, ListDueOccasionsRequest,
     ListDueOccasionsResponse, ListDuplicateCandidatesRequest, ListDuplicateCandidatesResponse,
-    ListErasuresRequest, ListErasuresResponse, ListIdentifierHistoryRequest, ListIdentifierHistoryResponse,
+    ListErasuresRequest, ListErasuresResponse, ListHouseholdInvitationsRequest,
+    ListHouseholdInvitationsResponse, ListIdentifierHistoryRequest, ListIdentifierHistoryResponse,
     ListLaddersRequest, ListLaddersResponse, ListMembersRequest, ListMembersResponse, ListPoliciesRequest,
     ListPoliciesResponse, ListProgramsRequest, ListProgramsResponse, ListPurgeableMembersRequest,
-    ListPurgeableMembersResponse, ListStaffMembersRequest, ListStaffMembersResponse, ListTierChangesRequest,
+    ListPurgeableMembersResponse, ListReferralCodesRequest, ListReferralCodesResponse, ListReferralsRequest,
+    ListReferralsResponse, ListStaffMembersRequest, ListStaffMembersResponse, ListTierChangesRequest,
     ListTierChangesResponse, ListTierGrantsRequest, ListTierGrantsResponse, ListTopicOptOutsRequest,
     ListTopicOptOutsResponse, LookupMemberRequest, LookupMemberResponse, MarkIdentifierVerifiedRequest,
     MarkIdentifierVerifiedResponse, MayContactRequest, MayContactResponse, MergeMembersRequest,
     MergeMembersResponse, OptOutTopicRequest, OptOutTopicResponse, PlaceLegalHoldRequest,
-    PlaceLegalHoldResponse, PublishLadderRequest, PublishLadderResponse, PublishPolicyRequest,
-    PublishPolicyResponse, RecordDisclosureRequest, RecordDisclosureResponse, RemoveHouseholdMemberRequest,
+    PlaceLegalHoldResponse, ProjectReferralsRequest, ProjectReferralsResponse, PublishLadderRequest,
+    PublishLadderResponse, PublishPolicyRequest, PublishPolicyResponse, RecordDisclosureRequest,
+    RecordDisclosureResponse, RecordReferralRequest, RecordReferralResponse, RemoveHouseholdMemberRequest,
     RemoveHouseholdMemberResponse, RemoveIdentifierRequest, RemoveIdentifierResponse, ReplaceCardRequest,
-    ReplaceCardResponse, ReportDeliveryRequest, ReportDeliveryResponse, RetireLadderRequest,
-    RetireLadderResponse, RevokeApiKeyRequest, RevokeApiKeyResponse, RevokeTierGrantRequest,
+    ReplaceCardResponse, ReportDeliveryRequest, ReportDeliveryResponse, ReportReferralInvitesRequest,
+    ReportReferralInvitesResponse, RetireLadderRequest, RetireLadderResponse, ReviewReferralRequest,
+    ReviewReferralResponse, RevokeApiKeyRequest, RevokeApiKeyResponse, RevokeTierGrantRequest,
     RevokeTierGrantResponse, SetContactPreferencesRequest, SetContactPreferencesResponse,
-    SetMemberDaysRequest, SetMemberDaysResponse, SetMemberStatusRequest, SetMemberStatusResponse,
-    SetMemberTierRequest, SetMemberTierResponse, SetProgramDaysRequest, SetProgramDaysResponse,
+    SetHouseholdTermsRequest, SetHouseholdTermsResponse, SetMemberDaysRequest, SetMemberDaysResponse,
+    SetMemberStatusRequest, SetMemberStatusResponse, SetMemberTierRequest, SetMemberTierResponse,
+    SetProgramDaysRequest, SetProgramDaysResponse, SetReferralSettingsRequest, SetReferralSettingsResponse,
     UpdateContactSettingsRequest, UpdateContactSettingsResponse, UpdateMemberRequest, UpdateMemberResponse,
     UpdateProgramRequest, UpdateProgramResponse, UpdateStaffMemberRequest, UpdateStaffMemberResponse,
-    WithdrawConsentRequest, WithdrawConsentResponse,
+    WithdrawConsentRequest, WithdrawConsentResponse, WithdrawHouseholdInvitationRequest,
+    WithdrawHouseholdInvitationResponse,
 };
 use fealty_types::ProgramId;
 
@@ -237,6 +250,48 @@ impl MembersClient {
         add_household_member("/fealty.members.v1.HouseholdService/AddHouseholdMember"): write AddHouseholdMemberRequest => AddHouseholdMemberResponse;
         /// Takes a member out of a household. What it has, it keeps.
         remove_household_member("/fealty.members.v1.HouseholdService/RemoveHouseholdMember"): write RemoveHouseholdMemberRequest => RemoveHouseholdMemberResponse;
+        /// Leaves a household. What it has, it keeps.
+        leave_household("/fealty.members.v1.HouseholdService/LeaveHousehold"): write LeaveHouseholdRequest => LeaveHouseholdResponse;
+        /// Says what a member of a household may do, and how much they may spend.
+        set_household_terms("/fealty.members.v1.HouseholdService/SetHouseholdTerms"): write SetHouseholdTermsRequest => SetHouseholdTermsResponse;
+        /// Ends a household: what it has goes to its members, as the policy says.
+        dissolve_household("/fealty.members.v1.HouseholdService/DissolveHousehold"): write DissolveHouseholdRequest => DissolveHouseholdResponse;
+        /// Invites a member to a household.
+        invite_to_household("/fealty.members.v1.HouseholdService/InviteToHousehold"): write InviteToHouseholdRequest => InviteToHouseholdResponse;
+        /// Accepts an invitation: the invited member joins the household.
+        accept_household_invitation("/fealty.members.v1.HouseholdService/AcceptHouseholdInvitation"): write AcceptHouseholdInvitationRequest => AcceptHouseholdInvitationResponse;
+        /// Declines an invitation to a household.
+        decline_household_invitation("/fealty.members.v1.HouseholdService/DeclineHouseholdInvitation"): read DeclineHouseholdInvitationRequest => DeclineHouseholdInvitationResponse;
+        /// Withdraws an invitation to a household.
+        withdraw_household_invitation("/fealty.members.v1.HouseholdService/WithdrawHouseholdInvitation"): read WithdrawHouseholdInvitationRequest => WithdrawHouseholdInvitationResponse;
+        /// Invitations of a household or to a member, newest first.
+        list_household_invitations("/fealty.members.v1.HouseholdService/ListHouseholdInvitations"): read ListHouseholdInvitationsRequest => ListHouseholdInvitationsResponse;
+        /// Gives a member a code by which they bring others.
+        issue_referral_code("/fealty.members.v1.ReferralService/IssueReferralCode"): write IssueReferralCodeRequest => IssueReferralCodeResponse;
+        /// A member's codes, newest first.
+        list_referral_codes("/fealty.members.v1.ReferralService/ListReferralCodes"): read ListReferralCodesRequest => ListReferralCodesResponse;
+        /// Ends a code: nobody is brought by it any more.
+        close_referral_code("/fealty.members.v1.ReferralService/CloseReferralCode"): read CloseReferralCodeRequest => CloseReferralCodeResponse;
+        /// Tells how many invitations were sent by a code.
+        report_referral_invites("/fealty.members.v1.ReferralService/ReportReferralInvites"): write ReportReferralInvitesRequest => ReportReferralInvitesResponse;
+        /// Records by hand who brought a member.
+        record_referral("/fealty.members.v1.ReferralService/RecordReferral"): write RecordReferralRequest => RecordReferralResponse;
+        /// Decides about a referral that is held.
+        review_referral("/fealty.members.v1.ReferralService/ReviewReferral"): read ReviewReferralRequest => ReviewReferralResponse;
+        /// Who brought a member.
+        get_referral("/fealty.members.v1.ReferralService/GetReferral"): read GetReferralRequest => GetReferralResponse;
+        /// Whom a member brought, or everybody's referrals in one state.
+        list_referrals("/fealty.members.v1.ReferralService/ListReferrals"): read ListReferralsRequest => ListReferralsResponse;
+        /// Whom a member brought, whom those brought, and so on.
+        get_referral_tree("/fealty.members.v1.ReferralService/GetReferralTree"): read GetReferralTreeRequest => GetReferralTreeResponse;
+        /// How the program handles referrals.
+        get_referral_settings("/fealty.members.v1.ReferralService/GetReferralSettings"): read GetReferralSettingsRequest => GetReferralSettingsResponse;
+        /// Changes how the program handles referrals.
+        set_referral_settings("/fealty.members.v1.ReferralService/SetReferralSettings"): read SetReferralSettingsRequest => SetReferralSettingsResponse;
+        /// How many members one member brings.
+        get_referral_factor("/fealty.members.v1.ReferralService/GetReferralFactor"): read GetReferralFactorRequest => GetReferralFactorResponse;
+        /// How a program grows by a factor.
+        project_referrals("/fealty.members.v1.ReferralService/ProjectReferrals"): read ProjectReferralsRequest => ProjectReferralsResponse;
         /// Puts a member into a tier, or out of all of them.
         set_member_tier("/fealty.members.v1.MemberService/SetMemberTier"): write SetMemberTierRequest => SetMemberTierResponse;
         /// Takes an identifier away. It finds nobody any more and may be given to another member. Removing it again changes
@@ -267,6 +322,27 @@ impl MembersClient {
     }
 }
 
+impl Shows for IssueReferralCodeResponse {}
+impl Shows for ListReferralCodesResponse {}
+impl Shows for CloseReferralCodeResponse {}
+impl Shows for ReportReferralInvitesResponse {}
+impl Shows for RecordReferralResponse {}
+impl Shows for ReviewReferralResponse {}
+impl Shows for GetReferralResponse {}
+impl Shows for ListReferralsResponse {}
+impl Shows for GetReferralTreeResponse {}
+impl Shows for GetReferralSettingsResponse {}
+impl Shows for SetReferralSettingsResponse {}
+impl Shows for GetReferralFactorResponse {}
+impl Shows for ProjectReferralsResponse {}
+impl Shows for LeaveHouseholdResponse {}
+impl Shows for SetHouseholdTermsResponse {}
+impl Shows for DissolveHouseholdResponse {}
+impl Shows for InviteToHouseholdResponse {}
+impl Shows for AcceptHouseholdInvitationResponse {}
+impl Shows for DeclineHouseholdInvitationResponse {}
+impl Shows for WithdrawHouseholdInvitationResponse {}
+impl Shows for ListHouseholdInvitationsResponse {}
 impl Shows for ListAccessChangesResponse {}
 impl Shows for CreateApiKeyResponse {}
 impl Shows for ListApiKeysResponse {}

@@ -20,19 +20,25 @@ mod storage;
 mod telling;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use fealty_postgres::events::append_in_tx;
 use fealty_postgres::requests::{ClaimError, Made, Request, claim_in_tx};
 use fealty_postgres::{Scope, StorageError, TransactError, TransactOptions, in_tx, transact};
-use fealty_types::{ProgramId, uuid_v7};
+use fealty_types::{HouseholdId, ProgramId, uuid_v7};
 use fealty_vault::{Person, Personal};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
+use crate::households;
+use crate::households::domain::InvitationStatus;
 use crate::means::Means;
 use crate::people;
 use crate::refusal::{MembersError, Refusal, Resource};
 use confirm::Making;
-use domain::{Asked, Change, ChangeKind, ChangeState, plan};
+use domain::{Asked, Change, ChangeKind, ChangeState, Home, Plan, Taking, plan};
 use storage::Attempt;
+
+pub(crate) use events::invitation_changed;
+pub(crate) use storage::{find_status_in_tx, is_accepting_in_tx};
 
 /// How long an attempt may run, and how long a change is left to the call that makes it and to its caller's retries
 /// before the job takes it on. Longer than all steps at the ledger may take together.
@@ -57,7 +63,7 @@ pub struct Because {
 }
 
 /// What was stored of a request.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 struct Begun {
     /// None when what was asked for is so already.
     change: Option<Change>,
@@ -134,14 +140,15 @@ impl Changes {
                 }
                 Err(BeginError::Members(error)) => return Err(error),
             };
-            if let Some(change) = begun.change.filter(|change| change.state == ChangeState::Open) {
+            let open = |change: &&Change| change.state == ChangeState::Open;
+            if let Some(change) = begun.change.as_ref().filter(open) {
                 if begun.replayed {
                     if !self.take_up(program_id, change.change_id).await? {
                         // Another attempt has ended it since, and not always as made.
                         continue;
                     }
                 } else {
-                    self.finish(program_id, &change, Attempt::FIRST).await?;
+                    self.finish(program_id, change, Attempt::FIRST).await?;
                 }
             }
             return Ok(Made {
@@ -193,7 +200,9 @@ impl Changes {
                     Some(change_id) => storage::find_in_tx(&mut *tx, program_id, change_id).await?,
                     None => None,
                 };
-                let again = earlier.is_some_and(|change| change.state == ChangeState::Refused);
+                let again = earlier
+                    .as_ref()
+                    .is_some_and(|change| change.state == ChangeState::Refused);
                 if claimed.is_some() && !again {
                     return Ok(Begun {
                         change: earlier,
@@ -220,18 +229,25 @@ impl Changes {
         (asked, because): (&Asked, &Because),
         change_id: Uuid,
     ) -> Result<Option<Change>, BeginError> {
-        let mut seats_taken = 0;
-        if let Some(household_id) = asked.household_id() {
-            if !storage::lock_household_in_tx(&mut *tx, program_id, household_id).await? {
-                return Err(Refusal::not_found(Resource::Household, household_id).into());
-            }
-            seats_taken = storage::count_seats_in_tx(&mut *tx, program_id, household_id).await?;
+        let now = self.means.clock.now();
+        let home = lock_home_in_tx(&mut *tx, program_id, asked).await?;
+        let mut member_ids = asked.member_ids();
+        if let Asked::DissolveHousehold { .. } = asked {
+            member_ids.extend(home.seats.iter().map(|seat| seat.member_id));
         }
-        let taking = storage::lock_members_in_tx(&mut *tx, program_id, &asked.member_ids()).await?;
+        let taking = storage::lock_members_in_tx(&mut *tx, program_id, &member_ids).await?;
         if let Some(busy) = taking.iter().find_map(|member| member.open_change_id) {
             return Err(BeginError::Busy(busy));
         }
-        let Some(kind) = plan(asked, &taking, seats_taken, change_id)? else {
+        let is_answered = self
+            .answer_in_tx(&mut *tx, program_id, asked, (&taking, now))
+            .await?;
+        let planned = if is_answered {
+            None
+        } else {
+            plan(asked, &taking, &home, change_id)?
+        };
+        let Some(Plan { kind, limits, also }) = planned else {
             return Ok(None);
         };
         let now = self.means.clock.now();
@@ -249,6 +265,8 @@ impl Changes {
             change_id,
             member_id: asked.member_id(),
             kind,
+            limits,
+            also,
             state: ChangeState::Open,
         };
         let reason = match &because.reason {
@@ -272,6 +290,44 @@ impl Changes {
         storage::upsert_in_tx(&mut *tx, program_id, &stored).await?;
         storage::occupy_in_tx(tx, program_id, &change).await?;
         Ok(Some(change))
+    }
+
+    /// Looks at the invitation that is accepted. True when who is invited is where it leads to already: then it is accepted
+    /// by that.
+    async fn answer_in_tx(
+        &self,
+        tx: &mut PgConnection,
+        program_id: ProgramId,
+        asked: &Asked,
+        (taking, now): (&[Taking], DateTime<Utc>),
+    ) -> Result<bool, BeginError> {
+        let Asked::JoinHousehold {
+            member_id,
+            household_id,
+            invitation_id: Some(invitation_id),
+            ..
+        } = asked
+        else {
+            return Ok(false);
+        };
+        let found = households::lock_invitation_in_tx(&mut *tx, program_id, *invitation_id).await?;
+        let invitation = found.filter(|invitation| invitation.member_id == *member_id);
+        let invitation =
+            invitation.ok_or_else(|| Refusal::not_found(Resource::HouseholdInvitation, invitation_id))?;
+        let is_there = taking
+            .iter()
+            .any(|member| member.member_id == *member_id && member.household_id == Some(*household_id));
+        if is_there && invitation.status == InvitationStatus::Accepted {
+            return Ok(true);
+        }
+        invitation.require_open(now)?;
+        if is_there {
+            let accepted = InvitationStatus::Accepted;
+            households::set_status_in_tx(&mut *tx, program_id, *invitation_id, accepted).await?;
+            let event = invitation_changed(*invitation_id, (*household_id, *member_id), accepted, now);
+            append_in_tx(tx, program_id, &[event]).await?;
+        }
+        Ok(is_there)
     }
 
     /// Ends a change that keeps a member from the next one. Whether it is made or refused is not this caller's matter.
@@ -387,4 +443,49 @@ impl Changes {
         })
         .await
     }
+}
+
+/// Keeps others from coming to a household, or going, until the end of the transaction. What is under way in it goes on.
+pub(crate) async fn lock_home_of_in_tx(
+    tx: &mut PgConnection,
+    program_id: ProgramId,
+    household_id: HouseholdId,
+) -> Result<Home, MembersError> {
+    let locked = storage::lock_household_in_tx(&mut *tx, program_id, household_id).await?;
+    let is_dissolved = locked.ok_or_else(|| Refusal::not_found(Resource::Household, household_id))?;
+    let home = read_home_in_tx(tx, program_id, household_id).await?;
+    Ok(Home { is_dissolved, ..home })
+}
+
+/// Who belongs to a household, as it is just now.
+pub(crate) async fn read_home_in_tx(
+    tx: &mut PgConnection,
+    program_id: ProgramId,
+    household_id: HouseholdId,
+) -> Result<Home, StorageError> {
+    Ok(Home {
+        seats: storage::list_seats_in_tx(&mut *tx, program_id, household_id).await?,
+        seats_taken: storage::count_seats_in_tx(tx, program_id, household_id).await?,
+        is_dissolved: false,
+    })
+}
+
+/// Keeps others from coming to the household that a change is about, or going, until the end of the transaction.
+async fn lock_home_in_tx(
+    tx: &mut PgConnection,
+    program_id: ProgramId,
+    asked: &Asked,
+) -> Result<Home, BeginError> {
+    let Some(household_id) = asked.household_id() else {
+        return Ok(Home::default());
+    };
+    let locked = storage::lock_household_in_tx(&mut *tx, program_id, household_id).await?;
+    let is_dissolved = locked.ok_or_else(|| Refusal::not_found(Resource::Household, household_id))?;
+    // Whoever is on the way into it or out of it comes first, where it is to end; else only its end does.
+    let any = matches!(asked, Asked::DissolveHousehold { .. });
+    if let Some(busy) = storage::find_open_in_tx(&mut *tx, program_id, household_id, any).await? {
+        return Err(BeginError::Busy(busy));
+    }
+    let home = read_home_in_tx(tx, program_id, household_id).await?;
+    Ok(Home { is_dissolved, ..home })
 }

@@ -33,7 +33,8 @@ pub struct MembersConfig {
     /// Limits and deadlines of calls.
     pub server: ServerConfig,
     /// The ledger that owners are opened in, and whose postings count towards tiers. The key has `SCOPE_OWNERS_WRITE` and
-    /// `SCOPE_EVENTS_READ`; nobody can be enrolled before one has been planted.
+    /// `SCOPE_EVENTS_READ`; nobody can be enrolled before one has been planted. With `SCOPE_LEDGER_WRITE` what referrals give is
+    /// credited.
     pub ledger: PeerConfig<{ ports::LEDGER }>,
     /// What personal data is encrypted under.
     pub vault: VaultConfig,

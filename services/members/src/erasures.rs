@@ -245,6 +245,7 @@ impl Erasures {
             let leave = AskedChange::LeaveHousehold {
                 member_id,
                 household_id,
+                by: None,
             };
             let request = step(program_id, erasure.erasure_id, "leave");
             self.changes

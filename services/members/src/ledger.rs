@@ -5,16 +5,20 @@ use std::time::Duration;
 use fealty_client::{CallError, ClientConfig, ConnectError, LedgerClient};
 use fealty_postgres::Deadline;
 use fealty_proto::ledger::v1::{
-    JoinHouseholdRequest, LeaveHouseholdRequest, MergeOwnersRequest, OpenOwnerRequest, OwnerKind,
-    OwnerStatus, SetOwnerStatusRequest,
+    CreditPointsRequest, DissolveHouseholdRequest, DissolvePolicy as LedgerPolicy, JoinHouseholdRequest,
+    LeaveHouseholdRequest, MergeOwnersRequest, OpenOwnerRequest, OwnerKind, OwnerStatus,
+    SetOwnerStatusRequest, SetSpendingLimitsRequest, SpendingLimit,
 };
-use fealty_proto::types::v1::ErrorReason;
+use fealty_proto::types::v1::{Amount, ErrorReason};
 use fealty_service::config::{PeerConfig, ports};
-use fealty_types::{HouseholdId, MemberId, OwnerId, ProgramId};
+use fealty_types::{HouseholdId, MemberId, OwnerId, Points, ProgramId};
 use tonic::Code;
 use uuid::Uuid;
 
+use crate::changes::domain::LimitsChange;
+use crate::households::domain::DissolvePolicy;
 use crate::people::domain::MemberStatus;
+use crate::referrals::domain::Reward;
 use crate::refusal::{LedgerRefusal, MembersError};
 
 /// Longest wait for the ledger: a restart of it takes less, and whoever enrols a person stands before them.
@@ -129,6 +133,71 @@ impl LedgerDoor {
         };
         let left = self.client(program_id).leave_household(request).await;
         answered("left a household", member_id, left)
+    }
+
+    /// Says what a member may spend of a household's points. An older revision than the ledger has changes nothing.
+    pub(crate) async fn set_spending_limits(
+        &self,
+        program_id: ProgramId,
+        member_id: MemberId,
+        change: &LimitsChange,
+    ) -> Result<(), MembersError> {
+        let limits = change.limits.iter().map(|(unit_code, limit)| SpendingLimit {
+            unit_code: unit_code.to_string(),
+            day_value_max: limit.day_value_max.map(Points::get),
+            month_value_max: limit.month_value_max.map(Points::get),
+        });
+        let request = SetSpendingLimitsRequest {
+            owner_id: member_id.to_string(),
+            limits: limits.collect(),
+            limits_revision: change.revision,
+        };
+        let set = self.client(program_id).set_spending_limits(request).await;
+        answered("set spending limits", member_id, set)
+    }
+
+    /// Ends a household: what it has goes to its members. One that is dissolved stays so.
+    pub(crate) async fn dissolve_household(
+        &self,
+        program_id: ProgramId,
+        request_id: Uuid,
+        (household_id, head_member_id): (HouseholdId, MemberId),
+        policy: DissolvePolicy,
+    ) -> Result<(), MembersError> {
+        let policy = match policy {
+            DissolvePolicy::ToHead => LedgerPolicy::ToHeir,
+            DissolvePolicy::EqualShares => LedgerPolicy::EqualShares,
+        };
+        let request = DissolveHouseholdRequest {
+            request_id: request_id.to_string(),
+            household_owner_id: household_id.to_string(),
+            heir_owner_id: head_member_id.to_string(),
+            policy: policy.into(),
+        };
+        let dissolved = self.client(program_id).dissolve_household(request).await;
+        answered("dissolved a household", head_member_id, dissolved)
+    }
+
+    /// Credits what one side of a referral gets. The same again changes nothing.
+    pub(crate) async fn credit_referral(
+        &self,
+        program_id: ProgramId,
+        reward: &Reward,
+    ) -> Result<(), MembersError> {
+        let request = CreditPointsRequest {
+            request_id: reward.transaction_id.to_string(),
+            owner_id: reward.member_id.to_string(),
+            amount: Some(Amount {
+                unit_code: reward.unit_code.to_string(),
+                value: reward.value.get(),
+            }),
+            source: "referral".to_owned(),
+            receipt_id: format!("{}/{}", reward.referral_id, reward.side.as_str()),
+            reason: "a referral".to_owned(),
+            ..CreditPointsRequest::default()
+        };
+        let credited = self.client(program_id).credit_points(request).await;
+        answered("credited a referral", reward.member_id, credited)
     }
 
     /// Moves all that a member has to another. What has been moved stays so.

@@ -25,6 +25,7 @@
 //! | [`cards`] | loyalty cards that are made before anybody has them |
 //! | [`changes`] | what the ledger has to know of first: status, merge, household |
 //! | [`households`] | members who share one account |
+//! | [`referrals`] | who brought whom, and what both get for it |
 //! | [`consents`] | what members allow, to whom and since when, with proof |
 //! | [`ladders`] | tiers and clubs, and where members stand on them |
 //! | [`contacts`] | whether a member may be contacted, and how often they were |
@@ -62,6 +63,7 @@ pub mod people;
 pub mod personal;
 pub mod policies;
 pub mod programs;
+pub mod referrals;
 pub mod refusal;
 pub mod retention;
 pub mod serve;

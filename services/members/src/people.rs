@@ -29,7 +29,7 @@ use fealty_vault::{DataKey, Person, Personal, Vault};
 use sqlx::PgConnection;
 use sqlx::postgres::PgPool;
 
-pub(crate) use asked::{find_guardian_in_tx, find_key_in_tx, find_status_in_tx};
+pub(crate) use asked::{find_bearer_of_in_tx, find_guardian_in_tx, find_key_in_tx, find_status_in_tx};
 pub use cards::{Block, Replacement};
 pub use duplicates::DuplicatesPage;
 pub use enrol::Enrolments;

@@ -39,6 +39,39 @@ pub const PERSONAL_TABLES: &[PersonalTable] = &[
         ..PersonalTable::of("member_trait", "encode(value_hash, 'hex')")
     },
     PersonalTable {
+        exported: false,
+        at_erasure: AtErasure::Delete,
+        ..PersonalTable::of("former_identifier", "encode(value_hash, 'hex')")
+    },
+    PersonalTable {
+        exported: false,
+        at_erasure: AtErasure::Delete,
+        ..PersonalTable::of("referral_device", "encode(device_hash, 'hex')")
+    },
+    PersonalTable {
+        at_erasure: AtErasure::Keep("that they were invited, and what became of it; nobody can accept it"),
+        ..PersonalTable::of("household_invitation", "invitation_id::text")
+    },
+    PersonalTable {
+        // Whoever has it by now brings nobody by it: a closed member is no referrer.
+        at_erasure: AtErasure::Keep("a code, without the person"),
+        ..PersonalTable::of("referral_code", "code_id::text")
+    },
+    PersonalTable {
+        at_erasure: AtErasure::Keep("how many invitations were sent, of which a factor is made"),
+        ..PersonalTable::of("referral_invite", "invite_id::text")
+    },
+    PersonalTable {
+        at_erasure: AtErasure::Keep(
+            "who brought whom, without the person: what was credited for it stays provable",
+        ),
+        ..PersonalTable::of("referral", "referral_id::text")
+    },
+    PersonalTable {
+        at_erasure: AtErasure::Keep("what was credited, as the ledger has it"),
+        ..PersonalTable::of("referral_reward", "concat_ws('/', referral_id, side)")
+    },
+    PersonalTable {
         sealed: &[Sealed {
             column: "reason",
             field: "tier_reason/{revision}",

@@ -1,6 +1,8 @@
 //! Why a use case does not do what it was asked: words of the domain, without gRPC and without SQL. [`crate::status`]
 //! says what a caller is told.
 
+mod households;
+
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -17,6 +19,9 @@ use crate::contacts::domain::Outcome;
 use crate::ladders::LadderRefusal;
 use crate::people::domain::{MemberStatus, PartyProblem};
 use crate::policies::domain::PolicyVersion;
+use crate::referrals::domain::Check;
+
+pub use households::HouseholdRefusal;
 
 /// The things of this service, as callers name them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,6 +38,8 @@ pub enum Resource {
     Member,
     /// Members who share one account.
     Household,
+    /// An invitation to one.
+    HouseholdInvitation,
     /// Something by which a person is recognised.
     Identifier,
     /// A loyalty card.
@@ -41,6 +48,10 @@ pub enum Resource {
     CardBatch,
     /// A company of the group that runs a program.
     Company,
+    /// Who brought a member.
+    Referral,
+    /// A code by which members bring others.
+    ReferralCode,
     /// A contact that was allowed.
     Contact,
     /// The numbers by which a program contacts its members.
@@ -68,10 +79,13 @@ impl Resource {
             Self::Policy => "policy",
             Self::Member => "member",
             Self::Household => "household",
+            Self::HouseholdInvitation => "household_invitation",
             Self::Identifier => "identifier",
             Self::Card => "card",
             Self::CardBatch => "card_batch",
             Self::Company => "company",
+            Self::Referral => "referral",
+            Self::ReferralCode => "referral_code",
             Self::Contact => "contact",
             Self::ContactSettings => "contact_settings",
             Self::Ladder => "ladder",
@@ -228,12 +242,21 @@ pub enum Refusal {
         /// How many it may have.
         count_max: usize,
     },
+    /// What households say no to.
+    Household(HouseholdRefusal),
     /// Something else was reported of the contact.
     DeliveryReported {
         /// Which.
         contact_id: ContactId,
         /// What was reported.
         outcome: Outcome,
+    },
+    /// The referral does not count, as the program has it.
+    ReferralRefused {
+        /// Who would have brought them.
+        referrer_member_id: MemberId,
+        /// What speaks against it.
+        checks: Vec<Check>,
     },
     /// The program has as many companies as it may have.
     CompaniesFull {

@@ -31,6 +31,7 @@ use fealty_proto::members::v1::member_token_service_server::{
 use fealty_proto::members::v1::occasion_service_server::{OccasionServiceServer, SERVICE_NAME as OCCASIONS};
 use fealty_proto::members::v1::policy_service_server::{PolicyServiceServer, SERVICE_NAME as POLICIES};
 use fealty_proto::members::v1::program_service_server::{ProgramServiceServer, SERVICE_NAME as PROGRAMS};
+use fealty_proto::members::v1::referral_service_server::{ReferralServiceServer, SERVICE_NAME as REFERRALS};
 use fealty_proto::members::v1::retention_service_server::{
     RetentionServiceServer, SERVICE_NAME as RETENTION,
 };
@@ -85,6 +86,8 @@ use crate::policies::Policies;
 use crate::policies::grpc::PolicyGrpc;
 use crate::programs::Programs;
 use crate::programs::grpc::ProgramGrpc;
+use crate::referrals::grpc::ReferralGrpc;
+use crate::referrals::{Referrals, Rewarding};
 use crate::retention::Retentions;
 use crate::retention::grpc::RetentionGrpc;
 use crate::staff::Staff;
@@ -219,6 +222,7 @@ fn serve_faulty_on(
         PROGRAMS,
         READ_AUDIT,
         RETENTION,
+        REFERRALS,
         STAFF,
         TIERS,
     ]);
@@ -295,7 +299,8 @@ fn with_people(builder: ServerBuilder, rooms: &Rooms, tasks: &Tasks) -> ServerBu
     } = &rooms.means;
     let contacts = Contacts::new(service.clone(), vault.clone(), clock.clone());
     let consents = Consents::new(service.clone(), vault.clone(), clock.clone(), waker.clone());
-    let households = Households::new(service.clone(), rooms.changes());
+    let households = Households::new(service.clone(), rooms.changes(), clock.clone(), waker.clone());
+    let referrals = Referrals::new(service.clone(), vault.clone(), clock.clone(), waker.clone());
     let people = People::new(service.clone(), vault.clone(), clock.clone(), waker.clone());
     let cards = Cards::new(service.clone(), vault.clone(), clock.clone());
     let cards = CardGrpc::new(cards, people.clone());
@@ -328,6 +333,10 @@ fn with_people(builder: ServerBuilder, rooms: &Rooms, tasks: &Tasks) -> ServerBu
         .add_service(limited!(
             limits,
             TierServiceServer::new(TierGrpc::new(rooms.ladders(), tasks.soft_shutdown()))
+        ))
+        .add_service(limited!(
+            limits,
+            ReferralServiceServer::new(ReferralGrpc::new(referrals))
         ))
 }
 
@@ -380,13 +389,16 @@ fn spawn_jobs(rooms: &Rooms, writer: ReadAuditWriter, tasks: &Tasks) {
     let (keeping, ledger_events) = (rooms.keeping(), rooms.ledger_events.clone());
     let erasures = rooms.erasures.clone();
     let occasions = rooms.occasions();
+    let rewarding = Rewarding::new(rooms.means.clone());
     rooms.ground.spawn_jobs(tasks, async move {
         ground
             .open_when(&MIGRATOR, async || check_vault(&ground, &vault).await)
             .await?;
         tokio::join!(
             keep_forgetting_requests(ground.clone()),
-            Box::pin(jobs::keep_counting(ground, ledger_events)),
+            Box::pin(jobs::keep_counting(ground.clone(), ledger_events.clone())),
+            Box::pin(jobs::keep_following_purchases(ground, ledger_events)),
+            jobs::keep_crediting_referrals(rewarding),
             jobs::keep_tiers(keeping),
             jobs::keep_finishing_enrolments(enrolments.clone()),
             Box::pin(jobs::keep_noting_days(enrolments)),

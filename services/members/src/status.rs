@@ -1,5 +1,7 @@
 //! The one table from what the rooms refuse to what a caller is told.
 
+mod households;
+
 use chrono::NaiveDate;
 use fealty_proto::types::v1::ErrorReason;
 use fealty_rpc::errors::ApiError;
@@ -13,6 +15,7 @@ use crate::cards::domain::{CardState, CardStatus, EndReason};
 use crate::contacts::domain::Outcome;
 use crate::people::domain::{IdentifierKind, MemberStatus, PartyProblem};
 use crate::policies::domain::PolicyVersion;
+use crate::referrals::domain::Check;
 use crate::refusal::{LedgerRefusal, MembersError, Refusal, Resource};
 
 impl From<Refusal> for ApiError {
@@ -37,12 +40,7 @@ impl From<Refusal> for ApiError {
                 policy_id,
                 policy_version,
             } => policy_version_outdated(policy_id, policy_version),
-            Refusal::CountExceeded { resource, count_max } => Self::refused(
-                ErrorReason::CountExceeded,
-                "A member has at most {count_max} of {resource}.",
-            )
-            .with("resource", resource)
-            .with("count_max", count_max),
+            Refusal::CountExceeded { resource, count_max } => count_exceeded(resource, count_max),
             Refusal::IdentifierTaken {
                 identifier_id,
                 kind,
@@ -68,7 +66,12 @@ impl From<Refusal> for ApiError {
                 household_id,
             } => household_taken(member_id, household_id),
             Refusal::HouseholdFull { count_max } => household_full(count_max),
+            Refusal::Household(refusal) => refusal.into(),
             Refusal::DeliveryReported { contact_id, outcome } => delivery_reported(contact_id, outcome),
+            Refusal::ReferralRefused {
+                referrer_member_id,
+                checks,
+            } => referral_refused(referrer_member_id, &checks),
             Refusal::CompaniesFull { count_max } => companies_full(count_max),
             Refusal::MergeRefused { member_id } => merge_refused(member_id),
             Refusal::Ladder(refusal) => refusal.into(),
@@ -84,6 +87,15 @@ impl From<Refusal> for ApiError {
             Refusal::Contended => Self::contention(CONTENTION_RETRY_AFTER),
         }
     }
+}
+
+fn count_exceeded(resource: &str, count_max: usize) -> ApiError {
+    ApiError::refused(
+        ErrorReason::CountExceeded,
+        "A member has at most {count_max} of {resource}.",
+    )
+    .with("resource", resource)
+    .with("count_max", count_max)
 }
 
 fn too_many_records(member_id: MemberId, count_max: usize) -> ApiError {
@@ -119,6 +131,16 @@ fn key_issues_no_tokens() -> ApiError {
         ErrorReason::KeyIssuesNoTokens,
         "The key was made before there were member tokens, or belongs to no program: make another one.",
     )
+}
+
+fn referral_refused(referrer_member_id: MemberId, checks: &[Check]) -> ApiError {
+    let checks: Vec<&str> = checks.iter().map(|check| check.as_str()).collect();
+    ApiError::refused(
+        ErrorReason::ReferralRefused,
+        "The referral by {referrer_member_id} does not count: {checks}.",
+    )
+    .with("referrer_member_id", referrer_member_id)
+    .with("checks", checks.join(","))
 }
 
 fn guardian_required() -> ApiError {

@@ -160,6 +160,7 @@ fn household_members(world: &World) -> Vec<Case> {
         request_id: request_id(),
         household_id: household_id.to_owned(),
         member_id: ours.clone(),
+        ..AddHouseholdMemberRequest::default()
     };
     let added = Table::of(world, "/fealty.members.v1.HouseholdService/AddHouseholdMember")
         .row("nothing", &AddHouseholdMemberRequest::default(), invalid(&all))
@@ -169,6 +170,7 @@ fn household_members(world: &World) -> Vec<Case> {
         request_id: request_id(),
         household_id: household_id.to_owned(),
         member_id: ours.clone(),
+        by_member_id: String::new(),
     };
     let removed = Table::of(world, "/fealty.members.v1.HouseholdService/RemoveHouseholdMember")
         .row("nothing", &RemoveHouseholdMemberRequest::default(), invalid(&all))

@@ -33,7 +33,7 @@ pub struct Event {
     /// What happened.
     #[prost(
         oneof = "event::Payload",
-        tags = "20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 40, 42, 51, 52, 44"
+        tags = "20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 40, 42, 51, 52, 44, 46, 47"
     )]
     pub payload: ::core::option::Option<event::Payload>,
 }
@@ -87,6 +87,12 @@ pub mod event {
         /// A member has an occasion today.
         #[prost(message, tag = "44")]
         MemberOccasion(super::MemberOccasion),
+        /// Something became of an invitation to a household.
+        #[prost(message, tag = "46")]
+        HouseholdInvitationChanged(super::HouseholdInvitationChanged),
+        /// Something became of a referral.
+        #[prost(message, tag = "47")]
+        MemberReferral(super::MemberReferral),
     }
 }
 /// The ledger posted a transaction. Its entries are the change; the ledger has the rest.
@@ -234,6 +240,36 @@ pub struct HouseholdChanged {
     #[prost(bool, tag = "2")]
     pub joined: bool,
 }
+/// Something became of an invitation to a household. Its subject is who is invited: whoever sends messages tells them.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct HouseholdInvitationChanged {
+    /// Which.
+    #[prost(string, tag = "1")]
+    pub invitation_id: ::prost::alloc::string::String,
+    /// To which household.
+    #[prost(string, tag = "2")]
+    pub household_id: ::prost::alloc::string::String,
+    /// What became of it, as HouseholdInvitationStatus names it without its prefix: "OPEN", "ACCEPTED", "DECLINED",
+    /// "WITHDRAWN". That its time is over is told by its own end, not by an event.
+    #[prost(string, tag = "3")]
+    pub status: ::prost::alloc::string::String,
+}
+/// Something became of a referral. Its subject is the member who was referred.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct MemberReferral {
+    /// Who brought them.
+    #[prost(string, tag = "1")]
+    pub referrer_member_id: ::prost::alloc::string::String,
+    /// What became of it, as ReferralState names it without its prefix: "PENDING", "HELD", "REJECTED", "QUALIFIED".
+    #[prost(string, tag = "2")]
+    pub state: ::prost::alloc::string::String,
+    /// By what it is known, as ReferralSource names it without its prefix: "CODE", "CARD", "BY_HAND".
+    #[prost(string, tag = "3")]
+    pub source: ::prost::alloc::string::String,
+    /// The purchase that it is qualified by; empty for other states.
+    #[prost(string, tag = "4")]
+    pub purchase_id: ::prost::alloc::string::String,
+}
 /// A redemption came to its end.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct RedemptionEnded {
@@ -339,6 +375,10 @@ pub enum EventType {
     DisclosureNotificationDue = 32,
     /// Members: MemberOccasion.
     MemberOccasion = 24,
+    /// Members: HouseholdInvitationChanged.
+    HouseholdInvitationChanged = 26,
+    /// Members: MemberReferral.
+    MemberReferral = 27,
 }
 impl EventType {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -363,6 +403,8 @@ impl EventType {
             Self::MemberErased => "EVENT_TYPE_MEMBER_ERASED",
             Self::DisclosureNotificationDue => "EVENT_TYPE_DISCLOSURE_NOTIFICATION_DUE",
             Self::MemberOccasion => "EVENT_TYPE_MEMBER_OCCASION",
+            Self::HouseholdInvitationChanged => "EVENT_TYPE_HOUSEHOLD_INVITATION_CHANGED",
+            Self::MemberReferral => "EVENT_TYPE_MEMBER_REFERRAL",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -386,6 +428,10 @@ impl EventType {
                 Some(Self::DisclosureNotificationDue)
             }
             "EVENT_TYPE_MEMBER_OCCASION" => Some(Self::MemberOccasion),
+            "EVENT_TYPE_HOUSEHOLD_INVITATION_CHANGED" => {
+                Some(Self::HouseholdInvitationChanged)
+            }
+            "EVENT_TYPE_MEMBER_REFERRAL" => Some(Self::MemberReferral),
             _ => None,
         }
     }

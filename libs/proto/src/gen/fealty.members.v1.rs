@@ -5662,8 +5662,37 @@ pub mod erasure_service_server {
         const NAME: &'static str = SERVICE_NAME;
     }
 }
-/// Members who share one account.
+/// How much of a unit a member may spend of the household's points.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct HouseholdSpendingLimit {
+    /// What is counted, as the ledger's units are called.
+    #[prost(string, tag = "1")]
+    pub unit_code: ::prost::alloc::string::String,
+    /// Most of one day of the program, at least 1; unset for no bound.
+    #[prost(int64, optional, tag = "2")]
+    pub day_value_max: ::core::option::Option<i64>,
+    /// Most of one calendar month of the program, at least 1; unset for no bound.
+    #[prost(int64, optional, tag = "3")]
+    pub month_value_max: ::core::option::Option<i64>,
+}
+/// Somebody who belongs to a household.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct HouseholdMember {
+    /// Who.
+    #[prost(string, tag = "1")]
+    pub member_id: ::prost::alloc::string::String,
+    /// What they may do.
+    #[prost(enumeration = "HouseholdRole", tag = "2")]
+    pub role: i32,
+    /// What they may spend, by unit; none for as much as there is.
+    #[prost(message, repeated, tag = "3")]
+    pub spending_limits: ::prost::alloc::vec::Vec<HouseholdSpendingLimit>,
+    /// Since when.
+    #[prost(message, optional, tag = "4")]
+    pub join_time: ::core::option::Option<::prost_types::Timestamp>,
+}
+/// Members who share one account.
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Household {
     /// UUID, given by the service. The ledger's owner of the account bears the same id.
     #[prost(string, tag = "1")]
@@ -5674,6 +5703,12 @@ pub struct Household {
     /// Set by the service.
     #[prost(message, optional, tag = "3")]
     pub create_time: ::core::option::Option<::prost_types::Timestamp>,
+    /// The same members, with what they may do.
+    #[prost(message, repeated, tag = "4")]
+    pub members: ::prost::alloc::vec::Vec<HouseholdMember>,
+    /// When it was dissolved; unset for one that is not.
+    #[prost(message, optional, tag = "5")]
+    pub dissolve_time: ::core::option::Option<::prost_types::Timestamp>,
 }
 /// Makes a household.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -5686,7 +5721,7 @@ pub struct CreateHouseholdRequest {
     pub member_id: ::prost::alloc::string::String,
 }
 /// The new household.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct CreateHouseholdResponse {
     /// As stored.
     #[prost(message, optional, tag = "1")]
@@ -5700,14 +5735,14 @@ pub struct GetHouseholdRequest {
     pub household_id: ::prost::alloc::string::String,
 }
 /// One household.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct GetHouseholdResponse {
     /// As stored.
     #[prost(message, optional, tag = "1")]
     pub household: ::core::option::Option<Household>,
 }
 /// Adds a member.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct AddHouseholdMemberRequest {
     /// UUID of this attempt.
     #[prost(string, tag = "1")]
@@ -5718,9 +5753,15 @@ pub struct AddHouseholdMemberRequest {
     /// Whom.
     #[prost(string, tag = "3")]
     pub member_id: ::prost::alloc::string::String,
+    /// ADULT or CHILD; ADULT if unset.
+    #[prost(enumeration = "HouseholdRole", tag = "4")]
+    pub role: i32,
+    /// What they may spend: at most 20, one per unit.
+    #[prost(message, repeated, tag = "5")]
+    pub spending_limits: ::prost::alloc::vec::Vec<HouseholdSpendingLimit>,
 }
 /// The changed household.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct AddHouseholdMemberResponse {
     /// As stored.
     #[prost(message, optional, tag = "1")]
@@ -5738,13 +5779,357 @@ pub struct RemoveHouseholdMemberRequest {
     /// Whom.
     #[prost(string, tag = "3")]
     pub member_id: ::prost::alloc::string::String,
+    /// Who wants it: its head; empty for the program.
+    #[prost(string, tag = "4")]
+    pub by_member_id: ::prost::alloc::string::String,
 }
 /// The changed household.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct RemoveHouseholdMemberResponse {
     /// As stored.
     #[prost(message, optional, tag = "1")]
     pub household: ::core::option::Option<Household>,
+}
+/// Leaves a household.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct LeaveHouseholdRequest {
+    /// UUID of this attempt.
+    #[prost(string, tag = "1")]
+    pub request_id: ::prost::alloc::string::String,
+    /// Which.
+    #[prost(string, tag = "2")]
+    pub household_id: ::prost::alloc::string::String,
+    /// Who. A child is taken out by the head.
+    #[prost(string, tag = "3")]
+    pub member_id: ::prost::alloc::string::String,
+}
+/// The household that was left.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct LeaveHouseholdResponse {
+    /// As stored.
+    #[prost(message, optional, tag = "1")]
+    pub household: ::core::option::Option<Household>,
+}
+/// Says what a member of a household may do and spend.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct SetHouseholdTermsRequest {
+    /// UUID of this attempt.
+    #[prost(string, tag = "1")]
+    pub request_id: ::prost::alloc::string::String,
+    /// In which household.
+    #[prost(string, tag = "2")]
+    pub household_id: ::prost::alloc::string::String,
+    /// Who; belongs to it.
+    #[prost(string, tag = "3")]
+    pub member_id: ::prost::alloc::string::String,
+    /// What they may do. The head stays the head until another becomes it.
+    #[prost(enumeration = "HouseholdRole", tag = "4")]
+    pub role: i32,
+    /// What they may spend: at most 20, one per unit; none for as much as there is.
+    #[prost(message, repeated, tag = "5")]
+    pub spending_limits: ::prost::alloc::vec::Vec<HouseholdSpendingLimit>,
+    /// Who wants it: the head; empty for the program.
+    #[prost(string, tag = "6")]
+    pub by_member_id: ::prost::alloc::string::String,
+}
+/// The changed household.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct SetHouseholdTermsResponse {
+    /// As stored.
+    #[prost(message, optional, tag = "1")]
+    pub household: ::core::option::Option<Household>,
+}
+/// Ends a household.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DissolveHouseholdRequest {
+    /// UUID of this attempt.
+    #[prost(string, tag = "1")]
+    pub request_id: ::prost::alloc::string::String,
+    /// Which.
+    #[prost(string, tag = "2")]
+    pub household_id: ::prost::alloc::string::String,
+    /// What becomes of what it has.
+    #[prost(enumeration = "HouseholdDissolvePolicy", tag = "3")]
+    pub policy: i32,
+    /// Who wants it: its head; empty for the program.
+    #[prost(string, tag = "4")]
+    pub by_member_id: ::prost::alloc::string::String,
+}
+/// The dissolved household.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct DissolveHouseholdResponse {
+    /// As stored.
+    #[prost(message, optional, tag = "1")]
+    pub household: ::core::option::Option<Household>,
+}
+/// An invitation to a household.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct HouseholdInvitation {
+    /// UUID, given by the service.
+    #[prost(string, tag = "1")]
+    pub invitation_id: ::prost::alloc::string::String,
+    /// To which household.
+    #[prost(string, tag = "2")]
+    pub household_id: ::prost::alloc::string::String,
+    /// Who is invited.
+    #[prost(string, tag = "3")]
+    pub member_id: ::prost::alloc::string::String,
+    /// Who invited them; empty for the program.
+    #[prost(string, tag = "4")]
+    pub by_member_id: ::prost::alloc::string::String,
+    /// What they may do once they have joined: ADULT or CHILD.
+    #[prost(enumeration = "HouseholdRole", tag = "5")]
+    pub role: i32,
+    /// What they may spend then.
+    #[prost(message, repeated, tag = "6")]
+    pub spending_limits: ::prost::alloc::vec::Vec<HouseholdSpendingLimit>,
+    /// What became of it.
+    #[prost(enumeration = "HouseholdInvitationStatus", tag = "7")]
+    pub status: i32,
+    /// When it ends by itself.
+    #[prost(message, optional, tag = "8")]
+    pub expire_time: ::core::option::Option<::prost_types::Timestamp>,
+    /// When it was made.
+    #[prost(message, optional, tag = "9")]
+    pub create_time: ::core::option::Option<::prost_types::Timestamp>,
+}
+/// Invites a member.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct InviteToHouseholdRequest {
+    /// UUID of this attempt.
+    #[prost(string, tag = "1")]
+    pub request_id: ::prost::alloc::string::String,
+    /// To which household.
+    #[prost(string, tag = "2")]
+    pub household_id: ::prost::alloc::string::String,
+    /// Whom.
+    #[prost(string, tag = "3")]
+    pub member_id: ::prost::alloc::string::String,
+    /// Who invites: its head or an adult; empty for the program. Only the head and the program invite with limits, or a child.
+    #[prost(string, tag = "4")]
+    pub by_member_id: ::prost::alloc::string::String,
+    /// ADULT or CHILD; ADULT if unset.
+    #[prost(enumeration = "HouseholdRole", tag = "5")]
+    pub role: i32,
+    /// What they may spend: at most 20, one per unit.
+    #[prost(message, repeated, tag = "6")]
+    pub spending_limits: ::prost::alloc::vec::Vec<HouseholdSpendingLimit>,
+    /// When it ends by itself: within 90 days; in 14 days if unset.
+    #[prost(message, optional, tag = "7")]
+    pub expire_time: ::core::option::Option<::prost_types::Timestamp>,
+}
+/// The invitation.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct InviteToHouseholdResponse {
+    /// As stored.
+    #[prost(message, optional, tag = "1")]
+    pub invitation: ::core::option::Option<HouseholdInvitation>,
+}
+/// Accepts an invitation.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AcceptHouseholdInvitationRequest {
+    /// UUID of this attempt.
+    #[prost(string, tag = "1")]
+    pub request_id: ::prost::alloc::string::String,
+    /// Which.
+    #[prost(string, tag = "2")]
+    pub invitation_id: ::prost::alloc::string::String,
+    /// Who accepts: the invited member.
+    #[prost(string, tag = "3")]
+    pub member_id: ::prost::alloc::string::String,
+}
+/// The joined household.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct AcceptHouseholdInvitationResponse {
+    /// As stored.
+    #[prost(message, optional, tag = "1")]
+    pub household: ::core::option::Option<Household>,
+}
+/// Declines an invitation.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DeclineHouseholdInvitationRequest {
+    /// Which.
+    #[prost(string, tag = "1")]
+    pub invitation_id: ::prost::alloc::string::String,
+    /// Who declines: the invited member.
+    #[prost(string, tag = "2")]
+    pub member_id: ::prost::alloc::string::String,
+}
+/// The declined invitation.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct DeclineHouseholdInvitationResponse {
+    /// As stored.
+    #[prost(message, optional, tag = "1")]
+    pub invitation: ::core::option::Option<HouseholdInvitation>,
+}
+/// Withdraws an invitation.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct WithdrawHouseholdInvitationRequest {
+    /// Which.
+    #[prost(string, tag = "1")]
+    pub invitation_id: ::prost::alloc::string::String,
+    /// Who withdraws: the household's head, or who invited; empty for the program.
+    #[prost(string, tag = "2")]
+    pub by_member_id: ::prost::alloc::string::String,
+}
+/// The withdrawn invitation.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct WithdrawHouseholdInvitationResponse {
+    /// As stored.
+    #[prost(message, optional, tag = "1")]
+    pub invitation: ::core::option::Option<HouseholdInvitation>,
+}
+/// Asks for a page of invitations.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListHouseholdInvitationsRequest {
+    /// 1 to 1000; 0 asks for 50.
+    #[prost(int32, tag = "3")]
+    pub page_size: i32,
+    /// `next_page_token` of the page before.
+    #[prost(string, tag = "4")]
+    pub page_token: ::prost::alloc::string::String,
+    /// Whose.
+    #[prost(oneof = "list_household_invitations_request::Of", tags = "1, 2")]
+    pub of: ::core::option::Option<list_household_invitations_request::Of>,
+}
+/// Nested message and enum types in `ListHouseholdInvitationsRequest`.
+pub mod list_household_invitations_request {
+    /// Whose.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    pub enum Of {
+        /// Of a household.
+        #[prost(string, tag = "1")]
+        HouseholdId(::prost::alloc::string::String),
+        /// To a member.
+        #[prost(string, tag = "2")]
+        MemberId(::prost::alloc::string::String),
+    }
+}
+/// A page of invitations.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListHouseholdInvitationsResponse {
+    /// Newest first.
+    #[prost(message, repeated, tag = "1")]
+    pub invitations: ::prost::alloc::vec::Vec<HouseholdInvitation>,
+    /// Empty on the last page.
+    #[prost(string, tag = "2")]
+    pub next_page_token: ::prost::alloc::string::String,
+}
+/// What somebody may do in a household.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum HouseholdRole {
+    /// Not valid; where a request may leave it out: ADULT.
+    Unspecified = 0,
+    /// Everything. There is one.
+    Head = 1,
+    /// Spend, invite, leave.
+    Adult = 2,
+    /// Spend.
+    Child = 3,
+}
+impl HouseholdRole {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "HOUSEHOLD_ROLE_UNSPECIFIED",
+            Self::Head => "HOUSEHOLD_ROLE_HEAD",
+            Self::Adult => "HOUSEHOLD_ROLE_ADULT",
+            Self::Child => "HOUSEHOLD_ROLE_CHILD",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "HOUSEHOLD_ROLE_UNSPECIFIED" => Some(Self::Unspecified),
+            "HOUSEHOLD_ROLE_HEAD" => Some(Self::Head),
+            "HOUSEHOLD_ROLE_ADULT" => Some(Self::Adult),
+            "HOUSEHOLD_ROLE_CHILD" => Some(Self::Child),
+            _ => None,
+        }
+    }
+}
+/// What becomes of what a household has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum HouseholdDissolvePolicy {
+    /// Not valid.
+    Unspecified = 0,
+    /// The head has all of it.
+    ToHead = 1,
+    /// Everybody who is not closed has the same share of what is available of each unit, and the head the rest: what cannot be
+    /// divided, what is pending, and what is owed.
+    EqualShares = 2,
+}
+impl HouseholdDissolvePolicy {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "HOUSEHOLD_DISSOLVE_POLICY_UNSPECIFIED",
+            Self::ToHead => "HOUSEHOLD_DISSOLVE_POLICY_TO_HEAD",
+            Self::EqualShares => "HOUSEHOLD_DISSOLVE_POLICY_EQUAL_SHARES",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "HOUSEHOLD_DISSOLVE_POLICY_UNSPECIFIED" => Some(Self::Unspecified),
+            "HOUSEHOLD_DISSOLVE_POLICY_TO_HEAD" => Some(Self::ToHead),
+            "HOUSEHOLD_DISSOLVE_POLICY_EQUAL_SHARES" => Some(Self::EqualShares),
+            _ => None,
+        }
+    }
+}
+/// What became of an invitation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum HouseholdInvitationStatus {
+    /// Never sent.
+    Unspecified = 0,
+    /// It can be accepted.
+    Open = 1,
+    /// The invited member joined.
+    Accepted = 2,
+    /// The invited member does not want to.
+    Declined = 3,
+    /// It was taken back, or another one took its place, or the household was dissolved.
+    Withdrawn = 4,
+    /// Its time is over.
+    Expired = 5,
+}
+impl HouseholdInvitationStatus {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "HOUSEHOLD_INVITATION_STATUS_UNSPECIFIED",
+            Self::Open => "HOUSEHOLD_INVITATION_STATUS_OPEN",
+            Self::Accepted => "HOUSEHOLD_INVITATION_STATUS_ACCEPTED",
+            Self::Declined => "HOUSEHOLD_INVITATION_STATUS_DECLINED",
+            Self::Withdrawn => "HOUSEHOLD_INVITATION_STATUS_WITHDRAWN",
+            Self::Expired => "HOUSEHOLD_INVITATION_STATUS_EXPIRED",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "HOUSEHOLD_INVITATION_STATUS_UNSPECIFIED" => Some(Self::Unspecified),
+            "HOUSEHOLD_INVITATION_STATUS_OPEN" => Some(Self::Open),
+            "HOUSEHOLD_INVITATION_STATUS_ACCEPTED" => Some(Self::Accepted),
+            "HOUSEHOLD_INVITATION_STATUS_DECLINED" => Some(Self::Declined),
+            "HOUSEHOLD_INVITATION_STATUS_WITHDRAWN" => Some(Self::Withdrawn),
+            "HOUSEHOLD_INVITATION_STATUS_EXPIRED" => Some(Self::Expired),
+            _ => None,
+        }
+    }
 }
 /// Generated client implementations.
 pub mod household_service_client {
@@ -5760,6 +6145,10 @@ pub mod household_service_client {
     /// Members who share one account: what any of them earns, all of them can spend. One belongs to one household at a time.
     /// Who joins is active: others could spend what a suspended member brings along. Once a call answers, the ledger has done
     /// its part; until then reads show what was before.
+    ///
+    /// What members do themselves names them (`by_member_id`): the head may do everything, an adult may invite, be asked, and
+    /// leave, a child may only spend, within limits. Who names nobody speaks for the program, and may do everything. Who may not
+    /// is refused with HOUSEHOLD_ROLE_INSUFFICIENT. A household of several always has an adult or a head.
     #[derive(Debug, Clone)]
     pub struct HouseholdServiceClient<T> {
         inner: tonic::client::Grpc<T>,
@@ -5829,7 +6218,7 @@ pub mod household_service_client {
             self.inner = self.inner.max_encoding_message_size(limit);
             self
         }
-        /// Makes a household of one member, whose points become the household's. Once this answers, the ledger knows it.
+        /// Makes a household of one member, its head, whose points become the household's. Once this answers, the ledger knows it.
         pub async fn create_household(
             &mut self,
             request: impl tonic::IntoRequest<super::CreateHouseholdRequest>,
@@ -5886,7 +6275,7 @@ pub mod household_service_client {
                 );
             self.inner.unary(req, path, codec).await
         }
-        /// Adds a member, whose points become the household's. Who belongs to it already stays.
+        /// Adds a member without asking them, whose points become the household's. Who belongs to it already stays as they are.
         pub async fn add_household_member(
             &mut self,
             request: impl tonic::IntoRequest<super::AddHouseholdMemberRequest>,
@@ -5917,7 +6306,8 @@ pub mod household_service_client {
             self.inner.unary(req, path, codec).await
         }
         /// Takes a member out, who begins with an empty account of their own, whatever their status. What the household has, it
-        /// keeps, also when it has no member left. Who does not belong to it stays as they are.
+        /// keeps, also when it has no member left. Who does not belong to it stays as they are. If it was the head, the adult who
+        /// has belonged to it longest is the head from then on.
         pub async fn remove_household_member(
             &mut self,
             request: impl tonic::IntoRequest<super::RemoveHouseholdMemberRequest>,
@@ -5947,6 +6337,250 @@ pub mod household_service_client {
                 );
             self.inner.unary(req, path, codec).await
         }
+        /// The same, by the member themselves.
+        pub async fn leave_household(
+            &mut self,
+            request: impl tonic::IntoRequest<super::LeaveHouseholdRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::LeaveHouseholdResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/fealty.members.v1.HouseholdService/LeaveHousehold",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new(
+                        "fealty.members.v1.HouseholdService",
+                        "LeaveHousehold",
+                    ),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// Says what a member of a household may do, and how much they may spend: the ledger holds to it from the answer on, also
+        /// where they spend from several places at once. Whoever becomes the head takes the place of the head, who is an adult
+        /// from then on.
+        pub async fn set_household_terms(
+            &mut self,
+            request: impl tonic::IntoRequest<super::SetHouseholdTermsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::SetHouseholdTermsResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/fealty.members.v1.HouseholdService/SetHouseholdTerms",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new(
+                        "fealty.members.v1.HouseholdService",
+                        "SetHouseholdTerms",
+                    ),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// Ends a household: everybody has an account of their own again, and what the household has goes to them as the policy
+        /// says. Refused by the ledger with OWNER_UNSUITABLE while something is held, and with HOUSEHOLD_ROLE_INSUFFICIENT where
+        /// nobody belongs to it. Its open invitations are withdrawn.
+        pub async fn dissolve_household(
+            &mut self,
+            request: impl tonic::IntoRequest<super::DissolveHouseholdRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::DissolveHouseholdResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/fealty.members.v1.HouseholdService/DissolveHousehold",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new(
+                        "fealty.members.v1.HouseholdService",
+                        "DissolveHousehold",
+                    ),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// Invites a member. One invitation of a household to a member is open at a time: the next one withdraws it.
+        pub async fn invite_to_household(
+            &mut self,
+            request: impl tonic::IntoRequest<super::InviteToHouseholdRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::InviteToHouseholdResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/fealty.members.v1.HouseholdService/InviteToHousehold",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new(
+                        "fealty.members.v1.HouseholdService",
+                        "InviteToHousehold",
+                    ),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// Accepts an invitation: the invited member joins, on its terms. Who belongs to the household already stays as they are.
+        pub async fn accept_household_invitation(
+            &mut self,
+            request: impl tonic::IntoRequest<super::AcceptHouseholdInvitationRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::AcceptHouseholdInvitationResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/fealty.members.v1.HouseholdService/AcceptHouseholdInvitation",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new(
+                        "fealty.members.v1.HouseholdService",
+                        "AcceptHouseholdInvitation",
+                    ),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// Declines an invitation. Declining it again changes nothing.
+        pub async fn decline_household_invitation(
+            &mut self,
+            request: impl tonic::IntoRequest<super::DeclineHouseholdInvitationRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::DeclineHouseholdInvitationResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/fealty.members.v1.HouseholdService/DeclineHouseholdInvitation",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new(
+                        "fealty.members.v1.HouseholdService",
+                        "DeclineHouseholdInvitation",
+                    ),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// Withdraws an invitation. Withdrawing it again changes nothing.
+        pub async fn withdraw_household_invitation(
+            &mut self,
+            request: impl tonic::IntoRequest<super::WithdrawHouseholdInvitationRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::WithdrawHouseholdInvitationResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/fealty.members.v1.HouseholdService/WithdrawHouseholdInvitation",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new(
+                        "fealty.members.v1.HouseholdService",
+                        "WithdrawHouseholdInvitation",
+                    ),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// Invitations of a household or to a member, newest first.
+        pub async fn list_household_invitations(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListHouseholdInvitationsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListHouseholdInvitationsResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/fealty.members.v1.HouseholdService/ListHouseholdInvitations",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new(
+                        "fealty.members.v1.HouseholdService",
+                        "ListHouseholdInvitations",
+                    ),
+                );
+            self.inner.unary(req, path, codec).await
+        }
     }
 }
 /// Generated server implementations.
@@ -5962,7 +6596,7 @@ pub mod household_service_server {
     /// Generated trait containing gRPC methods that should be implemented for use with HouseholdServiceServer.
     #[async_trait]
     pub trait HouseholdService: std::marker::Send + std::marker::Sync + 'static {
-        /// Makes a household of one member, whose points become the household's. Once this answers, the ledger knows it.
+        /// Makes a household of one member, its head, whose points become the household's. Once this answers, the ledger knows it.
         async fn create_household(
             &self,
             request: tonic::Request<super::CreateHouseholdRequest>,
@@ -5978,7 +6612,7 @@ pub mod household_service_server {
             tonic::Response<super::GetHouseholdResponse>,
             tonic::Status,
         >;
-        /// Adds a member, whose points become the household's. Who belongs to it already stays.
+        /// Adds a member without asking them, whose points become the household's. Who belongs to it already stays as they are.
         async fn add_household_member(
             &self,
             request: tonic::Request<super::AddHouseholdMemberRequest>,
@@ -5987,7 +6621,8 @@ pub mod household_service_server {
             tonic::Status,
         >;
         /// Takes a member out, who begins with an empty account of their own, whatever their status. What the household has, it
-        /// keeps, also when it has no member left. Who does not belong to it stays as they are.
+        /// keeps, also when it has no member left. Who does not belong to it stays as they are. If it was the head, the adult who
+        /// has belonged to it longest is the head from then on.
         async fn remove_household_member(
             &self,
             request: tonic::Request<super::RemoveHouseholdMemberRequest>,
@@ -5995,10 +6630,82 @@ pub mod household_service_server {
             tonic::Response<super::RemoveHouseholdMemberResponse>,
             tonic::Status,
         >;
+        /// The same, by the member themselves.
+        async fn leave_household(
+            &self,
+            request: tonic::Request<super::LeaveHouseholdRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::LeaveHouseholdResponse>,
+            tonic::Status,
+        >;
+        /// Says what a member of a household may do, and how much they may spend: the ledger holds to it from the answer on, also
+        /// where they spend from several places at once. Whoever becomes the head takes the place of the head, who is an adult
+        /// from then on.
+        async fn set_household_terms(
+            &self,
+            request: tonic::Request<super::SetHouseholdTermsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::SetHouseholdTermsResponse>,
+            tonic::Status,
+        >;
+        /// Ends a household: everybody has an account of their own again, and what the household has goes to them as the policy
+        /// says. Refused by the ledger with OWNER_UNSUITABLE while something is held, and with HOUSEHOLD_ROLE_INSUFFICIENT where
+        /// nobody belongs to it. Its open invitations are withdrawn.
+        async fn dissolve_household(
+            &self,
+            request: tonic::Request<super::DissolveHouseholdRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::DissolveHouseholdResponse>,
+            tonic::Status,
+        >;
+        /// Invites a member. One invitation of a household to a member is open at a time: the next one withdraws it.
+        async fn invite_to_household(
+            &self,
+            request: tonic::Request<super::InviteToHouseholdRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::InviteToHouseholdResponse>,
+            tonic::Status,
+        >;
+        /// Accepts an invitation: the invited member joins, on its terms. Who belongs to the household already stays as they are.
+        async fn accept_household_invitation(
+            &self,
+            request: tonic::Request<super::AcceptHouseholdInvitationRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::AcceptHouseholdInvitationResponse>,
+            tonic::Status,
+        >;
+        /// Declines an invitation. Declining it again changes nothing.
+        async fn decline_household_invitation(
+            &self,
+            request: tonic::Request<super::DeclineHouseholdInvitationRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::DeclineHouseholdInvitationResponse>,
+            tonic::Status,
+        >;
+        /// Withdraws an invitation. Withdrawing it again changes nothing.
+        async fn withdraw_household_invitation(
+            &self,
+            request: tonic::Request<super::WithdrawHouseholdInvitationRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::WithdrawHouseholdInvitationResponse>,
+            tonic::Status,
+        >;
+        /// Invitations of a household or to a member, newest first.
+        async fn list_household_invitations(
+            &self,
+            request: tonic::Request<super::ListHouseholdInvitationsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListHouseholdInvitationsResponse>,
+            tonic::Status,
+        >;
     }
     /// Members who share one account: what any of them earns, all of them can spend. One belongs to one household at a time.
     /// Who joins is active: others could spend what a suspended member brings along. Once a call answers, the ledger has done
     /// its part; until then reads show what was before.
+    ///
+    /// What members do themselves names them (`by_member_id`): the head may do everything, an adult may invite, be asked, and
+    /// leave, a child may only spend, within limits. Who names nobody speaks for the program, and may do everything. Who may not
+    /// is refused with HOUSEHOLD_ROLE_INSUFFICIENT. A household of several always has an adult or a head.
     #[derive(Debug)]
     pub struct HouseholdServiceServer<T> {
         inner: Arc<T>,
@@ -6250,6 +6957,407 @@ pub mod household_service_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = RemoveHouseholdMemberSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/fealty.members.v1.HouseholdService/LeaveHousehold" => {
+                    #[allow(non_camel_case_types)]
+                    struct LeaveHouseholdSvc<T: HouseholdService>(pub Arc<T>);
+                    impl<
+                        T: HouseholdService,
+                    > tonic::server::UnaryService<super::LeaveHouseholdRequest>
+                    for LeaveHouseholdSvc<T> {
+                        type Response = super::LeaveHouseholdResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::LeaveHouseholdRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as HouseholdService>::leave_household(&inner, request)
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = LeaveHouseholdSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/fealty.members.v1.HouseholdService/SetHouseholdTerms" => {
+                    #[allow(non_camel_case_types)]
+                    struct SetHouseholdTermsSvc<T: HouseholdService>(pub Arc<T>);
+                    impl<
+                        T: HouseholdService,
+                    > tonic::server::UnaryService<super::SetHouseholdTermsRequest>
+                    for SetHouseholdTermsSvc<T> {
+                        type Response = super::SetHouseholdTermsResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::SetHouseholdTermsRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as HouseholdService>::set_household_terms(
+                                        &inner,
+                                        request,
+                                    )
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = SetHouseholdTermsSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/fealty.members.v1.HouseholdService/DissolveHousehold" => {
+                    #[allow(non_camel_case_types)]
+                    struct DissolveHouseholdSvc<T: HouseholdService>(pub Arc<T>);
+                    impl<
+                        T: HouseholdService,
+                    > tonic::server::UnaryService<super::DissolveHouseholdRequest>
+                    for DissolveHouseholdSvc<T> {
+                        type Response = super::DissolveHouseholdResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::DissolveHouseholdRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as HouseholdService>::dissolve_household(&inner, request)
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = DissolveHouseholdSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/fealty.members.v1.HouseholdService/InviteToHousehold" => {
+                    #[allow(non_camel_case_types)]
+                    struct InviteToHouseholdSvc<T: HouseholdService>(pub Arc<T>);
+                    impl<
+                        T: HouseholdService,
+                    > tonic::server::UnaryService<super::InviteToHouseholdRequest>
+                    for InviteToHouseholdSvc<T> {
+                        type Response = super::InviteToHouseholdResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::InviteToHouseholdRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as HouseholdService>::invite_to_household(
+                                        &inner,
+                                        request,
+                                    )
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = InviteToHouseholdSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/fealty.members.v1.HouseholdService/AcceptHouseholdInvitation" => {
+                    #[allow(non_camel_case_types)]
+                    struct AcceptHouseholdInvitationSvc<T: HouseholdService>(pub Arc<T>);
+                    impl<
+                        T: HouseholdService,
+                    > tonic::server::UnaryService<
+                        super::AcceptHouseholdInvitationRequest,
+                    > for AcceptHouseholdInvitationSvc<T> {
+                        type Response = super::AcceptHouseholdInvitationResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<
+                                super::AcceptHouseholdInvitationRequest,
+                            >,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as HouseholdService>::accept_household_invitation(
+                                        &inner,
+                                        request,
+                                    )
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = AcceptHouseholdInvitationSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/fealty.members.v1.HouseholdService/DeclineHouseholdInvitation" => {
+                    #[allow(non_camel_case_types)]
+                    struct DeclineHouseholdInvitationSvc<T: HouseholdService>(
+                        pub Arc<T>,
+                    );
+                    impl<
+                        T: HouseholdService,
+                    > tonic::server::UnaryService<
+                        super::DeclineHouseholdInvitationRequest,
+                    > for DeclineHouseholdInvitationSvc<T> {
+                        type Response = super::DeclineHouseholdInvitationResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<
+                                super::DeclineHouseholdInvitationRequest,
+                            >,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as HouseholdService>::decline_household_invitation(
+                                        &inner,
+                                        request,
+                                    )
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = DeclineHouseholdInvitationSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/fealty.members.v1.HouseholdService/WithdrawHouseholdInvitation" => {
+                    #[allow(non_camel_case_types)]
+                    struct WithdrawHouseholdInvitationSvc<T: HouseholdService>(
+                        pub Arc<T>,
+                    );
+                    impl<
+                        T: HouseholdService,
+                    > tonic::server::UnaryService<
+                        super::WithdrawHouseholdInvitationRequest,
+                    > for WithdrawHouseholdInvitationSvc<T> {
+                        type Response = super::WithdrawHouseholdInvitationResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<
+                                super::WithdrawHouseholdInvitationRequest,
+                            >,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as HouseholdService>::withdraw_household_invitation(
+                                        &inner,
+                                        request,
+                                    )
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = WithdrawHouseholdInvitationSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/fealty.members.v1.HouseholdService/ListHouseholdInvitations" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListHouseholdInvitationsSvc<T: HouseholdService>(pub Arc<T>);
+                    impl<
+                        T: HouseholdService,
+                    > tonic::server::UnaryService<super::ListHouseholdInvitationsRequest>
+                    for ListHouseholdInvitationsSvc<T> {
+                        type Response = super::ListHouseholdInvitationsResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<
+                                super::ListHouseholdInvitationsRequest,
+                            >,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as HouseholdService>::list_household_invitations(
+                                        &inner,
+                                        request,
+                                    )
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListHouseholdInvitationsSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
@@ -7997,6 +9105,1911 @@ pub mod tier_service_server {
         const NAME: &'static str = SERVICE_NAME;
     }
 }
+/// A code by which a member brings others.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ReferralCode {
+    /// Unique in the program, in any case of its letters.
+    #[prost(string, tag = "1")]
+    pub code: ::prost::alloc::string::String,
+    /// Whose.
+    #[prost(string, tag = "2")]
+    pub member_id: ::prost::alloc::string::String,
+    /// The program's link with the code in it; empty where the settings have no template.
+    #[prost(string, tag = "3")]
+    pub link: ::prost::alloc::string::String,
+    /// Invitations that were told to be sent by it.
+    #[prost(int64, tag = "4")]
+    pub invite_count: i64,
+    /// Members who were enrolled by it.
+    #[prost(int64, tag = "5")]
+    pub referral_count: i64,
+    /// When it was made.
+    #[prost(message, optional, tag = "6")]
+    pub create_time: ::core::option::Option<::prost_types::Timestamp>,
+    /// When it was closed; unset for an open one.
+    #[prost(message, optional, tag = "7")]
+    pub close_time: ::core::option::Option<::prost_types::Timestamp>,
+}
+/// What one side gets for a referral.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ReferralReward {
+    /// Who.
+    #[prost(string, tag = "1")]
+    pub member_id: ::prost::alloc::string::String,
+    /// What.
+    #[prost(message, optional, tag = "2")]
+    pub amount: ::core::option::Option<super::super::r#type::v1::Amount>,
+    /// The ledger's transaction, which bears the id of the request.
+    #[prost(string, tag = "3")]
+    pub transaction_id: ::prost::alloc::string::String,
+    /// Whether the ledger has it.
+    #[prost(bool, tag = "4")]
+    pub credited: bool,
+    /// Why the ledger will not give it, as ErrorReason names it; empty where it does.
+    #[prost(string, tag = "5")]
+    pub refused_reason: ::prost::alloc::string::String,
+}
+/// Who brought a member.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Referral {
+    /// The new member.
+    #[prost(string, tag = "1")]
+    pub member_id: ::prost::alloc::string::String,
+    /// Who brought them.
+    #[prost(string, tag = "2")]
+    pub referrer_member_id: ::prost::alloc::string::String,
+    /// By what that is known.
+    #[prost(enumeration = "ReferralSource", tag = "3")]
+    pub source: i32,
+    /// The code; empty for other sources.
+    #[prost(string, tag = "4")]
+    pub code: ::prost::alloc::string::String,
+    /// What became of it.
+    #[prost(enumeration = "ReferralState", tag = "5")]
+    pub state: i32,
+    /// What spoke against it; none for most.
+    #[prost(enumeration = "ReferralCheck", repeated, tag = "6")]
+    pub checks: ::prost::alloc::vec::Vec<i32>,
+    /// The purchase that it qualified by; empty before.
+    #[prost(string, tag = "7")]
+    pub purchase_id: ::prost::alloc::string::String,
+    /// What both sides get; none before it qualified, or where the settings give nothing.
+    #[prost(message, repeated, tag = "8")]
+    pub rewards: ::prost::alloc::vec::Vec<ReferralReward>,
+    /// When it was recorded.
+    #[prost(message, optional, tag = "9")]
+    pub record_time: ::core::option::Option<::prost_types::Timestamp>,
+    /// When it qualified.
+    #[prost(message, optional, tag = "10")]
+    pub qualify_time: ::core::option::Option<::prost_types::Timestamp>,
+}
+/// Gives a member a code.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct IssueReferralCodeRequest {
+    /// UUID of this attempt.
+    #[prost(string, tag = "1")]
+    pub request_id: ::prost::alloc::string::String,
+    /// Whom.
+    #[prost(string, tag = "2")]
+    pub member_id: ::prost::alloc::string::String,
+    /// 4 to 32 letters and digits; empty for one that is made up.
+    #[prost(string, tag = "3")]
+    pub code: ::prost::alloc::string::String,
+    /// The device that it was asked for on, as the caller knows it, up to 200 characters; may be empty. Only a keyed hash of it
+    /// is kept.
+    #[prost(string, tag = "4")]
+    pub device_id: ::prost::alloc::string::String,
+}
+/// The code.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct IssueReferralCodeResponse {
+    /// As stored.
+    #[prost(message, optional, tag = "1")]
+    pub referral_code: ::core::option::Option<ReferralCode>,
+}
+/// Asks for a page of a member's codes.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListReferralCodesRequest {
+    /// Whose.
+    #[prost(string, tag = "1")]
+    pub member_id: ::prost::alloc::string::String,
+    /// 1 to 1000; 0 asks for 50.
+    #[prost(int32, tag = "2")]
+    pub page_size: i32,
+    /// `next_page_token` of the page before.
+    #[prost(string, tag = "3")]
+    pub page_token: ::prost::alloc::string::String,
+}
+/// A page of codes.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListReferralCodesResponse {
+    /// Newest first.
+    #[prost(message, repeated, tag = "1")]
+    pub referral_codes: ::prost::alloc::vec::Vec<ReferralCode>,
+    /// Empty on the last page.
+    #[prost(string, tag = "2")]
+    pub next_page_token: ::prost::alloc::string::String,
+}
+/// Ends a code.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CloseReferralCodeRequest {
+    /// Which.
+    #[prost(string, tag = "1")]
+    pub code: ::prost::alloc::string::String,
+}
+/// The closed code.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CloseReferralCodeResponse {
+    /// As stored.
+    #[prost(message, optional, tag = "1")]
+    pub referral_code: ::core::option::Option<ReferralCode>,
+}
+/// Tells of invitations that were sent.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ReportReferralInvitesRequest {
+    /// UUID of this attempt.
+    #[prost(string, tag = "1")]
+    pub request_id: ::prost::alloc::string::String,
+    /// By which code; an open one.
+    #[prost(string, tag = "2")]
+    pub code: ::prost::alloc::string::String,
+    /// How many: 1 to 10,000.
+    #[prost(int32, tag = "3")]
+    pub invite_count: i32,
+}
+/// The code.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ReportReferralInvitesResponse {
+    /// As stored.
+    #[prost(message, optional, tag = "1")]
+    pub referral_code: ::core::option::Option<ReferralCode>,
+}
+/// How a member came to be enrolled.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct EnrolmentReferral {
+    /// The device that they were enrolled on, as the caller knows it, up to 200 characters; may be empty. Only a keyed hash of
+    /// it is kept.
+    #[prost(string, tag = "4")]
+    pub device_id: ::prost::alloc::string::String,
+    /// By whom they were brought.
+    #[prost(oneof = "enrolment_referral::By", tags = "1, 2, 3")]
+    pub by: ::core::option::Option<enrolment_referral::By>,
+}
+/// Nested message and enum types in `EnrolmentReferral`.
+pub mod enrolment_referral {
+    /// By whom they were brought.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    pub enum By {
+        /// Whoever has this code, which is open.
+        #[prost(string, tag = "1")]
+        Code(::prost::alloc::string::String),
+        /// Whoever has this card: the shared card that was shown.
+        #[prost(string, tag = "2")]
+        CardNumber(::prost::alloc::string::String),
+        /// This member, as somebody says.
+        #[prost(string, tag = "3")]
+        ReferrerMemberId(::prost::alloc::string::String),
+    }
+}
+/// Records by hand who brought a member.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RecordReferralRequest {
+    /// UUID of this attempt.
+    #[prost(string, tag = "1")]
+    pub request_id: ::prost::alloc::string::String,
+    /// Who was brought.
+    #[prost(string, tag = "2")]
+    pub member_id: ::prost::alloc::string::String,
+    /// By whom: an active member.
+    #[prost(string, tag = "3")]
+    pub referrer_member_id: ::prost::alloc::string::String,
+}
+/// The referral.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct RecordReferralResponse {
+    /// As stored.
+    #[prost(message, optional, tag = "1")]
+    pub referral: ::core::option::Option<Referral>,
+}
+/// Decides about a held referral.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ReviewReferralRequest {
+    /// Of which new member.
+    #[prost(string, tag = "1")]
+    pub member_id: ::prost::alloc::string::String,
+    /// Whether it counts; else it is rejected.
+    #[prost(bool, tag = "2")]
+    pub accept: bool,
+}
+/// The decided referral.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ReviewReferralResponse {
+    /// As stored.
+    #[prost(message, optional, tag = "1")]
+    pub referral: ::core::option::Option<Referral>,
+}
+/// Asks who brought a member.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetReferralRequest {
+    /// Whom.
+    #[prost(string, tag = "1")]
+    pub member_id: ::prost::alloc::string::String,
+}
+/// Who brought a member.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct GetReferralResponse {
+    /// As stored.
+    #[prost(message, optional, tag = "1")]
+    pub referral: ::core::option::Option<Referral>,
+}
+/// Asks for a page of referrals.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListReferralsRequest {
+    /// Of those whom this member brought; empty for everybody's, which then needs a state.
+    #[prost(string, tag = "1")]
+    pub referrer_member_id: ::prost::alloc::string::String,
+    /// Only these; any if unset.
+    #[prost(enumeration = "ReferralState", tag = "2")]
+    pub state: i32,
+    /// 1 to 1000; 0 asks for 50.
+    #[prost(int32, tag = "3")]
+    pub page_size: i32,
+    /// `next_page_token` of the page before.
+    #[prost(string, tag = "4")]
+    pub page_token: ::prost::alloc::string::String,
+}
+/// A page of referrals.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListReferralsResponse {
+    /// Newest first.
+    #[prost(message, repeated, tag = "1")]
+    pub referrals: ::prost::alloc::vec::Vec<Referral>,
+    /// Empty on the last page.
+    #[prost(string, tag = "2")]
+    pub next_page_token: ::prost::alloc::string::String,
+}
+/// Asks for a tree.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetReferralTreeRequest {
+    /// From whom on.
+    #[prost(string, tag = "1")]
+    pub member_id: ::prost::alloc::string::String,
+    /// How many levels: 1 to 10; 0 asks for 3.
+    #[prost(int32, tag = "2")]
+    pub depth_max: i32,
+    /// How many of each member's are shown, the first they brought: 1 to 100; 0 asks for 20.
+    #[prost(int32, tag = "3")]
+    pub breadth_max: i32,
+}
+/// A member in a tree.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ReferralNode {
+    /// Who.
+    #[prost(string, tag = "1")]
+    pub member_id: ::prost::alloc::string::String,
+    /// Who brought them.
+    #[prost(string, tag = "2")]
+    pub referrer_member_id: ::prost::alloc::string::String,
+    /// 1 for those whom the first member brought.
+    #[prost(int32, tag = "3")]
+    pub depth: i32,
+    /// What became of their referral.
+    #[prost(enumeration = "ReferralState", tag = "4")]
+    pub state: i32,
+    /// How many they brought themselves, shown here or not.
+    #[prost(int64, tag = "5")]
+    pub referral_count: i64,
+}
+/// A tree.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct GetReferralTreeResponse {
+    /// Level by level, within each by referrer and in the order of enrolment.
+    #[prost(message, repeated, tag = "1")]
+    pub nodes: ::prost::alloc::vec::Vec<ReferralNode>,
+    /// How many the first member brought.
+    #[prost(int64, tag = "2")]
+    pub referral_count: i64,
+    /// Whether there are more than are shown.
+    #[prost(bool, tag = "3")]
+    pub has_more: bool,
+}
+/// How a program handles referrals.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ReferralSettings {
+    /// Both belong to one household.
+    #[prost(enumeration = "ReferralAction", tag = "1")]
+    pub same_household: i32,
+    /// The same device was seen.
+    #[prost(enumeration = "ReferralAction", tag = "2")]
+    pub same_device: i32,
+    /// Both seem to be one person.
+    #[prost(enumeration = "ReferralAction", tag = "3")]
+    pub same_person: i32,
+    /// An identifier of the new member was the referrer's before.
+    #[prost(enumeration = "ReferralAction", tag = "4")]
+    pub same_identifier: i32,
+    /// What is credited to both, as the ledger's unit is called; empty for nothing: then the event alone tells that it counts.
+    #[prost(string, tag = "5")]
+    pub reward_unit_code: ::prost::alloc::string::String,
+    /// How much the referrer gets; 0 for nothing.
+    #[prost(int64, tag = "6")]
+    pub referrer_value: i64,
+    /// How much the new member gets; 0 for nothing.
+    #[prost(int64, tag = "7")]
+    pub referred_value: i64,
+    /// The purchase comes within so many days of the record, at most 3,650; 0 for whenever.
+    #[prost(int32, tag = "8")]
+    pub qualify_within_days: i32,
+    /// A link with `{code}` in it, up to 500 characters; empty for none.
+    #[prost(string, tag = "9")]
+    pub link_template: ::prost::alloc::string::String,
+}
+/// Asks for the settings.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetReferralSettingsRequest {}
+/// The settings.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetReferralSettingsResponse {
+    /// As they hold.
+    #[prost(message, optional, tag = "1")]
+    pub settings: ::core::option::Option<ReferralSettings>,
+}
+/// Changes the settings.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SetReferralSettingsRequest {
+    /// All of them.
+    #[prost(message, optional, tag = "1")]
+    pub settings: ::core::option::Option<ReferralSettings>,
+}
+/// The settings.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SetReferralSettingsResponse {
+    /// As they hold.
+    #[prost(message, optional, tag = "1")]
+    pub settings: ::core::option::Option<ReferralSettings>,
+}
+/// Asks for the factor.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetReferralFactorRequest {
+    /// What happened at or after this time.
+    #[prost(message, optional, tag = "1")]
+    pub from_time: ::core::option::Option<::prost_types::Timestamp>,
+    /// What happened before this time, at most 400 days later.
+    #[prost(message, optional, tag = "2")]
+    pub before_time: ::core::option::Option<::prost_types::Timestamp>,
+}
+/// How many members one member brings.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetReferralFactorResponse {
+    /// Members by whose codes invitations were sent in that time.
+    #[prost(int64, tag = "1")]
+    pub inviting_member_count: i64,
+    /// Invitations that were sent.
+    #[prost(int64, tag = "2")]
+    pub invite_count: i64,
+    /// Referrals that qualified in that time, by code.
+    #[prost(int64, tag = "3")]
+    pub qualified_count: i64,
+    /// Invitations per inviting member: a decimal, rounded down to six digits.
+    #[prost(string, tag = "4")]
+    pub invites_per_member: ::prost::alloc::string::String,
+    /// Qualified referrals per invitation: a decimal, rounded down to six digits.
+    #[prost(string, tag = "5")]
+    pub conversion: ::prost::alloc::string::String,
+    /// The product of both, which is `qualified_count / inviting_member_count`: a decimal, rounded down to six digits. "0"
+    /// where nobody invited.
+    #[prost(string, tag = "6")]
+    pub factor: ::prost::alloc::string::String,
+}
+/// Asks how a program grows.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ProjectReferralsRequest {
+    /// How many members bring others in the first round: 1 to 10^9.
+    #[prost(int64, tag = "1")]
+    pub seed_count: i64,
+    /// How many each brings: a decimal from 0 to 100 with at most six digits after the point, such as "0.5".
+    #[prost(string, tag = "2")]
+    pub factor: ::prost::alloc::string::String,
+    /// How many rounds: 1 to 100.
+    #[prost(int32, tag = "3")]
+    pub round_count: i32,
+}
+/// How a program grows.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ProjectReferralsResponse {
+    /// How many members there are after each round, those of the rounds before and the first included, rounded down: with 100
+    /// and "0.5" it is 150, then 175. Counting ends at 10^15.
+    #[prost(int64, repeated, tag = "1")]
+    pub member_counts: ::prost::alloc::vec::Vec<i64>,
+}
+/// By what a referrer is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum ReferralSource {
+    /// Never sent.
+    Unspecified = 0,
+    /// By a code or link.
+    Code = 1,
+    /// By the card that was shown at enrolment.
+    Card = 2,
+    /// Somebody said so.
+    ByHand = 3,
+}
+impl ReferralSource {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "REFERRAL_SOURCE_UNSPECIFIED",
+            Self::Code => "REFERRAL_SOURCE_CODE",
+            Self::Card => "REFERRAL_SOURCE_CARD",
+            Self::ByHand => "REFERRAL_SOURCE_BY_HAND",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "REFERRAL_SOURCE_UNSPECIFIED" => Some(Self::Unspecified),
+            "REFERRAL_SOURCE_CODE" => Some(Self::Code),
+            "REFERRAL_SOURCE_CARD" => Some(Self::Card),
+            "REFERRAL_SOURCE_BY_HAND" => Some(Self::ByHand),
+            _ => None,
+        }
+    }
+}
+/// What became of a referral.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum ReferralState {
+    /// Not valid; in a list: any.
+    Unspecified = 0,
+    /// The new member has not bought yet.
+    Pending = 1,
+    /// Something speaks against it, and somebody has to look at it.
+    Held = 2,
+    /// It does not count.
+    Rejected = 3,
+    /// The new member has bought: it counts.
+    Qualified = 4,
+}
+impl ReferralState {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "REFERRAL_STATE_UNSPECIFIED",
+            Self::Pending => "REFERRAL_STATE_PENDING",
+            Self::Held => "REFERRAL_STATE_HELD",
+            Self::Rejected => "REFERRAL_STATE_REJECTED",
+            Self::Qualified => "REFERRAL_STATE_QUALIFIED",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "REFERRAL_STATE_UNSPECIFIED" => Some(Self::Unspecified),
+            "REFERRAL_STATE_PENDING" => Some(Self::Pending),
+            "REFERRAL_STATE_HELD" => Some(Self::Held),
+            "REFERRAL_STATE_REJECTED" => Some(Self::Rejected),
+            "REFERRAL_STATE_QUALIFIED" => Some(Self::Qualified),
+            _ => None,
+        }
+    }
+}
+/// What may speak against a referral.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum ReferralCheck {
+    /// Never sent.
+    Unspecified = 0,
+    /// Both are one member. Always refused.
+    Self_ = 1,
+    /// The referrer was brought by the new member, directly or through others. Always refused.
+    Loop = 2,
+    /// Both belong to one household.
+    SameHousehold = 3,
+    /// The same device was seen with the referrer, or with another whom they brought.
+    SameDevice = 4,
+    /// Both seem to be one person: the same name and birthday or place, the same mailbox, the same registration number.
+    SamePerson = 5,
+    /// A card, phone number, e-mail address or external id of the new member was the referrer's before.
+    SameIdentifier = 6,
+}
+impl ReferralCheck {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "REFERRAL_CHECK_UNSPECIFIED",
+            Self::Self_ => "REFERRAL_CHECK_SELF",
+            Self::Loop => "REFERRAL_CHECK_LOOP",
+            Self::SameHousehold => "REFERRAL_CHECK_SAME_HOUSEHOLD",
+            Self::SameDevice => "REFERRAL_CHECK_SAME_DEVICE",
+            Self::SamePerson => "REFERRAL_CHECK_SAME_PERSON",
+            Self::SameIdentifier => "REFERRAL_CHECK_SAME_IDENTIFIER",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "REFERRAL_CHECK_UNSPECIFIED" => Some(Self::Unspecified),
+            "REFERRAL_CHECK_SELF" => Some(Self::Self_),
+            "REFERRAL_CHECK_LOOP" => Some(Self::Loop),
+            "REFERRAL_CHECK_SAME_HOUSEHOLD" => Some(Self::SameHousehold),
+            "REFERRAL_CHECK_SAME_DEVICE" => Some(Self::SameDevice),
+            "REFERRAL_CHECK_SAME_PERSON" => Some(Self::SamePerson),
+            "REFERRAL_CHECK_SAME_IDENTIFIER" => Some(Self::SameIdentifier),
+            _ => None,
+        }
+    }
+}
+/// What becomes of a referral that something speaks against.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum ReferralAction {
+    /// Not valid.
+    Unspecified = 0,
+    /// It is as good as any.
+    Allow = 1,
+    /// Somebody has to look at it. The default.
+    Hold = 2,
+    /// It is refused, and with it the call; where it shows only when it would qualify, it is rejected.
+    Refuse = 3,
+}
+impl ReferralAction {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "REFERRAL_ACTION_UNSPECIFIED",
+            Self::Allow => "REFERRAL_ACTION_ALLOW",
+            Self::Hold => "REFERRAL_ACTION_HOLD",
+            Self::Refuse => "REFERRAL_ACTION_REFUSE",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "REFERRAL_ACTION_UNSPECIFIED" => Some(Self::Unspecified),
+            "REFERRAL_ACTION_ALLOW" => Some(Self::Allow),
+            "REFERRAL_ACTION_HOLD" => Some(Self::Hold),
+            "REFERRAL_ACTION_REFUSE" => Some(Self::Refuse),
+            _ => None,
+        }
+    }
+}
+/// Generated client implementations.
+pub mod referral_service_client {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    use tonic::codegen::http::Uri;
+    /// Who brought whom. A member has one referrer at the most: known by a code or link, by the card that was shown, or by hand.
+    ///
+    /// What speaks against a referral is checked when it is recorded, and whether both share a household once more when it would
+    /// qualify. As the program's settings have it, such a referral is refused (REFERRAL_REFUSED) or held for somebody to look
+    /// at. It qualifies with the first purchase that the ledger records of the new member after it was recorded, once, however
+    /// often that is told. What both sides get then is credited to the ledger by request ids that follow from the referral.
+    #[derive(Debug, Clone)]
+    pub struct ReferralServiceClient<T> {
+        inner: tonic::client::Grpc<T>,
+    }
+    impl<T> ReferralServiceClient<T>
+    where
+        T: tonic::client::GrpcService<tonic::body::Body>,
+        T::Error: Into<StdError>,
+        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
+        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
+    {
+        pub fn new(inner: T) -> Self {
+            let inner = tonic::client::Grpc::new(inner);
+            Self { inner }
+        }
+        pub fn with_origin(inner: T, origin: Uri) -> Self {
+            let inner = tonic::client::Grpc::with_origin(inner, origin);
+            Self { inner }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> ReferralServiceClient<InterceptedService<T, F>>
+        where
+            F: tonic::service::Interceptor,
+            T::ResponseBody: Default,
+            T: tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+                Response = http::Response<
+                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
+                >,
+            >,
+            <T as tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
+        {
+            ReferralServiceClient::new(InterceptedService::new(inner, interceptor))
+        }
+        /// Compress requests with the given encoding.
+        ///
+        /// This requires the server to support it otherwise it might respond with an
+        /// error.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.send_compressed(encoding);
+            self
+        }
+        /// Enable decompressing responses.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.accept_compressed(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_decoding_message_size(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_encoding_message_size(limit);
+            self
+        }
+        /// Gives a member a code by which they bring others. At most 100 of a member are open.
+        pub async fn issue_referral_code(
+            &mut self,
+            request: impl tonic::IntoRequest<super::IssueReferralCodeRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::IssueReferralCodeResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/fealty.members.v1.ReferralService/IssueReferralCode",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new(
+                        "fealty.members.v1.ReferralService",
+                        "IssueReferralCode",
+                    ),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// A member's codes, newest first.
+        pub async fn list_referral_codes(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListReferralCodesRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListReferralCodesResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/fealty.members.v1.ReferralService/ListReferralCodes",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new(
+                        "fealty.members.v1.ReferralService",
+                        "ListReferralCodes",
+                    ),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// Ends a code: nobody is brought by it any more. Closing it again changes nothing.
+        pub async fn close_referral_code(
+            &mut self,
+            request: impl tonic::IntoRequest<super::CloseReferralCodeRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::CloseReferralCodeResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/fealty.members.v1.ReferralService/CloseReferralCode",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new(
+                        "fealty.members.v1.ReferralService",
+                        "CloseReferralCode",
+                    ),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// Tells how many invitations were sent by a code: what conversion is measured against.
+        pub async fn report_referral_invites(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ReportReferralInvitesRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ReportReferralInvitesResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/fealty.members.v1.ReferralService/ReportReferralInvites",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new(
+                        "fealty.members.v1.ReferralService",
+                        "ReportReferralInvites",
+                    ),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// Records by hand who brought a member who has no referrer yet.
+        pub async fn record_referral(
+            &mut self,
+            request: impl tonic::IntoRequest<super::RecordReferralRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::RecordReferralResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/fealty.members.v1.ReferralService/RecordReferral",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new(
+                        "fealty.members.v1.ReferralService",
+                        "RecordReferral",
+                    ),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// Decides about a referral that is held. One that was bought upon meanwhile qualifies at once. Deciding the same again
+        /// changes nothing.
+        pub async fn review_referral(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ReviewReferralRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ReviewReferralResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/fealty.members.v1.ReferralService/ReviewReferral",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new(
+                        "fealty.members.v1.ReferralService",
+                        "ReviewReferral",
+                    ),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// Who brought a member.
+        pub async fn get_referral(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GetReferralRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetReferralResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/fealty.members.v1.ReferralService/GetReferral",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("fealty.members.v1.ReferralService", "GetReferral"),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// Whom a member brought, or everybody's referrals in one state, newest first.
+        pub async fn list_referrals(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListReferralsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListReferralsResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/fealty.members.v1.ReferralService/ListReferrals",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("fealty.members.v1.ReferralService", "ListReferrals"),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// Whom a member brought, whom those brought, and so on, level by level. At most 1,000 members: of whom more were brought
+        /// than is shown, ListReferrals tells the rest. Rejected referrals are left out.
+        pub async fn get_referral_tree(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GetReferralTreeRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetReferralTreeResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/fealty.members.v1.ReferralService/GetReferralTree",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new(
+                        "fealty.members.v1.ReferralService",
+                        "GetReferralTree",
+                    ),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// How the program handles referrals.
+        pub async fn get_referral_settings(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GetReferralSettingsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetReferralSettingsResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/fealty.members.v1.ReferralService/GetReferralSettings",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new(
+                        "fealty.members.v1.ReferralService",
+                        "GetReferralSettings",
+                    ),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// Changes how the program handles referrals: all of it, for whatever is recorded or qualifies from then on.
+        pub async fn set_referral_settings(
+            &mut self,
+            request: impl tonic::IntoRequest<super::SetReferralSettingsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::SetReferralSettingsResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/fealty.members.v1.ReferralService/SetReferralSettings",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new(
+                        "fealty.members.v1.ReferralService",
+                        "SetReferralSettings",
+                    ),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// How many members one member brings: invitations of each who invites, times the share of them that qualifies.
+        pub async fn get_referral_factor(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GetReferralFactorRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetReferralFactorResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/fealty.members.v1.ReferralService/GetReferralFactor",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new(
+                        "fealty.members.v1.ReferralService",
+                        "GetReferralFactor",
+                    ),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// How a program grows by a factor: so many members bring so many others, who bring others in the next round. Nothing is
+        /// read or written.
+        pub async fn project_referrals(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ProjectReferralsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ProjectReferralsResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/fealty.members.v1.ReferralService/ProjectReferrals",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new(
+                        "fealty.members.v1.ReferralService",
+                        "ProjectReferrals",
+                    ),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+    }
+}
+/// Generated server implementations.
+pub mod referral_service_server {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    /// Generated trait containing gRPC methods that should be implemented for use with ReferralServiceServer.
+    #[async_trait]
+    pub trait ReferralService: std::marker::Send + std::marker::Sync + 'static {
+        /// Gives a member a code by which they bring others. At most 100 of a member are open.
+        async fn issue_referral_code(
+            &self,
+            request: tonic::Request<super::IssueReferralCodeRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::IssueReferralCodeResponse>,
+            tonic::Status,
+        >;
+        /// A member's codes, newest first.
+        async fn list_referral_codes(
+            &self,
+            request: tonic::Request<super::ListReferralCodesRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListReferralCodesResponse>,
+            tonic::Status,
+        >;
+        /// Ends a code: nobody is brought by it any more. Closing it again changes nothing.
+        async fn close_referral_code(
+            &self,
+            request: tonic::Request<super::CloseReferralCodeRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::CloseReferralCodeResponse>,
+            tonic::Status,
+        >;
+        /// Tells how many invitations were sent by a code: what conversion is measured against.
+        async fn report_referral_invites(
+            &self,
+            request: tonic::Request<super::ReportReferralInvitesRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ReportReferralInvitesResponse>,
+            tonic::Status,
+        >;
+        /// Records by hand who brought a member who has no referrer yet.
+        async fn record_referral(
+            &self,
+            request: tonic::Request<super::RecordReferralRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::RecordReferralResponse>,
+            tonic::Status,
+        >;
+        /// Decides about a referral that is held. One that was bought upon meanwhile qualifies at once. Deciding the same again
+        /// changes nothing.
+        async fn review_referral(
+            &self,
+            request: tonic::Request<super::ReviewReferralRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ReviewReferralResponse>,
+            tonic::Status,
+        >;
+        /// Who brought a member.
+        async fn get_referral(
+            &self,
+            request: tonic::Request<super::GetReferralRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetReferralResponse>,
+            tonic::Status,
+        >;
+        /// Whom a member brought, or everybody's referrals in one state, newest first.
+        async fn list_referrals(
+            &self,
+            request: tonic::Request<super::ListReferralsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListReferralsResponse>,
+            tonic::Status,
+        >;
+        /// Whom a member brought, whom those brought, and so on, level by level. At most 1,000 members: of whom more were brought
+        /// than is shown, ListReferrals tells the rest. Rejected referrals are left out.
+        async fn get_referral_tree(
+            &self,
+            request: tonic::Request<super::GetReferralTreeRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetReferralTreeResponse>,
+            tonic::Status,
+        >;
+        /// How the program handles referrals.
+        async fn get_referral_settings(
+            &self,
+            request: tonic::Request<super::GetReferralSettingsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetReferralSettingsResponse>,
+            tonic::Status,
+        >;
+        /// Changes how the program handles referrals: all of it, for whatever is recorded or qualifies from then on.
+        async fn set_referral_settings(
+            &self,
+            request: tonic::Request<super::SetReferralSettingsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::SetReferralSettingsResponse>,
+            tonic::Status,
+        >;
+        /// How many members one member brings: invitations of each who invites, times the share of them that qualifies.
+        async fn get_referral_factor(
+            &self,
+            request: tonic::Request<super::GetReferralFactorRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetReferralFactorResponse>,
+            tonic::Status,
+        >;
+        /// How a program grows by a factor: so many members bring so many others, who bring others in the next round. Nothing is
+        /// read or written.
+        async fn project_referrals(
+            &self,
+            request: tonic::Request<super::ProjectReferralsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ProjectReferralsResponse>,
+            tonic::Status,
+        >;
+    }
+    /// Who brought whom. A member has one referrer at the most: known by a code or link, by the card that was shown, or by hand.
+    ///
+    /// What speaks against a referral is checked when it is recorded, and whether both share a household once more when it would
+    /// qualify. As the program's settings have it, such a referral is refused (REFERRAL_REFUSED) or held for somebody to look
+    /// at. It qualifies with the first purchase that the ledger records of the new member after it was recorded, once, however
+    /// often that is told. What both sides get then is credited to the ledger by request ids that follow from the referral.
+    #[derive(Debug)]
+    pub struct ReferralServiceServer<T> {
+        inner: Arc<T>,
+        accept_compression_encodings: EnabledCompressionEncodings,
+        send_compression_encodings: EnabledCompressionEncodings,
+        max_decoding_message_size: Option<usize>,
+        max_encoding_message_size: Option<usize>,
+    }
+    impl<T> ReferralServiceServer<T> {
+        pub fn new(inner: T) -> Self {
+            Self::from_arc(Arc::new(inner))
+        }
+        pub fn from_arc(inner: Arc<T>) -> Self {
+            Self {
+                inner,
+                accept_compression_encodings: Default::default(),
+                send_compression_encodings: Default::default(),
+                max_decoding_message_size: None,
+                max_encoding_message_size: None,
+            }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> InterceptedService<Self, F>
+        where
+            F: tonic::service::Interceptor,
+        {
+            InterceptedService::new(Self::new(inner), interceptor)
+        }
+        /// Enable decompressing requests with the given encoding.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.accept_compression_encodings.enable(encoding);
+            self
+        }
+        /// Compress responses with the given encoding, if the client supports it.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.send_compression_encodings.enable(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.max_decoding_message_size = Some(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.max_encoding_message_size = Some(limit);
+            self
+        }
+    }
+    impl<T, B> tonic::codegen::Service<http::Request<B>> for ReferralServiceServer<T>
+    where
+        T: ReferralService,
+        B: Body + std::marker::Send + 'static,
+        B::Error: Into<StdError> + std::marker::Send + 'static,
+    {
+        type Response = http::Response<tonic::body::Body>;
+        type Error = std::convert::Infallible;
+        type Future = BoxFuture<Self::Response, Self::Error>;
+        fn poll_ready(
+            &mut self,
+            _cx: &mut Context<'_>,
+        ) -> Poll<std::result::Result<(), Self::Error>> {
+            Poll::Ready(Ok(()))
+        }
+        fn call(&mut self, req: http::Request<B>) -> Self::Future {
+            match req.uri().path() {
+                "/fealty.members.v1.ReferralService/IssueReferralCode" => {
+                    #[allow(non_camel_case_types)]
+                    struct IssueReferralCodeSvc<T: ReferralService>(pub Arc<T>);
+                    impl<
+                        T: ReferralService,
+                    > tonic::server::UnaryService<super::IssueReferralCodeRequest>
+                    for IssueReferralCodeSvc<T> {
+                        type Response = super::IssueReferralCodeResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::IssueReferralCodeRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as ReferralService>::issue_referral_code(&inner, request)
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = IssueReferralCodeSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/fealty.members.v1.ReferralService/ListReferralCodes" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListReferralCodesSvc<T: ReferralService>(pub Arc<T>);
+                    impl<
+                        T: ReferralService,
+                    > tonic::server::UnaryService<super::ListReferralCodesRequest>
+                    for ListReferralCodesSvc<T> {
+                        type Response = super::ListReferralCodesResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListReferralCodesRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as ReferralService>::list_referral_codes(&inner, request)
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListReferralCodesSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/fealty.members.v1.ReferralService/CloseReferralCode" => {
+                    #[allow(non_camel_case_types)]
+                    struct CloseReferralCodeSvc<T: ReferralService>(pub Arc<T>);
+                    impl<
+                        T: ReferralService,
+                    > tonic::server::UnaryService<super::CloseReferralCodeRequest>
+                    for CloseReferralCodeSvc<T> {
+                        type Response = super::CloseReferralCodeResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::CloseReferralCodeRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as ReferralService>::close_referral_code(&inner, request)
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = CloseReferralCodeSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/fealty.members.v1.ReferralService/ReportReferralInvites" => {
+                    #[allow(non_camel_case_types)]
+                    struct ReportReferralInvitesSvc<T: ReferralService>(pub Arc<T>);
+                    impl<
+                        T: ReferralService,
+                    > tonic::server::UnaryService<super::ReportReferralInvitesRequest>
+                    for ReportReferralInvitesSvc<T> {
+                        type Response = super::ReportReferralInvitesResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ReportReferralInvitesRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as ReferralService>::report_referral_invites(
+                                        &inner,
+                                        request,
+                                    )
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ReportReferralInvitesSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/fealty.members.v1.ReferralService/RecordReferral" => {
+                    #[allow(non_camel_case_types)]
+                    struct RecordReferralSvc<T: ReferralService>(pub Arc<T>);
+                    impl<
+                        T: ReferralService,
+                    > tonic::server::UnaryService<super::RecordReferralRequest>
+                    for RecordReferralSvc<T> {
+                        type Response = super::RecordReferralResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::RecordReferralRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as ReferralService>::record_referral(&inner, request)
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = RecordReferralSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/fealty.members.v1.ReferralService/ReviewReferral" => {
+                    #[allow(non_camel_case_types)]
+                    struct ReviewReferralSvc<T: ReferralService>(pub Arc<T>);
+                    impl<
+                        T: ReferralService,
+                    > tonic::server::UnaryService<super::ReviewReferralRequest>
+                    for ReviewReferralSvc<T> {
+                        type Response = super::ReviewReferralResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ReviewReferralRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as ReferralService>::review_referral(&inner, request)
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ReviewReferralSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/fealty.members.v1.ReferralService/GetReferral" => {
+                    #[allow(non_camel_case_types)]
+                    struct GetReferralSvc<T: ReferralService>(pub Arc<T>);
+                    impl<
+                        T: ReferralService,
+                    > tonic::server::UnaryService<super::GetReferralRequest>
+                    for GetReferralSvc<T> {
+                        type Response = super::GetReferralResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::GetReferralRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as ReferralService>::get_referral(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GetReferralSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/fealty.members.v1.ReferralService/ListReferrals" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListReferralsSvc<T: ReferralService>(pub Arc<T>);
+                    impl<
+                        T: ReferralService,
+                    > tonic::server::UnaryService<super::ListReferralsRequest>
+                    for ListReferralsSvc<T> {
+                        type Response = super::ListReferralsResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListReferralsRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as ReferralService>::list_referrals(&inner, request)
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListReferralsSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/fealty.members.v1.ReferralService/GetReferralTree" => {
+                    #[allow(non_camel_case_types)]
+                    struct GetReferralTreeSvc<T: ReferralService>(pub Arc<T>);
+                    impl<
+                        T: ReferralService,
+                    > tonic::server::UnaryService<super::GetReferralTreeRequest>
+                    for GetReferralTreeSvc<T> {
+                        type Response = super::GetReferralTreeResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::GetReferralTreeRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as ReferralService>::get_referral_tree(&inner, request)
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GetReferralTreeSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/fealty.members.v1.ReferralService/GetReferralSettings" => {
+                    #[allow(non_camel_case_types)]
+                    struct GetReferralSettingsSvc<T: ReferralService>(pub Arc<T>);
+                    impl<
+                        T: ReferralService,
+                    > tonic::server::UnaryService<super::GetReferralSettingsRequest>
+                    for GetReferralSettingsSvc<T> {
+                        type Response = super::GetReferralSettingsResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::GetReferralSettingsRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as ReferralService>::get_referral_settings(
+                                        &inner,
+                                        request,
+                                    )
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GetReferralSettingsSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/fealty.members.v1.ReferralService/SetReferralSettings" => {
+                    #[allow(non_camel_case_types)]
+                    struct SetReferralSettingsSvc<T: ReferralService>(pub Arc<T>);
+                    impl<
+                        T: ReferralService,
+                    > tonic::server::UnaryService<super::SetReferralSettingsRequest>
+                    for SetReferralSettingsSvc<T> {
+                        type Response = super::SetReferralSettingsResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::SetReferralSettingsRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as ReferralService>::set_referral_settings(
+                                        &inner,
+                                        request,
+                                    )
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = SetReferralSettingsSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/fealty.members.v1.ReferralService/GetReferralFactor" => {
+                    #[allow(non_camel_case_types)]
+                    struct GetReferralFactorSvc<T: ReferralService>(pub Arc<T>);
+                    impl<
+                        T: ReferralService,
+                    > tonic::server::UnaryService<super::GetReferralFactorRequest>
+                    for GetReferralFactorSvc<T> {
+                        type Response = super::GetReferralFactorResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::GetReferralFactorRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as ReferralService>::get_referral_factor(&inner, request)
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GetReferralFactorSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/fealty.members.v1.ReferralService/ProjectReferrals" => {
+                    #[allow(non_camel_case_types)]
+                    struct ProjectReferralsSvc<T: ReferralService>(pub Arc<T>);
+                    impl<
+                        T: ReferralService,
+                    > tonic::server::UnaryService<super::ProjectReferralsRequest>
+                    for ProjectReferralsSvc<T> {
+                        type Response = super::ProjectReferralsResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ProjectReferralsRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as ReferralService>::project_referrals(&inner, request)
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ProjectReferralsSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                _ => {
+                    Box::pin(async move {
+                        let mut response = http::Response::new(
+                            tonic::body::Body::default(),
+                        );
+                        let headers = response.headers_mut();
+                        headers
+                            .insert(
+                                tonic::Status::GRPC_STATUS,
+                                (tonic::Code::Unimplemented as i32).into(),
+                            );
+                        headers
+                            .insert(
+                                http::header::CONTENT_TYPE,
+                                tonic::metadata::GRPC_CONTENT_TYPE,
+                            );
+                        Ok(response)
+                    })
+                }
+            }
+        }
+    }
+    impl<T> Clone for ReferralServiceServer<T> {
+        fn clone(&self) -> Self {
+            let inner = self.inner.clone();
+            Self {
+                inner,
+                accept_compression_encodings: self.accept_compression_encodings,
+                send_compression_encodings: self.send_compression_encodings,
+                max_decoding_message_size: self.max_decoding_message_size,
+                max_encoding_message_size: self.max_encoding_message_size,
+            }
+        }
+    }
+    /// Generated gRPC service name
+    pub const SERVICE_NAME: &str = "fealty.members.v1.ReferralService";
+    impl<T> tonic::server::NamedService for ReferralServiceServer<T> {
+        const NAME: &'static str = SERVICE_NAME;
+    }
+}
 /// A person in a program.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Member {
@@ -8111,6 +11124,9 @@ pub struct EnrolMemberRequest {
     /// Who answers for them and gives the consent in their stead: needed for a minor, and for nobody else.
     #[prost(string, tag = "5")]
     pub guardian_member_id: ::prost::alloc::string::String,
+    /// Who brought them; may be left out. A referral that is refused refuses the call: it may be sent again without.
+    #[prost(message, optional, tag = "6")]
+    pub referral: ::core::option::Option<EnrolmentReferral>,
 }
 /// The enrolled member.
 #[derive(Clone, PartialEq, ::prost::Message)]

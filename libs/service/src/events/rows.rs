@@ -136,6 +136,8 @@ pub const fn event_type_of(payload: &Payload) -> EventType {
         Payload::MemberErased(_) => EventType::MemberErased,
         Payload::DisclosureNotificationDue(_) => EventType::DisclosureNotificationDue,
         Payload::MemberOccasion(_) => EventType::MemberOccasion,
+        Payload::HouseholdInvitationChanged(_) => EventType::HouseholdInvitationChanged,
+        Payload::MemberReferral(_) => EventType::MemberReferral,
     }
 }
 

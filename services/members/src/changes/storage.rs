@@ -1,22 +1,29 @@
 //! Changes in the database, and what they write.
 
 mod effects;
+mod homes;
+mod row;
 
 use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
 use fealty_postgres::StorageError;
-use fealty_types::{HouseholdId, MemberId, ProgramId};
+use fealty_types::{HouseholdId, InvitationId, MemberId, ProgramId};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::domain::{Change, ChangeKind, ChangeState, Taking};
+use super::domain::{Change, ChangeKind, Taking};
+use crate::households::{LimitRows, limits_of};
 use crate::people::parse_status;
+use row::{ChangeRow, Columns};
 
-pub(super) use effects::{
-    confirm_household_in_tx, count_seats_in_tx, insert_household_in_tx, join_household_in_tx,
-    leave_household_in_tx, lock_household_in_tx, lock_merging_in_tx, set_merged_in_tx, set_status_in_tx,
+pub(super) use effects::{lock_merging_in_tx, set_merged_in_tx, set_status_in_tx};
+pub(super) use homes::{
+    confirm_household_in_tx, count_seats_in_tx, dissolve_in_tx, find_open_in_tx, find_terms_in_tx,
+    insert_household_in_tx, join_household_in_tx, keep_head_in_tx, leave_household_in_tx, list_seats_in_tx,
+    lock_household_in_tx, set_terms_in_tx,
 };
+pub(crate) use homes::{find_status_in_tx, is_accepting_in_tx};
 
 /// One attempt to have the ledger do its part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,7 +66,8 @@ pub(super) async fn lock_members_in_tx(
     // out.
     let rows = sqlx::query!(
         r#"SELECT member_id AS "member_id: MemberId", status, status_revision,
-                  household_id AS "household_id: HouseholdId", open_change_id
+                  household_id AS "household_id: HouseholdId", open_change_id, limits_revision,
+                  household_limits AS "household_limits: LimitRows"
            FROM member WHERE program = $1 AND member_id = ANY($2) AND ledger_confirmed
            ORDER BY member_id FOR NO KEY UPDATE"#,
         program_id.as_uuid(),
@@ -74,6 +82,8 @@ pub(super) async fn lock_members_in_tx(
                 status: parse_status(&row.status)?,
                 status_revision: row.status_revision,
                 household_id: row.household_id,
+                limits: limits_of(row.household_limits),
+                limits_revision: row.limits_revision,
                 open_change_id: row.open_change_id,
             })
         })
@@ -86,17 +96,19 @@ pub(super) async fn upsert_in_tx(
     program_id: ProgramId,
     new: &NewChange<'_>,
 ) -> Result<(), StorageError> {
-    let columns = Columns::of(new.change.kind);
+    let columns = Columns::of(new.change);
     sqlx::query!(
         "INSERT INTO member_change AS c \
          (program, change_id, kind, member_id, into_member_id, household_id, status, status_revision, actor, reason, \
-          state, attempt, finish_after, begin_time, end_time) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'OPEN', $11, $12, $13, NULL) \
+          state, attempt, finish_after, begin_time, end_time, household_role, limits, limits_revision, \
+          dissolve_policy, invitation_id, also) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'OPEN', $11, $12, $13, NULL, $14, $15, $16, $17, $18, $19) \
          ON CONFLICT (program, change_id) DO UPDATE \
          SET into_member_id = EXCLUDED.into_member_id, household_id = EXCLUDED.household_id, \
              status_revision = EXCLUDED.status_revision, actor = EXCLUDED.actor, reason = EXCLUDED.reason, \
              state = 'OPEN', attempt = EXCLUDED.attempt, finish_after = EXCLUDED.finish_after, \
-             begin_time = EXCLUDED.begin_time, end_time = NULL \
+             begin_time = EXCLUDED.begin_time, end_time = NULL, household_role = EXCLUDED.household_role, \
+             limits = EXCLUDED.limits, limits_revision = EXCLUDED.limits_revision, also = EXCLUDED.also \
          WHERE c.state = 'REFUSED'",
         program_id.as_uuid(),
         new.change.change_id,
@@ -111,6 +123,12 @@ pub(super) async fn upsert_in_tx(
         Attempt::FIRST.number,
         new.finish_after,
         new.begin_time,
+        columns.household_role,
+        columns.limits as Option<LimitRows>,
+        columns.limits_revision,
+        columns.dissolve_policy,
+        columns.invitation_id,
+        columns.also.as_deref(),
     )
     .execute(tx)
     .await?;
@@ -129,12 +147,15 @@ pub(super) async fn occupy_in_tx(
         _ => None,
     };
     sqlx::query!(
-        "UPDATE member SET open_change_id = $3, status_revision = coalesce($4, status_revision) \
+        "UPDATE member SET open_change_id = $3, status_revision = coalesce($4, status_revision), \
+                limits_revision = CASE WHEN member_id = $5 THEN coalesce($6, limits_revision) ELSE limits_revision END \
          WHERE program = $1 AND member_id = ANY($2)",
         program_id.as_uuid(),
         &member_ids,
         change.change_id,
         status_revision,
+        change.limited_member_id().as_uuid(),
+        change.limits.as_ref().map(|limits| limits.revision),
     )
     .execute(tx)
     .await?;
@@ -170,7 +191,8 @@ pub(super) async fn find_in_tx(
         ChangeRow,
         r#"SELECT change_id, kind, member_id AS "member_id: MemberId",
                   into_member_id AS "into_member_id: MemberId", household_id AS "household_id: HouseholdId",
-                  status, status_revision, state
+                  status, status_revision, state, household_role, limits AS "limits: LimitRows", limits_revision,
+                  dissolve_policy, invitation_id AS "invitation_id: InvitationId", also
            FROM member_change WHERE program = $1 AND change_id = $2"#,
         program_id.as_uuid(),
         change_id,
@@ -235,7 +257,8 @@ pub(super) async fn claim_leftovers_in_tx(
            WHERE (program, change_id) IN (SELECT program, change_id FROM left_behind)
            RETURNING program AS "program: ProgramId", change_id, kind, member_id AS "member_id: MemberId",
                      into_member_id AS "into_member_id: MemberId", household_id AS "household_id: HouseholdId",
-                     status, status_revision, state, attempt"#,
+                     status, status_revision, state, attempt, household_role, limits AS "limits: LimitRows",
+                     limits_revision, dissolve_policy, invitation_id AS "invitation_id: InvitationId", also"#,
         now,
         finish_after,
         count_max,
@@ -257,6 +280,12 @@ pub(super) async fn claim_leftovers_in_tx(
                 status: row.status,
                 status_revision: row.status_revision,
                 state: row.state,
+                household_role: row.household_role,
+                limits: row.limits,
+                limits_revision: row.limits_revision,
+                dissolve_policy: row.dissolve_policy,
+                invitation_id: row.invitation_id,
+                also: row.also,
             };
             Ok((row.program, change.try_into()?, attempt))
         })
@@ -323,92 +352,4 @@ pub(super) async fn refuse_in_tx(
     .execute(tx)
     .await?;
     Ok(ended.rows_affected() == 1)
-}
-
-/// A kind of change, in columns.
-struct Columns {
-    kind: &'static str,
-    into_member_id: Option<Uuid>,
-    household_id: Option<Uuid>,
-    status: Option<&'static str>,
-    status_revision: Option<i64>,
-}
-
-impl Columns {
-    fn of(kind: ChangeKind) -> Self {
-        let plain = |kind, household_id: Option<HouseholdId>| Self {
-            kind,
-            into_member_id: None,
-            household_id: household_id.map(|household_id| household_id.as_uuid()),
-            status: None,
-            status_revision: None,
-        };
-        match kind {
-            ChangeKind::Status {
-                status,
-                status_revision,
-            } => Self {
-                status: Some(status.as_str()),
-                status_revision: Some(status_revision),
-                ..plain("STATUS", None)
-            },
-            ChangeKind::Merge {
-                into_member_id,
-                household_id,
-            } => Self {
-                into_member_id: Some(into_member_id.as_uuid()),
-                ..plain("MERGE", household_id)
-            },
-            ChangeKind::CreateHousehold { household_id } => plain("CREATE_HOUSEHOLD", Some(household_id)),
-            ChangeKind::JoinHousehold { household_id } => plain("JOIN_HOUSEHOLD", Some(household_id)),
-            ChangeKind::LeaveHousehold { household_id } => plain("LEAVE_HOUSEHOLD", Some(household_id)),
-        }
-    }
-}
-
-struct ChangeRow {
-    change_id: Uuid,
-    kind: String,
-    member_id: MemberId,
-    into_member_id: Option<MemberId>,
-    household_id: Option<HouseholdId>,
-    status: Option<String>,
-    status_revision: Option<i64>,
-    state: String,
-}
-
-impl TryFrom<ChangeRow> for Change {
-    type Error = StorageError;
-
-    fn try_from(row: ChangeRow) -> Result<Self, StorageError> {
-        let kind = match (row.kind.as_str(), row.household_id) {
-            ("STATUS", None) => row.status.zip(row.status_revision).map(
-                |(status, status_revision)| -> Result<_, StorageError> {
-                    Ok(ChangeKind::Status {
-                        status: parse_status(&status)?,
-                        status_revision,
-                    })
-                },
-            ),
-            ("MERGE", household_id) => row.into_member_id.map(|into_member_id| {
-                Ok(ChangeKind::Merge {
-                    into_member_id,
-                    household_id,
-                })
-            }),
-            ("CREATE_HOUSEHOLD", Some(household_id)) => {
-                Some(Ok(ChangeKind::CreateHousehold { household_id }))
-            }
-            ("JOIN_HOUSEHOLD", Some(household_id)) => Some(Ok(ChangeKind::JoinHousehold { household_id })),
-            ("LEAVE_HOUSEHOLD", Some(household_id)) => Some(Ok(ChangeKind::LeaveHousehold { household_id })),
-            _ => None,
-        };
-        Ok(Self {
-            change_id: row.change_id,
-            member_id: row.member_id,
-            kind: kind.ok_or_else(|| StorageError::corrupt("member_change.kind", &row.kind))??,
-            state: ChangeState::from_column(&row.state)
-                .ok_or_else(|| StorageError::corrupt("member_change.state", &row.state))?,
-        })
-    }
 }

@@ -22,6 +22,11 @@ pub(super) async fn tell(
         attempt,
     };
     let member_id = change.member_id;
+    // Before anybody can spend by them: they hold only in a household.
+    if let Some(limits) = &change.limits {
+        let limited = change.limited_member_id();
+        ledger.set_spending_limits(program_id, limited, limits).await?;
+    }
     match change.kind {
         ChangeKind::Status {
             status,
@@ -42,10 +47,18 @@ pub(super) async fn tell(
             ledger.open_household(program_id, household_id).await?;
             telling.join("join", member_id, household_id).await
         }
-        ChangeKind::JoinHousehold { household_id } => telling.join("join", member_id, household_id).await,
+        ChangeKind::JoinHousehold { household_id, .. } => telling.join("join", member_id, household_id).await,
         ChangeKind::LeaveHousehold { .. } => {
             let request_id = telling.request_id("leave");
             ledger.leave_household(program_id, request_id, member_id).await
+        }
+        // Its limits are all that the ledger knows of it.
+        ChangeKind::HouseholdTerms { .. } => Ok(()),
+        ChangeKind::DissolveHousehold { household_id, policy } => {
+            let request_id = telling.request_id("dissolve");
+            ledger
+                .dissolve_household(program_id, request_id, (household_id, member_id), policy)
+                .await
         }
     }
 }

@@ -6,9 +6,9 @@ use fealty_types::{MemberId, ProgramId};
 use fealty_vault::{DataKey, Vault};
 use sqlx::PgConnection;
 
-use super::domain::MemberStatus;
-use super::{find_in_tx, storage};
-use crate::refusal::MembersError;
+use super::domain::{IdentifierValue, MemberStatus};
+use super::{cards, find_in_tx, lookup_hash, storage};
+use crate::refusal::{MembersError, Refusal};
 
 /// What a member may do. None when the program has no such member, or none whose enrolment is finished.
 pub(crate) async fn find_status_in_tx(
@@ -40,4 +40,23 @@ pub(crate) async fn find_key_in_tx(
 ) -> Result<Option<DataKey>, MembersError> {
     let found = find_in_tx(tx, vault, program_id, member_id).await?;
     Ok(found.map(|(_, key)| key))
+}
+
+/// The member who has a card, where a till that reads it would find them.
+pub(crate) async fn find_bearer_of_in_tx(
+    tx: &mut PgConnection,
+    vault: &Vault,
+    program_id: ProgramId,
+    card: &IdentifierValue,
+) -> Result<MemberId, MembersError> {
+    let hash = lookup_hash(vault, program_id, card);
+    let Some(bearer) = storage::find_bearer_in_tx(&mut *tx, program_id, hash).await? else {
+        let why = cards::nobody_by_in_tx(tx, program_id, card.kind(), hash).await?;
+        // Somebody may have got it since.
+        return Err(why.unwrap_or(Refusal::Contended).into());
+    };
+    if let Some(card) = bearer.card {
+        card.check_finds()?;
+    }
+    Ok(bearer.member_id)
 }

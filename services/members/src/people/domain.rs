@@ -13,6 +13,7 @@ use chrono::{DateTime, Utc};
 use fealty_types::{IdentifierId, MemberId, Version};
 
 use crate::cards::domain::CardState;
+use crate::referrals::domain::EnrolmentReferral;
 use crate::refusal::Refusal;
 
 pub use consent::{Acceptance, GivenAcceptance, accept};
@@ -68,6 +69,8 @@ pub struct NewMember {
     pub acceptance: Option<GivenAcceptance>,
     /// Who is to answer for them.
     pub guardian_member_id: Option<MemberId>,
+    /// Who brought them.
+    pub referral: Option<EnrolmentReferral>,
     /// Who enrols them: a staff member or a key.
     pub actor: String,
 }

@@ -22,7 +22,7 @@ use super::updating::Choice;
 use super::{events, seal, storage};
 use crate::means::Means;
 use crate::refusal::{MembersError, Refusal};
-use crate::{consents, policies};
+use crate::{consents, policies, referrals};
 
 /// How long an enrolment is left to the call that makes it and to its caller's retries, before the job takes it on.
 /// Longer than a call waits for the ledger, and no longer than a person would wait for their card to work.
@@ -169,7 +169,11 @@ impl Enrolments {
                 storage::insert_history_in_tx(&mut *tx, program_id, member_id, &noted, done).await?;
                 note_traits_in_tx(&mut *tx, &self.means.vault, program_id, None, &member).await?;
                 consents::note_enrolment_in_tx(&mut *tx, program_id, &member, now).await?;
-                days::note_in_tx(tx, program_id, &member).await?;
+                days::note_in_tx(&mut *tx, program_id, &member).await?;
+                if let Some(brought) = &new.referral {
+                    let whom = (program_id, member_id);
+                    referrals::record_at_enrolment_in_tx(tx, &self.means.vault, whom, brought, now).await?;
+                }
                 Ok(Enrolled {
                     member,
                     replayed: false,
@@ -209,7 +213,8 @@ impl Enrolments {
         transact(&self.means.service, "confirm_member", scope, options, |tx| {
             in_tx(async move {
                 if storage::confirm_in_tx(&mut *tx, program_id, member_id).await? {
-                    append_in_tx(tx, program_id, &[events::enrolled(member_id, now)]).await?;
+                    append_in_tx(&mut *tx, program_id, &[events::enrolled(member_id, now)]).await?;
+                    referrals::tell_enrolled_in_tx(tx, program_id, member_id, now).await?;
                 }
                 Ok::<_, MembersError>(())
             })

@@ -24,7 +24,7 @@ const LONG: TimeDelta = TimeDelta::minutes(1);
 /// Members of one household.
 const MEMBERS_MAX: usize = 20;
 
-fn creating(member: &pb::Member) -> pb::CreateHouseholdRequest {
+pub fn creating(member: &pb::Member) -> pb::CreateHouseholdRequest {
     pb::CreateHouseholdRequest {
         request_id: request_id(),
         member_id: member.member_id.clone(),
@@ -36,6 +36,7 @@ fn adding(household: &pb::Household, member: &pb::Member) -> pb::AddHouseholdMem
         request_id: request_id(),
         household_id: household.household_id.clone(),
         member_id: member.member_id.clone(),
+        ..Default::default()
     }
 }
 
@@ -44,6 +45,7 @@ fn removing(household: &pb::Household, member: &pb::Member) -> pb::RemoveHouseho
         request_id: request_id(),
         household_id: household.household_id.clone(),
         member_id: member.member_id.clone(),
+        by_member_id: String::new(),
     }
 }
 
@@ -93,7 +95,7 @@ pub async fn get(shop: &Shop, household_id: &str) -> Result<pb::Household, Statu
 }
 
 /// What others were told: which household, and whether it was joined.
-async fn told(shop: &Shop, member: &pb::Member) -> Vec<(String, bool)> {
+pub async fn told(shop: &Shop, member: &pb::Member) -> Vec<(String, bool)> {
     let changed = |payload| match payload {
         Payload::HouseholdChanged(changed) => Some((changed.household_id, changed.joined)),
         _ => None,

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use fealty_proto::events::v1::event_service_server::EventServiceServer;
 use fealty_proto::ledger::v1 as pb;
+use fealty_proto::ledger::v1::household_service_server::{HouseholdService, HouseholdServiceServer};
 use fealty_proto::ledger::v1::owner_service_server::{OwnerService, OwnerServiceServer};
 use fealty_proto::r#type::v1::ErrorReason;
 use fealty_rpc::access::PROGRAM_HEADER;
@@ -47,6 +48,8 @@ pub enum Door {
     Join,
     Leave,
     Merge,
+    Limits,
+    Dissolve,
 }
 
 /// An owner that was opened, and by whom.
@@ -68,6 +71,9 @@ pub struct Held {
     pub account_owner_id: String,
     /// In its own account.
     pub points: i64,
+    /// What it may spend of another's.
+    pub limits: Vec<pb::SpendingLimit>,
+    pub limits_revision: i64,
 }
 
 pub struct LedgerStandIn {
@@ -159,11 +165,13 @@ impl LedgerStandIn {
         let service = OwnerServiceServer::new(owners.clone());
         let postings = Postings::default();
         let events = EventServiceServer::new(postings.clone());
+        let households = HouseholdServiceServer::new(owners.clone());
         let ending = process.tasks().soft_shutdown();
         process.tasks().spawn("ledger stand-in", async move {
             let serving = Server::builder()
                 .add_service(service)
                 .add_service(events)
+                .add_service(households)
                 .serve_with_incoming(TcpIncoming::from(listener));
             tokio::select! {
                 () = ending.cancelled() => {}
@@ -366,5 +374,55 @@ impl OwnerService for Owners {
             into_owner: None,
         };
         Ok(Response::new(answer))
+    }
+}
+
+#[tonic::async_trait]
+impl HouseholdService for Owners {
+    async fn set_spending_limits(
+        &self,
+        request: Request<pb::SetSpendingLimitsRequest>,
+    ) -> Result<Response<pb::SetSpendingLimitsResponse>, Status> {
+        let message = request.into_inner();
+        self.answer(Door::Limits, |accounts| {
+            let account = account(accounts, &message.owner_id)?;
+            if message.limits_revision > account.limits_revision {
+                account.limits.clone_from(&message.limits);
+                account.limits_revision = message.limits_revision;
+            }
+            Ok(present(&message.owner_id, account))
+        })
+        .await?;
+        let limits = message.limits;
+        Ok(Response::new(pb::SetSpendingLimitsResponse { limits }))
+    }
+
+    async fn get_spending(
+        &self,
+        _request: Request<pb::GetSpendingRequest>,
+    ) -> Result<Response<pb::GetSpendingResponse>, Status> {
+        Err(Status::unimplemented("members never asks"))
+    }
+
+    async fn dissolve_household(
+        &self,
+        request: Request<pb::DissolveHouseholdRequest>,
+    ) -> Result<Response<pb::DissolveHouseholdResponse>, Status> {
+        let message = request.into_inner();
+        let household = &message.household_owner_id;
+        let owner = self
+            .answer(Door::Dissolve, |accounts| {
+                let users = accounts
+                    .values_mut()
+                    .filter(|it| it.account_owner_id == *household);
+                users.for_each(|user| user.account_owner_id.clear());
+                move_points(accounts, household, &message.heir_owner_id)?;
+                let ended = account(accounts, household)?;
+                ended.status = pb::OwnerStatus::Closed.into();
+                Ok(present(household, ended))
+            })
+            .await?;
+        let household = Some(owner);
+        Ok(Response::new(pb::DissolveHouseholdResponse { household }))
     }
 }

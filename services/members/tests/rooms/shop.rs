@@ -170,6 +170,7 @@ pub fn enrolment(identifiers: &[Value]) -> pb::EnrolMemberRequest {
         profile: None,
         identifiers: identifiers.iter().cloned().map(identifier).collect(),
         policy_acceptance: Some(acceptance()),
+        referral: None,
         guardian_member_id: String::new(),
     }
 }

@@ -49,7 +49,7 @@ fn service_key(service: ServiceName) -> (&'static str, Vec<Scope>) {
     match service {
         ServiceName::Members => (
             "members calls and follows the ledger",
-            vec![Scope::OwnersWrite, Scope::EventsRead],
+            vec![Scope::OwnersWrite, Scope::EventsRead, Scope::LedgerWrite],
         ),
         ServiceName::Ledger => ("the ledger follows members", vec![Scope::AccessFeed]),
         ServiceName::Rewards => (

@@ -1,8 +1,8 @@
-//! What a change that is made writes: the status, the household, the merge. The caller holds the members' locks.
+//! What a change that is made writes: the status, the merge. The caller holds the members' locks.
 
 use chrono::{DateTime, Utc};
 use fealty_postgres::StorageError;
-use fealty_types::{HouseholdId, MemberId, ProgramId};
+use fealty_types::{MemberId, ProgramId};
 use sqlx::PgConnection;
 
 use crate::people::domain::MemberStatus;
@@ -100,120 +100,4 @@ pub(in crate::changes) async fn set_merged_in_tx(
     .execute(tx)
     .await?;
     Ok(())
-}
-
-/// Puts a member who is in no household into one. False when they are in one.
-pub(in crate::changes) async fn join_household_in_tx(
-    tx: &mut PgConnection,
-    program_id: ProgramId,
-    member_id: MemberId,
-    household_id: HouseholdId,
-    now: DateTime<Utc>,
-) -> Result<bool, StorageError> {
-    let joined = sqlx::query!(
-        "UPDATE member SET household_id = $3, household_join_time = $4, revision = revision + 1, \
-                update_time = GREATEST(update_time, $4) \
-         WHERE program = $1 AND member_id = $2 AND household_id IS NULL",
-        program_id.as_uuid(),
-        member_id.as_uuid(),
-        household_id.as_uuid(),
-        now,
-    )
-    .execute(tx)
-    .await?;
-    Ok(joined.rows_affected() == 1)
-}
-
-/// Takes a member out of a household. False when they are not in it.
-pub(in crate::changes) async fn leave_household_in_tx(
-    tx: &mut PgConnection,
-    program_id: ProgramId,
-    member_id: MemberId,
-    household_id: HouseholdId,
-    now: DateTime<Utc>,
-) -> Result<bool, StorageError> {
-    let left = sqlx::query!(
-        "UPDATE member SET household_id = NULL, household_join_time = NULL, revision = revision + 1, \
-                update_time = GREATEST(update_time, $4) \
-         WHERE program = $1 AND member_id = $2 AND household_id = $3",
-        program_id.as_uuid(),
-        member_id.as_uuid(),
-        household_id.as_uuid(),
-        now,
-    )
-    .execute(tx)
-    .await?;
-    Ok(left.rows_affected() == 1)
-}
-
-/// Stores a household that nobody is told of yet; one that is there already stays.
-pub(in crate::changes) async fn insert_household_in_tx(
-    tx: &mut PgConnection,
-    program_id: ProgramId,
-    household_id: HouseholdId,
-    now: DateTime<Utc>,
-) -> Result<(), StorageError> {
-    sqlx::query!(
-        "INSERT INTO household (program, household_id, ledger_confirmed, create_time) VALUES ($1, $2, false, $3) \
-         ON CONFLICT (program, household_id) DO NOTHING",
-        program_id.as_uuid(),
-        household_id.as_uuid(),
-        now,
-    )
-    .execute(tx)
-    .await?;
-    Ok(())
-}
-
-/// Says that the ledger knows a household.
-pub(in crate::changes) async fn confirm_household_in_tx(
-    tx: &mut PgConnection,
-    program_id: ProgramId,
-    household_id: HouseholdId,
-) -> Result<(), StorageError> {
-    sqlx::query!(
-        "UPDATE household SET ledger_confirmed = true WHERE program = $1 AND household_id = $2",
-        program_id.as_uuid(),
-        household_id.as_uuid(),
-    )
-    .execute(tx)
-    .await?;
-    Ok(())
-}
-
-/// Keeps others from joining or leaving a household until the end of the transaction. False when the program has no such
-/// household, or the ledger does not know it yet.
-pub(in crate::changes) async fn lock_household_in_tx(
-    tx: &mut PgConnection,
-    program_id: ProgramId,
-    household_id: HouseholdId,
-) -> Result<bool, StorageError> {
-    let locked = sqlx::query_scalar!(
-        "SELECT household_id FROM household WHERE program = $1 AND household_id = $2 AND ledger_confirmed \
-         FOR NO KEY UPDATE",
-        program_id.as_uuid(),
-        household_id.as_uuid(),
-    )
-    .fetch_optional(tx)
-    .await?;
-    Ok(locked.is_some())
-}
-
-/// How many belong to a household, together with those who are on the way into it.
-pub(in crate::changes) async fn count_seats_in_tx(
-    tx: &mut PgConnection,
-    program_id: ProgramId,
-    household_id: HouseholdId,
-) -> Result<usize, StorageError> {
-    let count = sqlx::query_scalar!(
-        r#"SELECT (SELECT count(*) FROM member WHERE program = $1 AND household_id = $2)
-                + (SELECT count(*) FROM member_change
-                   WHERE program = $1 AND household_id = $2 AND state = 'OPEN' AND kind = 'JOIN_HOUSEHOLD')
-                  AS "count!""#,
-        program_id.as_uuid(),
-        household_id.as_uuid(),
-    )
-    .fetch_one(tx)
-    .await?;
-    Ok(usize::try_from(count).unwrap_or(usize::MAX))
 }

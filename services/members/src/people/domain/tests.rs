@@ -33,6 +33,7 @@ fn member() -> Member {
         identifiers: vec![IdentifierValue::parse(IdentifierKind::ExternalId, "1").unwrap()],
         acceptance: Some(given(1)),
         guardian_member_id: None,
+        referral: None,
         actor: "key:1".to_owned(),
     };
     let acceptance = accept(new.acceptance.as_ref(), Some(&policy()), NOW).unwrap();
@@ -101,6 +102,7 @@ fn the_ids_of_identifiers_lie_in_the_order_in_which_they_were_sent() {
         identifiers: (0..32).map(|number| value(number).unwrap()).collect(),
         acceptance: Some(given(1)),
         guardian_member_id: None,
+        referral: None,
         actor: "key:1".to_owned(),
     };
     let acceptance = accept(new.acceptance.as_ref(), Some(&policy()), NOW).unwrap();

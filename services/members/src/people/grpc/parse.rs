@@ -28,6 +28,7 @@ use crate::people::domain::{
     PROFILE_TEXT_LENGTH_MAX, Profile, ProfileChange,
 };
 use crate::policies::domain::PolicyVersion;
+use crate::referrals;
 
 pub(super) use duplicates::{DuplicatesCursor, duplicates};
 pub(super) use lists::{batch_get, wanted};
@@ -87,6 +88,10 @@ pub(super) fn enrol(
         "guardian_member_id",
         fields::optional(&message.guardian_member_id),
     );
+    let referral = message
+        .referral
+        .as_ref()
+        .map(|given| v.within("referral", |v| referrals::grpc::parse::enrolment(v, given)));
     v.finish_with(|| {
         let attempt = Attempt::of_program(program.program_id, request_id?, ENROL, command_hash);
         let new = NewMember {
@@ -94,6 +99,8 @@ pub(super) fn enrol(
             identifiers: identifiers?,
             acceptance: acceptance?,
             guardian_member_id: guardian_member_id?,
+            // Given and wrong is noted already.
+            referral: referral.map(|referral| referral.ok_or(())).transpose().ok()?,
             actor: caller.actor(),
         };
         Some((attempt, new))

@@ -86,8 +86,12 @@ pub(in crate::people) async fn delete_identifiers_in_tx(
     identifier_ids: &[IdentifierId],
 ) -> Result<(), StorageError> {
     let identifier_ids: Vec<Uuid> = identifier_ids.iter().map(IdentifierId::as_uuid).collect();
+    // What was theirs is known to have been, by its keyed hash: who comes with it next is looked at.
     sqlx::query!(
-        "DELETE FROM identifier WHERE program = $1 AND member_id = $2 AND identifier_id = ANY($3)",
+        "WITH gone AS (DELETE FROM identifier WHERE program = $1 AND member_id = $2 AND identifier_id = ANY($3) \
+                       RETURNING program, value_hash, member_id) \
+         INSERT INTO former_identifier (program, value_hash, member_id) \
+         SELECT program, value_hash, member_id FROM gone ON CONFLICT DO NOTHING",
         program_id.as_uuid(),
         member_id.as_uuid(),
         &identifier_ids,
