@@ -16,7 +16,7 @@ const VERSION_UNKNOWN: i64 = 99;
 
 /// All cases.
 pub fn cases(world: &World) -> Vec<Case> {
-    [companies, grants, withdrawals, acceptances, reads]
+    [companies, grants, refused_grants, withdrawals, acceptances, reads]
         .into_iter()
         .flat_map(|cases| cases(world))
         .collect()
@@ -128,6 +128,12 @@ fn grants(world: &World) -> Vec<Case> {
             },
             invalid(&["purposes", "purposes[1]"]),
         )
+        .done()
+}
+
+fn refused_grants(world: &World) -> Vec<Case> {
+    let ours = || grant(world, &world.ours.member_id);
+    Table::of(world, "/fealty.members.v1.ConsentService/GrantConsent")
         .row(
             "more channels than there are",
             &GrantConsentRequest {

@@ -165,7 +165,7 @@ fn members(world: &World) -> Vec<Case> {
         page_token,
     };
     let ours = world.ours.member_id.clone();
-    let changed = Table::of(world, "/fealty.members.v1.TierService/ListTierChanges")
+    let history = Table::of(world, "/fealty.members.v1.TierService/ListTierChanges")
         .pages(|page_size, page_token| changes(ours.clone(), page_size, page_token))
         .row(
             "nobody",
@@ -194,7 +194,7 @@ fn members(world: &World) -> Vec<Case> {
             &grants(theirs(), 0, String::new()),
             not_found(),
         );
-    let tables = [tiers, checked, changed, granted];
+    let tables = [tiers, checked, history, granted];
     tables.into_iter().flat_map(Table::done).collect()
 }
 

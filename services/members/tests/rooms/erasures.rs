@@ -1,5 +1,6 @@
 //! `ErasureService`: people who are erased, step by step, with proof.
 
+use std::slice;
 use std::sync::Arc;
 
 use chrono::TimeDelta;
@@ -146,7 +147,7 @@ async fn nothing_of_an_erased_person_is_left_but_what_names_nobody() {
     let erasure = erase(&shop, &ana.member_id).await;
 
     assert_eq!(erasure.state(), ErasureState::Destroyed);
-    assert_eq!(erasure.member_ids, [ana.member_id.clone()]);
+    assert_eq!(erasure.member_ids, slice::from_ref(&ana.member_id));
     assert_ne!(key_of(&shop, &ana.member_id).await, key, "the key is another one");
     let held = shop.ledger.account(&ana.member_id);
     assert_eq!(held.status, i32::from(OwnerStatus::Closed));

@@ -27,7 +27,7 @@ async fn export(shop: &Shop, member_id: &str, page_size: i32) -> Vec<(String, se
             .await
             .expect("a page")
             .into_inner();
-        assert!(page.records.len() <= usize::try_from(page_size).unwrap());
+        assert!(page.records.len() <= usize::try_from(page_size).expect("small"));
         for record in page.records {
             records.push((
                 record.kind,
@@ -133,12 +133,12 @@ async fn staff_key(shop: &Shop) -> (Auth, String) {
         .staff(&access)
         .create_staff_member(request)
         .await
-        .unwrap();
-    let staff = created.into_inner().staff_member.unwrap();
+        .expect("created");
+    let staff = created.into_inner().staff_member.expect("it is answered");
     let new = NewApiKey {
         display_name: name("desk"),
-        scopes: KeyScopes::of_program(vec![Scope::MembersRead]).unwrap(),
-        staff_id: Some(staff.staff_id.parse().unwrap()),
+        scopes: KeyScopes::of_program(vec![Scope::MembersRead]).expect("scopes"),
+        staff_id: Some(staff.staff_id.parse().expect("an id")),
         expire_time: None,
     };
     let created = shop
@@ -146,8 +146,9 @@ async fn staff_key(shop: &Shop) -> (Auth, String) {
         .operator
         .create_key(Some(shop.program), new)
         .await
-        .unwrap();
-    (Auth::key(created.secret.unwrap().expose()), staff.staff_id)
+        .expect("planted");
+    let secret = created.secret.expect("it is new");
+    (Auth::key(secret.expose()), staff.staff_id)
 }
 
 async fn reads(shop: &Shop, request: access::ListPersonalReadsRequest) -> Vec<access::PersonalRead> {

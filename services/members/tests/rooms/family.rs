@@ -3,6 +3,7 @@
 use chrono::TimeDelta;
 use fealty_proto::ledger::v1::SpendingLimit;
 use fealty_proto::members::v1 as pb;
+use fealty_proto::members::v1::HouseholdRole::{Adult, Child, Head};
 use fealty_proto::members::v1::{HouseholdDissolvePolicy, HouseholdRole, MemberStatus};
 use fealty_proto::r#type::v1::ErrorReason;
 use tonic::{Code, Response, Status};
@@ -102,7 +103,7 @@ async fn family(shop: &Shop) -> (pb::Household, [pb::Member; 3]) {
         request_id: request_id(),
         household_id: household.household_id.clone(),
         member_id: members[2].member_id.clone(),
-        role: HouseholdRole::Child.into(),
+        role: Child.into(),
         spending_limits: vec![a_day(5)],
     };
     let added = shop
@@ -119,8 +120,8 @@ const NOT_THEIRS: (Code, ErrorReason) = (Code::FailedPrecondition, ErrorReason::
 #[tokio::test]
 async fn b9_a_head_an_adult_and_a_child_may_do_different_things() {
     let shop = Shop::open().await;
-    let (household, [head, adult, child]) = family(&shop).await;
-    use HouseholdRole::{Adult, Child, Head};
+    let (household, members) = family(&shop).await;
+    let [_, _, child] = &members;
     assert_eq!(roles(&shop, &household).await, [Head, Adult, Child]);
     assert_eq!(household.members[2].spending_limits, [a_day(5)]);
     let told_limit = SpendingLimit {
@@ -129,75 +130,90 @@ async fn b9_a_head_an_adult_and_a_child_may_do_different_things() {
         month_value_max: None,
     };
     assert_eq!(shop.ledger.account(&child.member_id).limits, [told_limit]);
+    refused_to_others(&shop, &household, &members).await;
+    handed_over_and_left(&shop, &household, &members).await;
+}
 
-    let (code, reason) = NOT_THEIRS;
-    assert_refused(
-        "a child",
-        leave(&shop, leaving(&household, &child)).await,
-        code,
-        reason,
-    );
-    let by = |who: &pb::Member, whom: &pb::Member| pb::RemoveHouseholdMemberRequest {
+fn removing(
+    household: &pb::Household,
+    who: &pb::Member,
+    whom: &pb::Member,
+) -> pb::RemoveHouseholdMemberRequest {
+    pb::RemoveHouseholdMemberRequest {
         request_id: request_id(),
         household_id: household.household_id.clone(),
         member_id: whom.member_id.clone(),
         by_member_id: who.member_id.clone(),
-    };
+    }
+}
+
+async fn refused_to_others(shop: &Shop, household: &pb::Household, [head, adult, child]: &[pb::Member; 3]) {
+    let (code, reason) = NOT_THEIRS;
+    assert_refused(
+        "a child",
+        leave(shop, leaving(household, child)).await,
+        code,
+        reason,
+    );
     let mut households = shop.world.households(&shop.auth);
-    let removed = households.remove_household_member(by(&adult, &child)).await;
+    let removing = |who: &pb::Member| removing(household, who, child);
+    let removed = households.remove_household_member(removing(adult)).await;
     assert_refused("an adult", removed, code, reason);
     let raised = pb::SetHouseholdTermsRequest {
         spending_limits: vec![a_day(500)],
         by_member_id: child.member_id.clone(),
-        ..terms(&household, &child, Child)
+        ..terms(household, child, Child)
     };
-    assert_refused("themselves", set(&shop, raised).await, code, reason);
+    assert_refused("themselves", set(shop, raised).await, code, reason);
     let stranger = shop.enrol(&[]).await;
-    let removed = households.remove_household_member(by(&stranger, &child)).await;
+    let removed = households.remove_household_member(removing(&stranger)).await;
     assert_refused("a stranger", removed, code, reason);
     let ended = pb::DissolveHouseholdRequest {
         by_member_id: adult.member_id.clone(),
-        ..dissolving(&household)
+        ..dissolving(household)
     };
-    assert_refused("the end", dissolve(&shop, ended).await, code, reason);
+    assert_refused("the end", dissolve(shop, ended).await, code, reason);
     // Nobody stays head without somebody taking the place.
     assert_refused(
         "the head",
-        set(&shop, terms(&household, &head, Adult)).await,
+        set(shop, terms(household, head, Adult)).await,
         code,
         reason,
     );
+}
 
+async fn handed_over_and_left(
+    shop: &Shop,
+    household: &pb::Household,
+    [head, adult, child]: &[pb::Member; 3],
+) {
+    let (code, reason) = NOT_THEIRS;
     let handed = pb::SetHouseholdTermsRequest {
         by_member_id: head.member_id.clone(),
-        ..terms(&household, &adult, Head)
+        ..terms(household, adult, Head)
     };
-    set(&shop, handed).await.expect("handed over");
-    assert_eq!(roles(&shop, &household).await, [Adult, Head, Child]);
-    leave(&shop, leaving(&household, &head))
+    set(shop, handed).await.expect("handed over");
+    assert_eq!(roles(shop, household).await, [Adult, Head, Child]);
+    leave(shop, leaving(household, head))
         .await
         .expect("an adult leaves");
     // Who stays must be of age.
     assert_refused(
         "the last",
-        leave(&shop, leaving(&household, &adult)).await,
+        leave(shop, leaving(household, adult)).await,
         code,
         reason,
     );
-    households
-        .remove_household_member(by(&adult, &child))
+    shop.world
+        .households(&shop.auth)
+        .remove_household_member(removing(household, adult, child))
         .await
         .expect("by the head");
-    leave(&shop, leaving(&household, &adult))
+    leave(shop, leaving(household, adult))
         .await
         .expect("the last one may");
-    assert!(
-        get(&shop, &household.household_id)
-            .await
-            .unwrap()
-            .members
-            .is_empty()
-    );
+    let left = get(shop, &household.household_id).await.expect("a household");
+    assert!(left.members.is_empty());
 }
 
 #[tokio::test]
@@ -205,10 +221,7 @@ async fn b9_who_has_belonged_longest_is_the_head_when_the_head_goes() {
     let shop = Shop::open().await;
     let (household, [head, ..]) = family(&shop).await;
     leave(&shop, leaving(&household, &head)).await.expect("left");
-    assert_eq!(
-        roles(&shop, &household).await,
-        [HouseholdRole::Head, HouseholdRole::Child]
-    );
+    assert_eq!(roles(&shop, &household).await, [Head, Child]);
 }
 
 #[tokio::test]
@@ -219,7 +232,7 @@ async fn b9_limits_that_the_ledger_was_not_told_do_not_hold_here_either() {
         let (household, [_, _, child]) = family(&shop).await;
         let request = pb::SetHouseholdTermsRequest {
             spending_limits: vec![a_day(9)],
-            ..terms(&household, &child, HouseholdRole::Child)
+            ..terms(&household, &child, Child)
         };
         shop.ledger.set_mood_of(Door::Limits, Some(mood));
         let (code, away) = (Code::Unavailable, ErrorReason::DependencyUnavailable);
@@ -239,9 +252,7 @@ async fn b9_limits_that_the_ledger_was_not_told_do_not_hold_here_either() {
         let again = set(&shop, request).await.expect("it is made");
         assert!(is_replayed(&again), "{label}");
         // None is told, too.
-        set(&shop, terms(&household, &child, HouseholdRole::Adult))
-            .await
-            .expect("set");
+        set(&shop, terms(&household, &child, Adult)).await.expect("set");
         assert!(shop.ledger.account(&child.member_id).limits.is_empty(), "{label}");
     }
 }
@@ -315,7 +326,7 @@ async fn b9_who_takes_anothers_place_takes_it_on_their_terms() {
         .expect("there");
     assert_eq!(
         (taken.role(), taken.spending_limits.as_slice()),
-        (HouseholdRole::Child, [a_day(5)].as_slice())
+        (Child, [a_day(5)].as_slice())
     );
     assert_eq!(
         shop.ledger.account(&second.member_id).limits[0].day_value_max,
@@ -329,7 +340,7 @@ async fn b9_who_takes_anothers_place_takes_it_on_their_terms() {
         .iter()
         .find(|it| it.member_id == adult.member_id)
         .expect("there");
-    assert_eq!(stays.role(), HouseholdRole::Head);
+    assert_eq!(stays.role(), Head);
 }
 
 #[tokio::test]
@@ -365,7 +376,7 @@ async fn what_is_malformed_is_named_whole() {
             pb::HouseholdSpendingLimit::default(),
         ],
         by_member_id: "me".to_owned(),
-        ..terms(&household, &head, HouseholdRole::Head)
+        ..terms(&household, &head, Head)
     };
     let fields = [
         "spending_limits[0].day_value_max",
@@ -376,7 +387,7 @@ async fn what_is_malformed_is_named_whole() {
     assert_invalid("limits", set(&shop, bad).await, &fields);
     let twice = pb::SetHouseholdTermsRequest {
         spending_limits: vec![a_day(1), a_day(2)],
-        ..terms(&household, &head, HouseholdRole::Head)
+        ..terms(&household, &head, Head)
     };
     assert_invalid(
         "twice",

@@ -8,26 +8,54 @@ use crate::merges;
 use crate::referrals::{MISSING, brought, code_of, enrol, issue, referrals, set};
 use crate::shop::Shop;
 
-#[tokio::test]
-async fn b12_the_tree_is_told_level_by_level_and_bounded() {
-    let shop = Shop::open().await;
+/// Somebody who brought three, each of whom brought two, each of whom brought one.
+async fn grown(shop: &Shop) -> pb::Member {
     let root = shop.enrol(&[]).await;
     let mut level = vec![root.clone()];
     for breadth in [3, 2, 1] {
         let mut next = Vec::new();
         for member in &level {
             for _ in 0..breadth {
-                next.push(
-                    enrol(
-                        &shop,
-                        brought(By::ReferrerMemberId(member.member_id.clone()), &[]),
-                    )
-                    .await,
-                );
+                next.push(enrol(shop, brought(By::ReferrerMemberId(member.member_id.clone()), &[])).await);
             }
         }
         level = next;
     }
+    root
+}
+
+async fn listed_by_pages(shop: &Shop, root: &pb::Member) {
+    let list = |page_token: String| pb::ListReferralsRequest {
+        referrer_member_id: root.member_id.clone(),
+        page_size: 2,
+        page_token,
+        ..Default::default()
+    };
+    let first = referrals(shop)
+        .list_referrals(list(String::new()))
+        .await
+        .expect("a page")
+        .into_inner();
+    let token = first.next_page_token.clone();
+    let rest = referrals(shop)
+        .list_referrals(list(token))
+        .await
+        .expect("a page")
+        .into_inner();
+    assert_eq!(
+        (
+            first.referrals.len(),
+            rest.referrals.len(),
+            rest.next_page_token.as_str()
+        ),
+        (2, 1, "")
+    );
+}
+
+#[tokio::test]
+async fn b12_the_tree_is_told_level_by_level_and_bounded() {
+    let shop = Shop::open().await;
+    let root = grown(&shop).await;
     let ask = |depth_max, breadth_max| pb::GetReferralTreeRequest {
         member_id: root.member_id.clone(),
         depth_max,
@@ -53,31 +81,7 @@ async fn b12_the_tree_is_told_level_by_level_and_bounded() {
         .unwrap()
         .into_inner();
     assert_eq!((cut.nodes.len(), cut.has_more), (2 + 4, true));
-    let list = |page_token: String| pb::ListReferralsRequest {
-        referrer_member_id: root.member_id.clone(),
-        page_size: 2,
-        page_token,
-        ..Default::default()
-    };
-    let first = referrals(&shop)
-        .list_referrals(list(String::new()))
-        .await
-        .unwrap()
-        .into_inner();
-    let token = first.next_page_token.clone();
-    let rest = referrals(&shop)
-        .list_referrals(list(token))
-        .await
-        .unwrap()
-        .into_inner();
-    assert_eq!(
-        (
-            first.referrals.len(),
-            rest.referrals.len(),
-            rest.next_page_token.as_str()
-        ),
-        (2, 1, "")
-    );
+    listed_by_pages(&shop, &root).await;
 
     // Who takes over another's record has brought whom they brought.
     let other = shop.enrol(&[]).await;

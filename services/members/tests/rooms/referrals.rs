@@ -130,10 +130,10 @@ async fn told(shop: &Shop, member: &pb::Member) -> Vec<String> {
 #[tokio::test]
 async fn b9_a_new_member_created_through_the_card_has_its_holder_as_referrer() {
     let shop = Shop::open().await;
-    let holder = shop.enrol(&[card("CARD-1")]).await;
+    let holder = shop.enrol(&[card("4539148803436467")]).await;
     let relative = enrol(
         &shop,
-        brought(By::CardNumber("CARD-1".to_owned()), &[external_id("r")]),
+        brought(By::CardNumber("4539148803436467".to_owned()), &[external_id("r")]),
     )
     .await;
     let referral = referral_of(&shop, &relative).await.unwrap();
@@ -144,14 +144,14 @@ async fn b9_a_new_member_created_through_the_card_has_its_holder_as_referrer() {
     );
     assert_eq!(told(&shop, &relative).await, ["PENDING"]);
     let nobody = shop
-        .try_enrol(brought(By::CardNumber("CARD-2".to_owned()), &[]))
+        .try_enrol(brought(By::CardNumber("6011000990139424".to_owned()), &[]))
         .await;
     let (code, reason) = MISSING;
     assert_refused("nobody's card", nobody, code, reason);
     // A card that is blocked brings nobody.
     let block = pb::BlockCardRequest {
         request_id: request_id(),
-        card_number: "CARD-1".to_owned(),
+        card_number: "4539148803436467".to_owned(),
         reason: pb::CardEndReason::Stolen.into(),
     };
     shop.world
@@ -160,7 +160,7 @@ async fn b9_a_new_member_created_through_the_card_has_its_holder_as_referrer() {
         .await
         .expect("blocked");
     let late = shop
-        .try_enrol(brought(By::CardNumber("CARD-1".to_owned()), &[]))
+        .try_enrol(brought(By::CardNumber("4539148803436467".to_owned()), &[]))
         .await;
     assert_refused(
         "blocked",
@@ -300,6 +300,14 @@ async fn b12_what_speaks_against_a_referral_is_held_or_refused_as_the_program_ha
         );
         assert_eq!(told(&shop, &held).await, ["HELD"]);
     }
+}
+
+#[tokio::test]
+async fn b12_what_a_program_allows_counts_with_what_speaks_against_it() {
+    let shop = Shop::open().await;
+    let ana = shop.enrol(&[]).await;
+    code_of(&shop, &ana, "ANAS").await;
+    let by = || By::Code("ANAS".to_owned());
     // Another whom she brought, on one device with the first.
     set(&shop, all(ReferralAction::Allow)).await.expect("set");
     let vera = enrol(&shop, on_device(brought(by(), &[]), "phone-9")).await;

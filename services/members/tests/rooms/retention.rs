@@ -1,5 +1,6 @@
 //! B20 and B21: who may know, for how long it is kept, what holds it, and what was disclosed to whom.
 
+use std::slice;
 use std::sync::Arc;
 
 use fealty_proto::access::v1::Scope;
@@ -15,8 +16,8 @@ use crate::happened::happened_to;
 use crate::harness::{assert_invalid, assert_refused, is_replayed, request_id};
 use crate::shop::Shop;
 
-const fn day(year: i32, month: i32, day: i32) -> Option<Date> {
-    Some(Date { year, month, day })
+const fn day(year: i32, month: i32, day: i32) -> Date {
+    Date { year, month, day }
 }
 
 /// Open on that day at noon.
@@ -62,10 +63,10 @@ async fn b20_a_contract_that_ended_on_1_march_2020_is_purgeable_from_1_march_202
     let goes_on = try_erase(&shop, &purging(&ana.member_id)).await;
     let (code, reason) = (Code::FailedPrecondition, ErrorReason::RetentionNotEnded);
     assert_refused("goes on", goes_on, code, reason);
-    let retention = end_contract(&shop, &ana.member_id, day(2020, 3, 1))
+    let retention = end_contract(&shop, &ana.member_id, Some(day(2020, 3, 1)))
         .await
         .unwrap();
-    assert_eq!(retention.purgeable_from_date, day(2025, 3, 1));
+    assert_eq!(retention.purgeable_from_date, Some(day(2025, 3, 1)));
     assert!(!retention.purgeable);
 
     clock.set("2025-02-28T23:59:59Z".parse().unwrap());
@@ -74,7 +75,7 @@ async fn b20_a_contract_that_ended_on_1_march_2020_is_purgeable_from_1_march_202
     assert_refused("28 February", early, code, reason);
 
     clock.set("2025-03-01T00:00:00Z".parse().unwrap());
-    assert_eq!(purgeable(&shop).await, [ana.member_id.clone()]);
+    assert_eq!(purgeable(&shop).await, slice::from_ref(&ana.member_id));
     let purged = try_erase(&shop, &purging(&ana.member_id)).await.expect("1 March");
     let purged = purged.into_inner().erasure.unwrap();
     assert_eq!(purged.state(), ErasureState::Destroyed);
@@ -85,7 +86,7 @@ async fn b20_a_contract_that_ended_on_1_march_2020_is_purgeable_from_1_march_202
 async fn b20_a_legal_hold_blocks_whoever_asks_until_it_is_lifted() {
     let (shop, clock) = open_on("2020-03-01").await;
     let ana = enrol_whole(&shop).await;
-    end_contract(&shop, &ana.member_id, day(2020, 3, 1))
+    end_contract(&shop, &ana.member_id, Some(day(2020, 3, 1)))
         .await
         .unwrap();
     let request = pb::PlaceLegalHoldRequest {
@@ -137,7 +138,7 @@ async fn b20_a_legal_hold_blocks_whoever_asks_until_it_is_lifted() {
             .unwrap();
         assert!(lifted.into_inner().legal_hold.unwrap().lift_time.is_some());
     }
-    assert_eq!(purgeable(&shop).await, [ana.member_id.clone()]);
+    assert_eq!(purgeable(&shop).await, slice::from_ref(&ana.member_id));
     assert_eq!(
         erase(&shop, &ana.member_id).await.state(),
         ErasureState::Destroyed
@@ -178,8 +179,8 @@ async fn what_is_wrong_with_an_end_or_a_hold_is_told_at_once() {
     let ana = shop.enrol(&[]).await;
     for (date, label) in [
         (None, "none"),
-        (day(2020, 2, 30), "no day"),
-        (day(2020, 3, 2), "tomorrow"),
+        (Some(day(2020, 2, 30)), "no day"),
+        (Some(day(2020, 3, 2)), "tomorrow"),
     ] {
         let refused = end_contract(&shop, &ana.member_id, date).await;
         assert_invalid(label, refused, &["contract_end_date"]);
@@ -247,7 +248,7 @@ async fn b21_a_disclosure_has_one_of_five_bases_and_an_authoritys_demand_is_told
     assert_eq!(due().await, Vec::<String>::new());
     let request = disclosing(&ana.member_id, D);
     let demanded = record(&shop, &request).await.into_inner().disclosure.unwrap();
-    assert_eq!(due().await, [demanded.disclosure_id.clone()]);
+    assert_eq!(due().await, slice::from_ref(&demanded.disclosure_id));
     let again = record(&shop, &request).await;
     assert!(is_replayed(&again));
     assert_eq!(again.into_inner().disclosure.as_ref(), Some(&demanded));

@@ -50,7 +50,8 @@ async fn name_by_phone(shop: &Shop, replica: &Replica) -> String {
         .lookup_member(request)
         .await
         .expect("found");
-    found.into_inner().member.unwrap().profile.unwrap().given_name
+    let profile = found.into_inner().member.and_then(|member| member.profile);
+    profile.expect("a profile").given_name
 }
 
 #[tokio::test]

@@ -129,10 +129,10 @@ async fn who_is_given_a_guardian_while_that_one_is_merged_has_the_one_who_stays(
     let child = Some(ago(&clock, 10, 0));
     let paths = ["profile.birth_date", "guardian_member_id"];
     let naming = shop.update(change(&early, child, &vera.member_id), &paths);
-    race(&shop, naming, &vera, &same).await;
+    Box::pin(race(&shop, naming, &vera, &same)).await;
     let other = enrol(&shop, ago(&clock, 40, 0), "").await.unwrap();
     let naming = shop.update(change(&late, child, &same.member_id), &paths);
-    race(&shop, naming, &same, &other).await;
+    Box::pin(race(&shop, naming, &same, &other)).await;
 }
 
 #[tokio::test]

@@ -150,6 +150,9 @@ pub(super) fn list(message: &pb::ListReferralsRequest) -> Result<(Wanted, PageSi
 }
 
 fn state(state: i32) -> Result<Option<State>, Problem> {
+    if state == i32::from(pb::ReferralState::Unspecified) {
+        return Ok(None);
+    }
     Ok(match fields::enumeration::<pb::ReferralState>(state)? {
         pb::ReferralState::Unspecified => None,
         pb::ReferralState::Pending => Some(State::Pending),
