@@ -29,7 +29,7 @@ use crate::FEALTY;
 
 const BOUND: Duration = Duration::from_mins(5);
 /// An event, a transaction and a call in each of two services. The machine may be slow.
-const ERASED_BOUND: Duration = Duration::from_secs(60);
+const ERASED_BOUND: Duration = Duration::from_mins(1);
 /// Longest run of a command.
 const COMMAND_BOUND: Duration = Duration::from_mins(1);
 
