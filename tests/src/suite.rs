@@ -271,7 +271,8 @@ fn port_of(url: &str) -> &str {
 
 fn run_up(options: &Options, folder: Option<&Path>, before: Option<&Addresses>) -> Process {
     let mut command = Command::new(options.program);
-    command.arg("up");
+    // Tests kill servers, look at what is without them, and start them themselves.
+    command.args(["up", "--leave-ended"]);
     match folder {
         Some(folder) => command.arg("--data-dir").arg(folder),
         None => command.arg("--ephemeral"),

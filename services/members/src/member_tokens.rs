@@ -4,7 +4,11 @@
 pub mod domain;
 pub mod grpc;
 
+use std::collections::BTreeSet;
+
 use fealty_postgres::{Scope, TransactOptions, in_tx, transact};
+use fealty_proto::MemberAccess;
+use fealty_proto::access::v1::Scope as AccessScope;
 use fealty_rpc::access::{ApiKeySecret, CallerKey, MemberGrant};
 use fealty_types::{ProgramId, SharedClock, uuid_v7};
 use sqlx::PgConnection;
@@ -45,7 +49,7 @@ impl MemberTokens {
         (key, secret): (&CallerKey, &ApiKeySecret),
         new: &NewToken,
     ) -> Result<Issued, MembersError> {
-        let scopes = choose(&new.scopes, &key.scopes)?;
+        let scopes = choose(&new.scopes, &key.scopes, &grantable())?;
         let (scope, options) = (Scope::Program(program_id), TransactOptions::read_only());
         transact(&self.service, "issue_member_token", scope, options, |tx| {
             in_tx(async move {
@@ -71,6 +75,16 @@ impl MemberTokens {
     }
 }
 
+/// The scopes of the methods that take member tokens.
+#[must_use]
+pub fn grantable() -> BTreeSet<AccessScope> {
+    fealty_proto::methods()
+        .values()
+        .filter(|method| method.member_access != MemberAccess::Denied)
+        .filter_map(|method| method.scope)
+        .collect()
+}
+
 /// Whether the services know by what to verify what the key signs.
 async fn check_key_in_tx(
     tx: &mut PgConnection,
@@ -83,5 +97,29 @@ async fn check_key_in_tx(
         Ok(())
     } else {
         Err(Refusal::KeyIssuesNoTokens.into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_token_administers_anything() {
+        let grantable = grantable();
+        assert!(grantable.contains(&AccessScope::LedgerRead));
+        for scope in [
+            AccessScope::AccessWrite,
+            AccessScope::ProgramsWrite,
+            AccessScope::MemberTokensWrite,
+            AccessScope::LedgerWrite,
+            AccessScope::LedgerAdjust,
+            AccessScope::PurchasesWrite,
+            AccessScope::AccessFeed,
+            AccessScope::PersonalDataErase,
+            AccessScope::PersonalDataExport,
+        ] {
+            assert!(!grantable.contains(&scope), "{scope:?}");
+        }
     }
 }

@@ -63,6 +63,9 @@ pub struct Args {
     /// Use this Redis.
     #[arg(long, value_name = "URL", env = "FEALTY_REDIS_URL", hide_env_values = true)]
     redis_url: Option<String>,
+    /// Leave a private Postgres or Redis that ends by itself as it is, instead of starting it again.
+    #[arg(long)]
+    leave_ended: bool,
     /// Send traces, metrics and logs there by OTLP over gRPC, such as `http://127.0.0.1:4317`.
     #[arg(long, value_name = "URL")]
     otlp_endpoint: Option<String>,
@@ -204,7 +207,7 @@ async fn start(args: &Args, times: Times, held: &Servers, tasks: &Tasks) -> anyh
     };
     let suite = suite::start(sockets.map(|bound| bound.listeners), &ground, tasks)?;
     suite.wait_until_ready(tasks).await?;
-    held.keep_running(tasks);
+    held.look_after(tasks, args.leave_ended);
     plant::try_key(&kept, program.program_id).await?;
     Ok(Started {
         kept,

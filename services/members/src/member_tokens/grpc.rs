@@ -12,8 +12,8 @@ use fealty_rpc::violations::{Problem, Violations};
 use fealty_service::call::serve;
 use tonic::{Request, Response, Status};
 
-use super::domain::{NewToken, TIME_TO_LIVE_DEFAULT, grantable};
-use super::{Issued, MemberTokens};
+use super::domain::{NewToken, TIME_TO_LIVE_DEFAULT};
+use super::{Issued, MemberTokens, grantable};
 use crate::refusal::{MembersError, Refusal};
 
 /// The rpcs of member tokens.

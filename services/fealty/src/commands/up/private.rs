@@ -49,13 +49,13 @@ impl Servers {
         Ok(())
     }
 
-    /// Starts each of them again whenever it ends by itself, until the process is to end.
-    pub(super) fn keep_running(&self, tasks: &Tasks) {
+    /// Tells whenever one of them ends by itself, and starts it again unless it is to be left, until the process is to end.
+    pub(super) fn look_after(&self, tasks: &Tasks, leave_ended: bool) {
         let (ending, held) = (tasks.soft_shutdown(), self.clone());
         tasks.spawn_critical("private servers", async move {
             let mut downs = [Program::Postgres, Program::Redis].map(Down::new);
             while ending.run_until_cancelled(sleep(LOOK_INTERVAL)).await.is_some() {
-                held.look(&mut downs);
+                held.look(&mut downs, leave_ended);
                 for down in downs.iter_mut().filter(|down| down.is_due()) {
                     held.start_again(down, &ending).await;
                 }
@@ -64,9 +64,13 @@ impl Servers {
         });
     }
 
-    fn look(&self, downs: &mut [Down]) {
+    fn look(&self, downs: &mut [Down], leave_ended: bool) {
         let mut servers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         for Ended { program, sentence } in servers.iter_mut().flat_map(LocalServers::find_ended) {
+            if leave_ended {
+                tracing::error!("{sentence}");
+                continue;
+            }
             tracing::error!("{sentence}; it is started again");
             for down in downs.iter_mut().filter(|down| down.program == program) {
                 down.note_end();
