@@ -1,7 +1,7 @@
 //! Days on which members are greeted: what is due when, as a list and as events.
 //!
 //! Of each member months and days are kept, of which a day finds them at once. That a day has begun is told by the clock
-//! on a member's wall, in steps that a job makes ([`Occasions::tell_some`]).
+//! on a member's wall, in steps that a job makes (`Occasions::tell_some`).
 
 pub mod domain;
 pub mod grpc;
