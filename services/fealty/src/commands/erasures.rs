@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
 use clap::Subcommand;
 use fealty_client::{ClientConfig, MembersClient};
 use fealty_members::SERVICE_DATABASE;
@@ -132,7 +132,7 @@ fn line_of(erasure: &Erasure) -> Line {
 async fn replay(args: &ReplayArgs) -> anyhow::Result<()> {
     let members = args.service.client()?;
     let file = File::open(&args.file).with_context(|| format!("cannot read {}", args.file.display()))?;
-    let (mut erased_count, mut missing_count) = (0_u64, 0_u64);
+    let (mut erased_count, mut missing_count, mut refused_count) = (0_u64, 0_u64, 0_u64);
     for (number, text) in BufReader::new(file).lines().enumerate() {
         let text = text?;
         let place = || format!("line {} of {}", number + 1, args.file.display());
@@ -140,15 +140,24 @@ async fn replay(args: &ReplayArgs) -> anyhow::Result<()> {
             continue;
         }
         let line: Line = serde_json::from_str(&text).with_context(place)?;
-        if erase_again(&members, &line).await.with_context(place)? {
-            erased_count += 1;
-        } else {
-            missing_count += 1;
+        match erase_again(&members, &line).await {
+            Ok(true) => erased_count += 1,
+            Ok(false) => missing_count += 1,
+            // Whoever comes after is not to stay because one person is held.
+            Err(error) => {
+                refused_count += 1;
+                tool::print_line(&format!("{}: {error:#}", place()))?;
+            }
         }
     }
     tool::print_line(&format!(
-        "{erased_count} erased, {missing_count} of whom there is no record"
-    ))
+        "{erased_count} erased, {missing_count} of whom there is no record, {refused_count} refused"
+    ))?;
+    ensure!(
+        refused_count == 0,
+        "not everybody was erased: run it again when nothing stands in the way"
+    );
+    Ok(())
 }
 
 /// Under the id that it had. False when there is nobody to erase.

@@ -98,8 +98,13 @@ impl Servers {
                     "the private {program} cannot be started again: {error}; next attempt in {pause_secs} s"
                 );
             }
+            Err(broken) => {
+                tracing::error!(
+                    "starting the private {program} broke off, and the servers ended with it: {broken}"
+                );
+            }
             // The end has come.
-            Ok(None) | Err(_) => {}
+            Ok(None) => {}
         }
     }
 }
